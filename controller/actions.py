@@ -1,0 +1,43 @@
+"""The effects a plan can ask of the cluster; each is idempotent and carries its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.cluster_view import NodeName, ReplicaName, StartKind
+from models.forecast import WorkloadName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Start one replica on a chosen node. Starting the same name twice changes nothing."""
+
+    name: ReplicaName
+    workload: WorkloadName
+    node: NodeName
+    kind: StartKind
+    decided_at: float
+    deadline_at: float
+    reason: str
+    gpus: int = 1
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Drain a ready replica and give its GPU back."""
+
+    name: ReplicaName
+    drain_seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Remove a replica that hangs, failed, or is not needed any more while still restoring."""
+
+    name: ReplicaName
+    reason: str
+
+
+Action = Start | Release | Cancel

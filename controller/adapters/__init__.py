@@ -1,0 +1,1 @@
+"""The only modules of the controller that talk to the outside."""

@@ -1,0 +1,88 @@
+"""What is known of the cluster at one instant: nodes and replicas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from models.forecast import WorkloadName
+
+NodeName = NewType("NodeName", str)
+ReplicaName = NewType("ReplicaName", str)
+
+
+class Phase(StrEnum):
+    """Where a replica is in its life."""
+
+    RESTORING = "restoring"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+class StartKind(StrEnum):
+    """How a replica is started."""
+
+    RESTORE = "restore"
+    COLD = "cold"
+
+
+class NodeState(StrEnum):
+    """Where a node of the standby pool is in its round."""
+
+    STANDBY = "standby"
+    RESTORING = "restoring"
+    SERVING = "serving"
+    DRAINING = "draining"
+    UNFIT = "unfit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node of the standby pool. ``unfit_reason`` is empty for a node that may be used."""
+
+    name: NodeName
+    gpus: int
+    state: NodeState = NodeState.STANDBY
+    unfit_reason: str = ""
+    node_class: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One replica that exists in the cluster; times in seconds since the epoch.
+
+    ``deadline_at`` is when a replica still restoring counts as hung. A failed one stays in the
+    view, with its ``failure``, until it is cancelled.
+    """
+
+    name: ReplicaName
+    workload: WorkloadName
+    node: NodeName
+    kind: StartKind
+    phase: Phase
+    decided_at: float
+    started_at: float
+    deadline_at: float
+    gpus: int = 1
+    attempt: int = 1
+    ready_at: float | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Everything of ours that exists in the cluster, as seen at ``seen_at``."""
+
+    seen_at: float
+    nodes: tuple[Node, ...]
+    replicas: tuple[Replica, ...]
+
+    def free_gpus(self) -> dict[NodeName, int]:
+        """Return the unused GPUs of every fit node."""
+        free = {node.name: node.gpus for node in self.nodes if not node.unfit_reason}
+        for replica in self.replicas:
+            if replica.node in free:
+                free[replica.node] -= replica.gpus
+        return free

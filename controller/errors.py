@@ -1,0 +1,30 @@
+"""The controller's errors, each caught by somebody.
+
+ControllerError
+├── ClusterUnavailableError   the reconciler: skip this tick, back off
+├── ActionRefusedError        the reconciler: the next tick plans anew
+└── InvalidFileError          the command line: print the problems, exit 2
+"""
+
+from __future__ import annotations
+
+
+class ControllerError(Exception):
+    """Anything the controller raises on purpose."""
+
+
+class ClusterUnavailableError(ControllerError):
+    """The cluster did not answer."""
+
+
+class ActionRefusedError(ControllerError):
+    """The cluster answered that the action is not possible any more."""
+
+
+class InvalidFileError(ControllerError):
+    """A policy or environment file is wrong; ``problems`` has one line a fault."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        """Keep the problems, in the order of their lines."""
+        super().__init__("\n".join(problems))
+        self.problems = problems

@@ -1,0 +1,1 @@
+"""The front door: command line, all-in-one process, replay and backtest."""

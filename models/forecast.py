@@ -1,0 +1,58 @@
+"""Values that a forecast is made of: quantiles of demand over equal steps ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+WorkloadName = NewType("WorkloadName", str)
+
+#: The quantile levels that every forecast carries, ascending.
+QUANTILES: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Forecast:
+    """Demand per second, by quantile, for each of the next equal steps.
+
+    ``values[i, j]`` is the demand per second not exceeded with probability ``quantiles[j]``
+    during the step that ends ``(i + 1) * step_seconds`` after ``issued_at``.
+    ``issued_at`` is the end of the last measured step, in seconds since the epoch.
+    """
+
+    workload: WorkloadName
+    issued_at: float
+    step_seconds: float
+    quantiles: tuple[float, ...]
+    values: FloatArray
+    basis: str
+
+    def __post_init__(self) -> None:
+        """Refuse what no consumer could use.
+
+        Raises:
+            ValueError: if shapes disagree, a quantile falls, or a value is negative or missing.
+        """
+        if self.step_seconds <= 0:
+            raise ValueError(f"step_seconds: {self.step_seconds} is not above 0")
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.quantiles):
+            raise ValueError(
+                f"values: shape {self.values.shape} does not end in {len(self.quantiles)} quantiles"
+            )
+        if not np.isfinite(self.values).all() or (self.values < 0).any():
+            raise ValueError("values: every value must be finite and at least 0")
+        if (np.diff(self.values, axis=1) < 0).any():
+            raise ValueError("values: must not fall from one quantile to the next")
+
+    @property
+    def horizon_seconds(self) -> float:
+        """How far ahead the forecast reaches."""
+        return float(self.values.shape[0] * self.step_seconds)
+
+    def is_stale(self, *, now: float) -> bool:
+        """Say whether the last step forecast lies in the past."""
+        return now >= self.issued_at + self.horizon_seconds
