@@ -9,8 +9,13 @@ import numpy as np
 
 from models.forecast import FloatArray
 
-#: A run of zeros this many steps long, out of a series that is never otherwise idle, is an outage.
-OUTAGE_STEPS = 3
+#: Zeros out of a busy series count as an outage for this many steps; then they are believed.
+OUTAGE_STEPS = 30
+#: A series is busy if, over this many steps, it never came near idle.
+BUSY_STEPS = 60
+#: Near idle: at or below this share of the mean. Poisson arrivals of 20 a step fall to half their
+#: mean once in 10,000 steps; those that do reach a fifth of it (5 a step) reach zero by chance.
+IDLE_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,3 +82,27 @@ def merge(preferred: Sequence[DemandSeries]) -> DemandSeries:
             raise ValueError("series: grids differ")
         values = np.where(np.isnan(values), other.values, values)
     return DemandSeries(start=first.start, step_seconds=first.step_seconds, values=values)
+
+
+def mask_outages(
+    values: FloatArray, *, outage_steps: int = OUTAGE_STEPS, busy_steps: int = BUSY_STEPS
+) -> FloatArray:
+    """Return the values with the zeros that only an outage explains as missing.
+
+    A zero is masked if, over the ``busy_steps`` steps before its run of zeros began, at least
+    half are known and none came near idle; after ``outage_steps`` of them the zeros are
+    believed. Missing steps neither end a run nor begin one. Causal: what becomes of a step
+    depends on it and on those before it, never on later ones.
+    """
+    masked = values.copy()
+    zeros = np.flatnonzero(values == 0)
+    last_positive = np.maximum.accumulate(np.where(values > 0, np.arange(len(values)), -1))
+    for run in np.split(zeros, np.flatnonzero(np.diff(last_positive[zeros])) + 1):
+        if len(run) and _is_busy(masked[max(0, run[0] - busy_steps) : run[0]], busy_steps):
+            masked[run[run < run[0] + outage_steps]] = np.nan
+    return masked
+
+
+def _is_busy(before: FloatArray, busy_steps: int) -> bool:
+    known = before[~np.isnan(before)]
+    return 2 * len(known) >= max(busy_steps, 1) and bool(known.min() > IDLE_SHARE * known.mean())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from models.forecast import Forecast, WorkloadName
+from models.outlook import Outlook
 from models.series import DemandSeries
+from predictor.calendar import CalendarWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,4 +43,93 @@ class DemandSource(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and threads."""
+        ...
+
+
+class Forecaster(Protocol):
+    """What turns demand into forecasts.
+
+    ``extend`` is given newly finished steps, in order and each once; NaN is missing. Both are
+    called in a worker thread, one call at a time, and should not take longer than a tick.
+    """
+
+    def extend(self, workload: WorkloadName, series: DemandSeries) -> None:
+        """Learn newly finished steps."""
+        ...
+
+    def forecast(self, workload: WorkloadName) -> Forecast | None:
+        """Return the forecast from the last finished step on; None as long as there is none."""
+        ...
+
+
+class Calendar(Protocol):
+    """Known future events of one workload.
+
+    ``windows`` returns those that touch [start, end); it raises SourceUnavailableError if they
+    are not known.
+    """
+
+    @property
+    def name(self) -> str:
+        """Say which calendar this is, in messages."""
+        ...
+
+    async def windows(self, *, start: float, end: float) -> tuple[CalendarWindow, ...]:
+        """Return the windows that touch a span."""
+        ...
+
+
+class DemandArchive(Protocol):
+    """Where finished steps are kept over a restart. Neither method ever raises."""
+
+    def record_demand(self, workload: WorkloadName, source: str, series: DemandSeries) -> None:
+        """Keep the known steps of a series."""
+        ...
+
+    def demand(
+        self, workload: WorkloadName, *, start: float, end: float, step_seconds: float
+    ) -> DemandSeries:
+        """Return what was kept of a span; missing where nothing was."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaCounts:
+    """What became of a topic's events since the start.
+
+    ``events`` were counted; ``poison`` could not be read and were skipped; ``late`` came when
+    their step had been handed out as complete, or before the history wanted; ``future`` lay too
+    far ahead of now and were skipped; ``duplicates`` were offsets seen before, skipped;
+    ``gaps`` is how often events were gone before they could be read.
+    """
+
+    events: int = 0
+    poison: int = 0
+    late: int = 0
+    future: int = 0
+    duplicates: int = 0
+    gaps: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """One outlook as published, numbered in order over all workloads."""
+
+    number: int
+    outlook: Outlook
+
+
+class Outlooks(Protocol):
+    """What the service has to show; reading it never waits."""
+
+    def workloads(self) -> Sequence[WorkloadName]:
+        """Return the workloads that are forecast."""
+        ...
+
+    def latest(self, workload: WorkloadName) -> Outlook | None:
+        """Return a workload's newest outlook; None before the first."""
+        ...
+
+    def subscribe(self, workload: WorkloadName | None = None) -> AsyncIterator[Publication]:
+        """Yield the newest outlooks, then each new one; ends if the reader is too slow."""
         ...

@@ -1,0 +1,83 @@
+# What one does with Headstart. A fresh machine needs Python 3.11 or newer; the first target that
+# needs the virtual environment makes it, and a second run installs nothing.
+#   make demo    see it work
+#   make check   what must hold before each commit, within a minute or two
+#   make test    every test, with a real Kafka broker and a real Prometheus
+#   make parts   get those two, once
+#   make bench   measure speed, by hand
+#   make soak    long random tests, by hand
+#   make lock    pin anew what the *.in files ask for; UPGRADE=--upgrade takes newer versions
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
+# The first of these that is new enough; looked for only when a virtual environment is made.
+PYTHON = $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
+	"$$name" -c '$(SUITABLE)' 2>/dev/null && echo "$$name" && break; done)
+DEMO :=
+UPGRADE :=
+# Pure code, where a line that no test runs is a defect.
+COVERED := models/*,controller/planner.py,controller/objective.py,controller/hold.py
+COVERED := $(COVERED),controller/placement.py,controller/tick.py,controller/outcomes.py
+
+.PHONY: help demo test ready check bench soak lock parts develop venv
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/.runs
+	@$(VENV)/bin/headstart demo $(DEMO)
+
+test: ready
+	@$(PY) -m pytest
+
+# A part that can't be had fails the tests that need it, in their own words; the rest still runs.
+ready: develop
+	@$(PY) -m tests.parts.fetch || true
+
+check: develop
+	$(PY) -m ruff format --check --quiet .
+	$(PY) -m ruff check --quiet .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+	$(PY) -m pytest -q -m "not real" --cov=models --cov=controller --cov-report=
+	$(PY) -m coverage report --include="$(COVERED)" --skip-covered --show-missing --fail-under=100
+
+bench: develop
+	@set -e; for bench in $(wildcard benchmarks/[a-z]*.py); do \
+		echo "== $$bench"; $(PY) "$$bench"; done
+
+soak: develop
+	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest --timeout=0 tests/property
+
+parts: develop
+	@$(PY) -m tests.parts.fetch
+
+lock: develop
+	@set -e; for name in requirements requirements-dev; do \
+		$(PY) -m uv pip compile --quiet --generate-hashes --no-emit-index-url --universal \
+			--python-version 3.11 --custom-compile-command "make lock" $(UPGRADE) \
+			"$$name.in" --output-file "$$name.lock"; done
+
+develop: $(VENV)/.develops
+
+$(VENV)/.develops: requirements-dev.lock $(VENV)/.runs
+	@echo "Installing what the tests need (once)"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.runs: requirements.lock pyproject.toml | venv
+	@echo "Installing Headstart into $(VENV) (once, a minute or two)"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+venv:
+	@if [ ! -e $(VENV) ]; then \
+		python="$(PYTHON)"; \
+		[ -n "$$python" ] || { echo "Headstart needs Python 3.11 or newer; none is on PATH" >&2; exit 1; }; \
+		"$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+	elif ! $(PY) -c '$(SUITABLE)' 2>/dev/null; then \
+		echo "$(VENV) was not made by Python 3.11 or newer: remove it and run make again" >&2; exit 1; \
+	fi

@@ -1,0 +1,109 @@
+"""Outlooks from the predictor service: its stream of server-sent events, followed for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx
+
+from controller.adapters.server_sent_events import EventParser, ServerEvent
+from models.codec import CodecError, decode_outlook
+from models.forecast import WorkloadName
+from models.outlook import Outlook
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSettings:
+    """How long the stream may be silent, and how the connection is tried again.
+
+    The predictor's heartbeat keeps a quiet stream from reaching ``silence_seconds``.
+    """
+
+    connect_seconds: float = 5.0
+    silence_seconds: float = 60.0
+    first_retry_seconds: float = 0.5
+    longest_retry_seconds: float = 30.0
+
+
+class PredictorStream:
+    """The newest outlook of every workload; what was last known stays while the stream is away.
+
+    An outlook carries its own times, so whoever reads one sees how old it is. ``follow`` is to
+    run as a task; ``luck`` draws from [0, 1) and spreads the retries of many controllers.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        *,
+        luck: Callable[[], float],
+        settings: StreamSettings | None = None,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Read with a client whose base URL is the predictor's."""
+        self._client = client
+        self._settings = settings or StreamSettings()
+        self._luck = luck
+        self._wait = wait
+        self._latest: dict[WorkloadName, Outlook] = {}
+        self._failures = 0
+        self.malformed_events = 0
+        self.is_connected = False
+
+    def latest(self, workload: WorkloadName) -> Outlook | None:
+        """Return the newest outlook, None before the first."""
+        return self._latest.get(workload)
+
+    async def follow(self) -> None:
+        """Read the stream until cancelled, and connect again whenever it ends."""
+        while True:
+            try:
+                await self._read_once()
+                why = "the stream ended"
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+                why = f"{type(error).__name__}: {error}".rstrip(": ")
+            self.is_connected = False
+            self._failures += 1
+            pause = self._retry_seconds()
+            _log.warning("predictor: %s; next attempt in %.1f s", why, pause)
+            await self._wait(pause)
+
+    async def _read_once(self) -> None:
+        settings = self._settings
+        timeout = httpx.Timeout(settings.connect_seconds, read=settings.silence_seconds)
+        headers = {"accept": "text/event-stream", "cache-control": "no-store"}
+        async with self._client.stream(
+            "GET", "/v1/stream", timeout=timeout, headers=headers
+        ) as response:
+            response.raise_for_status()
+            parser = EventParser()
+            async for line in response.aiter_lines():
+                self.is_connected = True
+                event = parser.feed(line)
+                if event is not None and event.name == "outlook":
+                    self._take(event)
+            self.malformed_events += parser.dropped
+
+    def _take(self, event: ServerEvent) -> None:
+        try:
+            outlook = decode_outlook(json.loads(event.data))
+        except (CodecError, ValueError, RecursionError) as error:
+            self.malformed_events += 1
+            _log.warning("predictor: an event was skipped: %s", str(error)[:200])
+            return
+        # Only now is the predictor known to be of use: earlier, retries would not slow down.
+        self._failures = 0
+        known = self._latest.get(outlook.workload)
+        if known is None or outlook.published_at >= known.published_at:
+            self._latest[outlook.workload] = outlook
+
+    def _retry_seconds(self) -> float:
+        settings = self._settings
+        doubled: float = settings.first_retry_seconds * 2.0 ** min(self._failures - 1, 32)
+        return min(settings.longest_retry_seconds, doubled) * (1.0 - self._luck() / 2.0)

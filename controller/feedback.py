@@ -1,0 +1,129 @@
+"""Outcomes become state: starts measured, failures remembered, misses fed to the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from controller.cluster_view import Phase, Replica, StartKind
+from controller.objective import Measured, update
+from controller.outcomes import Outcomes, served, with_ready
+from controller.pair_memory import PairMemory
+from controller.policy import WorkloadPolicy
+from controller.tick_state import TickSettings, WorkloadState
+from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn
+from models.outlook import DemandReading
+
+_WINDOW_SECONDS = 60.0
+
+
+def key_of(policy: WorkloadPolicy, kind: StartKind = StartKind.RESTORE) -> LeadTimeKey:
+    """Return under which key a workload's starts are measured."""
+    snapshot = policy.restore.snapshot or policy.workload
+    return LeadTimeKey(
+        snapshot=snapshot if kind is StartKind.RESTORE else f"{snapshot} (cold)",
+        size_gib=policy.restore.size_gib,
+    )
+
+
+def starts_judged(
+    replicas: Sequence[Replica],
+    state: WorkloadState,
+    policy: WorkloadPolicy,
+    lead_times: LeadTimes,
+    memory: PairMemory,
+    *,
+    now: float,
+) -> tuple[WorkloadState, LeadTimes, PairMemory, tuple[str, ...]]:
+    """Measure every start that has ended since the last tick, well or badly, each once."""
+    fresh = [r for r in replicas if r.name not in state.judged and _has_ended(r, now)]
+    if not fresh:
+        return state, lead_times, memory, ()
+    lines = []
+    for replica in fresh:
+        taken = (replica.ready_at or now) - replica.decided_at
+        is_ready = replica.phase in (Phase.READY, Phase.DRAINING)
+        if taken > 0:
+            lead_times = learn(
+                lead_times,
+                LeadTimeMeasurement(
+                    key=key_of(policy, replica.kind),
+                    at=now,
+                    seconds=taken,
+                    ready=is_ready,
+                    failed=replica.phase is Phase.FAILED,
+                ),
+            )
+        if not is_ready:
+            memory = memory.after_failure(replica, now)
+            lines.append(_failure_line(replica, taken))
+        elif taken > 0:
+            memory = memory.after_success(replica)
+            lines.append(f"{policy.workload}: {replica.name} ready after {taken:.1f} s")
+    alive = {replica.name for replica in replicas}
+    judged = (state.judged & alive) | {replica.name for replica in fresh}
+    return replace(state, judged=judged), lead_times, memory, tuple(lines)
+
+
+def _has_ended(replica: Replica, now: float) -> bool:
+    return replica.phase is not Phase.RESTORING or replica.deadline_at <= now
+
+
+def _failure_line(replica: Replica, taken: float) -> str:
+    what = replica.failure or "not ready by its deadline"
+    return (
+        f"{replica.workload}: {replica.name} on {replica.node} failed after {taken:.0f} s: {what}"
+    )
+
+
+def demand_judged(
+    state: WorkloadState,
+    policy: WorkloadPolicy,
+    reading: DemandReading | None,
+    replicas: Sequence[Replica],
+    *,
+    lead_time_seconds: float,
+    now: float,
+    settings: TickSettings,
+) -> WorkloadState:
+    """Let new demand flow past the replicas that were ready; once a minute, correct the level."""
+    ready = sum(1 for replica in replicas if replica.phase is Phase.READY)
+    outcomes = with_ready(state.outcomes, now=now, ready=ready)
+    if reading is not None:
+        outcomes = served(
+            outcomes,
+            until=reading.measured_at,
+            per_second=reading.per_second,
+            capacity=policy.demand_per_replica,
+            wait_seconds=policy.objective.wait_seconds,
+        )
+    slow = state.slow_restores or any(
+        replica.phase is Phase.RESTORING and now - replica.decided_at > lead_time_seconds
+        for replica in replicas
+    )
+    state = replace(state, outcomes=outcomes, slow_restores=slow)
+    until = outcomes.until
+    if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
+        return state
+    return _window_closed(state, policy, outcomes, until, settings)
+
+
+def _window_closed(
+    state: WorkloadState,
+    policy: WorkloadPolicy,
+    outcomes: Outcomes,
+    until: float,
+    settings: TickSettings,
+) -> WorkloadState:
+    calibration = state.calibration
+    if settings.fixed_lead_time_seconds is None:
+        measured = Measured(
+            seconds=until - outcomes.window_start,
+            demand=outcomes.window_demand,
+            late=outcomes.window_late,
+            usual_per_second=outcomes.usual_per_second,
+            slow_restores=state.slow_restores,
+        )
+        calibration = update(calibration, measured, policy.objective)
+    emptied = replace(outcomes, window_start=until, window_demand=0.0, window_late=0.0)
+    return replace(state, calibration=calibration, outcomes=emptied, slow_restores=False)

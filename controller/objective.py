@@ -1,0 +1,81 @@
+"""The objective's closed loop: measured misses move the quantile level, within bounds.
+
+The level walks the forecast's quantiles (0 is the first, 4 the fifth) and beyond the last one
+adds 15 % of demand a unit. It rises with the share of demand that waited too long and sinks
+slowly while that share is below the aim: an integral controller, clamped against wind-up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from controller.policy import Objective
+from models.forecast import QUANTILES, FloatArray
+
+_GAIN_PER_MINUTE = 0.3
+_REFERENCE_MISS = 0.01  # the gain was measured for an objective of 99 %
+_HIGHEST_LEVEL = 12.0
+_BEYOND_LAST = 0.15
+_LEAD_QUANTILES = (0.5, 0.995)
+_LEAD_UP, _LEAD_DOWN_PER_MINUTE = 0.03, 0.0002
+_USUAL_LEAD_QUANTILE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What was learned from outcomes: how sure to be of demand, and of the lead time."""
+
+    level: float = 3.0
+    lead_time_quantile: float = _USUAL_LEAD_QUANTILE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a while of serving showed; demand in requests (or tokens).
+
+    ``slow_restores`` says that restores were under way for longer than the lead time planned.
+    ``usual_per_second`` is the long-run mean demand that a minute's share is weighed against.
+    """
+
+    seconds: float
+    demand: float
+    late: float
+    usual_per_second: float
+    slow_restores: bool = False
+
+
+def update(calibration: Calibration, measured: Measured, objective: Objective) -> Calibration:
+    """Return the calibration after a while of serving; one cause moves one of the two."""
+    if measured.seconds <= 0 or measured.demand <= 0:
+        return calibration
+    allowed = 1.0 - objective.attainment
+    minutes = measured.seconds / 60.0
+    late_share = measured.late / measured.demand
+    usual = max(measured.usual_per_second * measured.seconds, 1e-9)
+    weight = min(measured.demand / usual, 3.0) * minutes
+    if late_share > allowed and measured.slow_restores:
+        quantile = calibration.lead_time_quantile + _LEAD_UP * late_share * minutes
+        return replace(calibration, lead_time_quantile=min(quantile, _LEAD_QUANTILES[1]))
+    gain = _GAIN_PER_MINUTE * (_REFERENCE_MISS / allowed) ** 0.5
+    level = calibration.level + gain * weight * (late_share - allowed / 2)
+    lead = calibration.lead_time_quantile
+    if lead > _USUAL_LEAD_QUANTILE:
+        lead = max(lead - _LEAD_DOWN_PER_MINUTE * minutes, _USUAL_LEAD_QUANTILE)
+    return Calibration(level=min(max(level, 0.0), _HIGHEST_LEVEL), lead_time_quantile=lead)
+
+
+def covered(level: float) -> float:
+    """Return the share of outcomes that a level's demand covers."""
+    return float(np.interp(level, np.arange(len(QUANTILES)), QUANTILES))
+
+
+def demand_at(values: FloatArray, level: float) -> FloatArray:
+    """Return demand per second at a level, from forecast values [steps, quantiles]."""
+    last = values.shape[1] - 1
+    if level >= last:
+        return np.asarray(values[:, last] * (1.0 + _BEYOND_LAST * (level - last)))
+    low = int(level)
+    share = level - low
+    return np.asarray(values[:, low] * (1.0 - share) + values[:, low + 1] * share)

@@ -1,0 +1,29 @@
+"""Everything that is known of one workload at one instant: the planner's only input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.cluster_view import Replica
+from models.forecast import WorkloadName
+from models.outlook import Outlook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What is known of one workload at ``now`` (seconds since the epoch).
+
+    ``replicas`` are those that exist, of any phase. ``backlog`` is demand that arrived and is
+    not served yet. ``lead_time_seconds`` is the quantile of measured start times to plan with.
+    ``boost_per_second`` is demand announced by alerts. ``free_slots`` is how many replicas the
+    pool could still take.
+    """
+
+    workload: WorkloadName
+    now: float
+    replicas: tuple[Replica, ...]
+    outlook: Outlook | None
+    lead_time_seconds: float
+    backlog: float = 0.0
+    boost_per_second: float = 0.0
+    free_slots: int = 0

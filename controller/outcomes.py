@@ -1,0 +1,134 @@
+"""What came of the plans: demand measured against the replicas that were ready for it.
+
+The controller sees no queue. It reckons one: demand as measured flows in, ready replicas serve
+at their capacity, first in first out; what would wait longer than the objective is late. So the
+loop needs no signal beyond those that every policy has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+_USUAL_SECONDS = 86400.0  # the memory of the long-run mean demand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """Running totals and the reckoned queue; demand in requests (or tokens).
+
+    ``until`` is up to when demand has been taken in. ``ready_log`` has (time, ready replicas)
+    from the last change at or before ``until`` on. ``window_*`` collect since ``window_start``.
+    """
+
+    until: float | None = None
+    queue: float = 0.0
+    ready_log: tuple[tuple[float, int], ...] = ()
+    demand: float = 0.0
+    late: float = 0.0
+    idle_gpu_seconds: float = 0.0
+    usual_per_second: float = 0.0
+    seen_seconds: float = 0.0
+    window_start: float = 0.0
+    window_demand: float = 0.0
+    window_late: float = 0.0
+
+
+def with_ready(outcomes: Outcomes, *, now: float, ready: int) -> Outcomes:
+    """Return the outcomes with the number of ready replicas of now noted."""
+    log = outcomes.ready_log
+    if log and log[-1][1] == ready:
+        return outcomes
+    return replace(outcomes, ready_log=(*log, (now, ready)))
+
+
+def served(
+    outcomes: Outcomes, *, until: float, per_second: float, capacity: float, wait_seconds: float
+) -> Outcomes:
+    """Return the outcomes after demand of ``per_second`` from the last time up to ``until``.
+
+    ``capacity`` is what one replica serves per second.
+    """
+    since = outcomes.until
+    if since is None or until - since > 3600.0:
+        # Nothing is known of such a gap: begin again with an empty queue.
+        return replace(outcomes, until=until, queue=0.0, window_start=until)
+    if until <= since:
+        return outcomes
+    queue, late, idle = outcomes.queue, 0.0, 0.0
+    pieces = _pieces(outcomes.ready_log, since, until)
+    for seconds, ready in pieces:
+        service = ready * capacity
+        after, missed = _flow(queue, per_second, service, seconds, wait_seconds)
+        taken = queue + per_second * seconds - after
+        idle += ready * seconds - (taken / capacity if capacity > 0 else 0.0)
+        queue, late = after, late + missed
+    seconds = until - since
+    memory = min(outcomes.seen_seconds + seconds, _USUAL_SECONDS)
+    usual = outcomes.usual_per_second
+    return replace(
+        outcomes,
+        until=until,
+        queue=queue,
+        ready_log=_trimmed(outcomes.ready_log, until),
+        demand=outcomes.demand + per_second * seconds,
+        late=outcomes.late + late,
+        idle_gpu_seconds=outcomes.idle_gpu_seconds + max(idle, 0.0),
+        usual_per_second=usual + (per_second - usual) * seconds / memory,
+        seen_seconds=outcomes.seen_seconds + seconds,
+        window_demand=outcomes.window_demand + per_second * seconds,
+        window_late=outcomes.window_late + late,
+    )
+
+
+def queue_ahead(outcomes: Outcomes, *, now: float, per_second: float, capacity: float) -> float:
+    """Return the reckoned queue at ``now``, demand having gone on as last measured."""
+    if outcomes.until is None or not outcomes.ready_log:
+        return 0.0
+    ready = outcomes.ready_log[-1][1]
+    grown = (per_second - ready * capacity) * max(now - outcomes.until, 0.0)
+    return max(outcomes.queue + grown, 0.0)
+
+
+def _pieces(
+    log: tuple[tuple[float, int], ...], since: float, until: float
+) -> list[tuple[float, int]]:
+    """Cut [since, until) where the number of ready replicas changed."""
+    ready, pieces, at = (log[0][1] if log else 0), [], since
+    for time, count in log:
+        if time > since:
+            cut = min(time, until)
+            if cut > at:
+                pieces.append((cut - at, ready))
+                at = cut
+        ready = count if time < until else ready
+    if until > at:
+        pieces.append((until - at, ready))
+    return pieces
+
+
+def _trimmed(log: tuple[tuple[float, int], ...], until: float) -> tuple[tuple[float, int], ...]:
+    keep = 0
+    while keep + 1 < len(log) and log[keep + 1][0] <= until:
+        keep += 1
+    return log[keep:]
+
+
+def _flow(
+    queue: float, demand: float, service: float, seconds: float, wait_seconds: float
+) -> tuple[float, float]:
+    """Return the queue after a while of constant rates, and the demand that came too late."""
+    slope = demand - service
+    limit = service * wait_seconds
+    end = queue + slope * seconds
+    if service <= 0:
+        return end, demand * seconds
+    after = max(end, 0.0)
+    if queue >= limit and after >= limit:
+        late_seconds = seconds
+    elif queue < limit and end < limit:
+        late_seconds = 0.0
+    elif slope > 0:
+        late_seconds = seconds - (limit - queue) / slope
+    else:
+        late_seconds = (queue - limit) / -slope
+    return after, demand * min(max(late_seconds, 0.0), seconds)

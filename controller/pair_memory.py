@@ -1,0 +1,113 @@
+"""What is remembered of failed starts: which workload failed on which node, and what to try next.
+
+A frozen value: every method returns a new memory, or the same one if nothing changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from controller.cluster_view import NodeName, Replica, ReplicaName, StartKind
+from models.forecast import WorkloadName
+
+#: How long a failed pair of workload and node is avoided: an image may be mended by then.
+FORGET_AFTER_SECONDS = 1800.0
+
+#: A pool of thousands of nodes that all fail shall not make every tick slower.
+_MOST_FAILURES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartFailure:
+    """One start that failed or hung. ``is_retried`` once another start has taken its place."""
+
+    replica: ReplicaName
+    workload: WorkloadName
+    node: NodeName
+    kind: StartKind
+    attempt: int
+    expires_at: float
+    is_retried: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairMemory:
+    """The failures not yet forgotten, and how many restores failed since the last success."""
+
+    failures: tuple[StartFailure, ...] = ()
+    streaks: tuple[tuple[WorkloadName, int], ...] = ()
+
+    def at(self, now: float) -> PairMemory:
+        """Return the memory without what has expired; a streak goes with its last failure."""
+        if all(failure.expires_at > now for failure in self.failures):
+            return self
+        kept = tuple(failure for failure in self.failures if failure.expires_at > now)
+        remembered = {failure.workload for failure in kept}
+        streaks = tuple(streak for streak in self.streaks if streak[0] in remembered)
+        return PairMemory(failures=kept, streaks=streaks)
+
+    def after_failure(
+        self, replica: Replica, now: float, *, forget_after_seconds: float = FORGET_AFTER_SECONDS
+    ) -> PairMemory:
+        """Remember a start that failed or hung; the same replica counts once."""
+        if any(failure.replica == replica.name for failure in self.failures):
+            return self
+        failure = StartFailure(
+            replica=replica.name,
+            workload=replica.workload,
+            node=replica.node,
+            kind=replica.kind,
+            attempt=replica.attempt,
+            expires_at=now + forget_after_seconds,
+        )
+        failures = (*self.at(now).failures, failure)[-_MOST_FAILURES:]
+        # A cold start that fails says nothing about the snapshot.
+        longer = self.streak(replica.workload) + (replica.kind is StartKind.RESTORE)
+        return PairMemory(failures=failures, streaks=self._with_streak(replica.workload, longer))
+
+    def after_success(self, replica: Replica) -> PairMemory:
+        """Forget what a start that became ready disproves: its pair, and a restore's streak."""
+        pair = (replica.workload, replica.node)
+        failures = tuple(
+            failure for failure in self.failures if (failure.workload, failure.node) != pair
+        )
+        is_restore = replica.kind is StartKind.RESTORE
+        if len(failures) == len(self.failures) and not (
+            is_restore and self.streak(replica.workload)
+        ):
+            return self
+        streaks = self._with_streak(replica.workload, 0) if is_restore else self.streaks
+        return PairMemory(failures=failures, streaks=streaks)
+
+    def after_retries(self, workload: WorkloadName, count: int) -> PairMemory:
+        """Mark the ``count`` oftest tried failures of a workload as retried."""
+        owed = set(self._owed(workload)[:count])
+        if not owed:
+            return self
+        failures = tuple(
+            replace(failure, is_retried=True) if failure in owed else failure
+            for failure in self.failures
+        )
+        return replace(self, failures=failures)
+
+    def owed_attempts(self, workload: WorkloadName) -> tuple[int, ...]:
+        """Return the attempt numbers of the retries that are due, highest first."""
+        return tuple(failure.attempt + 1 for failure in self._owed(workload))
+
+    def failed_nodes(self, workload: WorkloadName) -> tuple[NodeName, ...]:
+        """Return the nodes on which the workload failed lately, once for each failure."""
+        return tuple(one.node for one in self.failures if one.workload == workload)
+
+    def streak(self, workload: WorkloadName) -> int:
+        """Return how many restores of the workload have failed since one succeeded."""
+        return next((count for name, count in self.streaks if name == workload), 0)
+
+    def _owed(self, workload: WorkloadName) -> list[StartFailure]:
+        owed = [one for one in self.failures if one.workload == workload and not one.is_retried]
+        return sorted(owed, key=lambda one: (-one.attempt, one.replica))
+
+    def _with_streak(
+        self, workload: WorkloadName, count: int
+    ) -> tuple[tuple[WorkloadName, int], ...]:
+        others = tuple(streak for streak in self.streaks if streak[0] != workload)
+        return (*others, (workload, count)) if count else others

@@ -1,0 +1,59 @@
+"""The plan: what to do for one workload and why. Every actuator renders this one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.cluster_view import ReplicaName
+from models.forecast import WorkloadName
+
+
+class Reason(StrEnum):
+    """What set the target."""
+
+    FORECAST = "forecast"
+    REACTIVE = "reactive"
+    BACKLOG = "backlog"
+    BOOST = "boost"
+    HOLD = "hold"
+    MIN_REPLICAS = "min_replicas"
+    MAX_REPLICAS = "max_replicas"
+    MAX_STEP = "max_step"
+    NO_DEMAND = "no_demand"
+    NO_FORECAST = "no_forecast"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upcoming:
+    """Restores whose time has not come: how many, and when they will be started."""
+
+    start_at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do for one workload at ``at``, and the numbers that it rests on.
+
+    ``floor`` is what prediction forbids to go below, ``reactive`` what is needed already;
+    ``starts`` is how many replicas must start now, ``releases`` and ``cancels`` which go.
+    ``quantile_level`` is the share of outcomes that the forecast demand shall cover.
+    """
+
+    workload: WorkloadName
+    at: float
+    target: int
+    floor: int
+    reactive: int
+    ready: int
+    restoring: int
+    demand_per_second: float | None
+    lead_time_seconds: float
+    quantile_level: float
+    reason: Reason
+    explanation: str = ""
+    starts: int = 0
+    releases: tuple[ReplicaName, ...] = ()
+    cancels: tuple[tuple[ReplicaName, str], ...] = ()
+    upcoming: tuple[Upcoming, ...] = ()

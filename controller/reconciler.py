@@ -1,0 +1,218 @@
+"""The controller's loop: observe, have a tick decide, act. The only module that knows the order.
+
+Must not decide anything about replicas: that is the tick's, a pure function that is passed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Generic
+
+from controller.actions import Action, Start
+from controller.cluster_view import Fleet
+from controller.errors import ActionRefusedError, ClusterUnavailableError
+from controller.loop_settings import LoopSettings, Surroundings
+from controller.plan import Plan
+from controller.plan_history import PlanHistory
+from controller.policy import Mode
+from controller.tick_report import RefusedAction, State, Tick, TickReport
+from models.forecast import WorkloadName
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Acts:
+    """What has come of one tick's actions so far."""
+
+    acted: list[Action] = field(default_factory=list)
+    refused: list[RefusedAction] = field(default_factory=list)
+    held_back: int = 0
+    trouble: str = ""
+    is_cluster_up: bool = True
+
+
+class Reconciler(Generic[State]):
+    """Several workloads' loop over one cluster.
+
+    Servers read ``plans`` and ``fleet``, which are swapped whole; displays subscribe to reports.
+    """
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        tick: Tick[State],
+        state: State,
+        modes: Mapping[WorkloadName, Mode],
+        settings: LoopSettings | None = None,
+    ) -> None:
+        """Make a loop that has seen nothing yet."""
+        self._outside = surroundings
+        self._tick = tick
+        self._state = state
+        self._modes: Mapping[WorkloadName, Mode] = MappingProxyType(dict(modes))
+        self._settings = settings or LoopSettings()
+        self._history = PlanHistory(plans_per_workload=self._settings.plans_kept_per_workload)
+        self._fleet: Fleet | None = None
+        self._subscribers: tuple[Callable[[TickReport], None], ...] = ()
+        self._failures = 0
+
+    @property
+    def plans(self) -> Mapping[WorkloadName, Plan]:
+        """The newest plans by workload, all of one tick."""
+        return self._history.newest
+
+    @property
+    def fleet(self) -> Fleet | None:
+        """The cluster as last seen, None before the first time."""
+        return self._fleet
+
+    @property
+    def state(self) -> State:
+        """What the next tick will be given: whatever was learned."""
+        return self._state
+
+    def plan_at(self, workload: WorkloadName, at: float) -> Plan | None:
+        """Return the plan in force at ``at``, None if none so old is kept."""
+        return self._history.at(workload, at)
+
+    def change_policies(self, tick: Tick[State], modes: Mapping[WorkloadName, Mode]) -> None:
+        """Go on with other policies from the next turn; what was learned stays."""
+        self._tick, self._modes = tick, MappingProxyType(dict(modes))
+
+    def subscribe(self, receive: Callable[[TickReport], None]) -> Callable[[], None]:
+        """Have every report handed to ``receive``; calling what is returned ends that."""
+        self._subscribers = (*self._subscribers, receive)
+
+        def unsubscribe() -> None:
+            self._subscribers = tuple(one for one in self._subscribers if one is not receive)
+
+        return unsubscribe
+
+    async def run_forever(self) -> None:
+        """Turn until cancelled; after trouble later and later, otherwise once a tick."""
+        while True:
+            began = self._outside.clock()
+            await self.turn()
+            if self._failures:
+                luck = self._outside.luck()
+                pause = self._settings.backoff_seconds(self._failures, luck=luck)
+            else:
+                spent = max(0.0, self._outside.clock() - began)
+                pause = max(0.0, self._settings.tick_seconds - spent)
+            await self._outside.wait(pause)
+
+    async def turn(self) -> TickReport:
+        """Observe, decide and act once; return what came of it, after all subscribers have it.
+
+        Whatever goes wrong is in the report, and makes ``run_forever`` back off.
+        """
+        try:
+            report = await self._observe_decide_act()
+        except ClusterUnavailableError as error:
+            report = self._in_trouble(f"cluster: {error}", is_cluster_up=False)
+        except Exception as error:
+            # The loop's edge: a bug met by one tick must not end the process.
+            _log.exception("the tick failed and will be tried again")
+            report = self._in_trouble(f"{type(error).__name__}: {error}", is_cluster_up=True)
+        self._failures = self._failures + 1 if report.trouble else 0
+        self._tell(report)
+        return report
+
+    async def _observe_decide_act(self) -> TickReport:
+        fleet = await self._observe()
+        now = self._outside.clock()
+        if self._is_stale(fleet):
+            age = f"the view of the cluster is {now - fleet.seen_at:.0f} s old"
+            return self._in_trouble(f"{age}: nothing is done upon it", is_cluster_up=True)
+        self._fleet = fleet
+        modes = self._modes
+        latest = ((workload, self._outside.outlooks.latest(workload)) for workload in modes)
+        outlooks = {workload: outlook for workload, outlook in latest if outlook is not None}
+        result = self._tick(fleet, outlooks, self._state, now)
+        self._state = result.state
+        self._history.add(result.plans)
+        acts = await self._act(fleet, result.actions)
+        return TickReport(
+            now=now,
+            fleet=fleet,
+            outlooks=outlooks,
+            modes=modes,
+            plans=result.plans,
+            acted=tuple(acts.acted),
+            refused=tuple(acts.refused),
+            held_back=acts.held_back,
+            events=result.events,
+            trouble=acts.trouble,
+            is_cluster_up=acts.is_cluster_up,
+        )
+
+    async def _observe(self) -> Fleet:
+        try:
+            async with asyncio.timeout(self._settings.call_timeout_seconds):
+                return await self._outside.cluster.observe()
+        except TimeoutError as error:
+            raise ClusterUnavailableError(self._no_answer("observe")) from error
+
+    async def _act(self, fleet: Fleet, actions: tuple[Action, ...]) -> _Acts:
+        acts = _Acts()
+        workload_of = {replica.name: replica.workload for replica in fleet.replicas}
+        for index, action in enumerate(actions):
+            workload = (
+                action.workload if isinstance(action, Start) else workload_of.get(action.name)
+            )
+            if workload is None or self._modes.get(workload) is not Mode.ACT:
+                acts.held_back += 1
+                continue
+            if self._is_stale(fleet):
+                acts.trouble = "the view grew too old while acting: the rest waits for the next"
+            else:
+                await self._act_once(action, acts)
+            if acts.trouble:
+                acts.held_back += len(actions) - index
+                break
+        return acts
+
+    async def _act_once(self, action: Action, acts: _Acts) -> None:
+        try:
+            async with asyncio.timeout(self._settings.call_timeout_seconds):
+                await self._outside.cluster.act(action)
+        except ActionRefusedError as error:
+            acts.refused.append(RefusedAction(action=action, why=str(error)))
+        except (ClusterUnavailableError, TimeoutError) as error:
+            why = str(error) or self._no_answer("act")
+            acts.trouble, acts.is_cluster_up = f"cluster: {why}", False
+        else:
+            acts.acted.append(action)
+
+    def _is_stale(self, fleet: Fleet) -> bool:
+        return self._outside.clock() - fleet.seen_at > self._settings.stale_after_seconds
+
+    def _no_answer(self, verb: str) -> str:
+        return f"no answer to {verb} within {self._settings.call_timeout_seconds:g} s"
+
+    def _in_trouble(self, trouble: str, *, is_cluster_up: bool) -> TickReport:
+        return TickReport(
+            now=self._outside.clock(),
+            fleet=None,
+            modes=self._modes,
+            trouble=trouble,
+            is_cluster_up=is_cluster_up,
+        )
+
+    def _tell(self, report: TickReport) -> None:
+        for line in report.events:
+            _log.info("%s", line)
+        for refusal in report.refused:
+            _log.info("refused: %s", refusal.why)
+        if report.trouble:
+            _log.warning("%s (failure %d in a row)", report.trouble, self._failures)
+        for receive in self._subscribers:
+            try:
+                receive(report)
+            except Exception:  # a display that fails must not stop the loop
+                _log.exception("a subscriber failed")

@@ -1,0 +1,197 @@
+"""One pass of the loop as a pure function: what exists and what is coming in, what to do out.
+
+The live reconciler, the replay and the tests all call this; only what surrounds it differs.
+Feedback goes in and out as state: lead times measured, calibration, holds, failures remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from controller.actions import Action, Cancel, Release, Start
+from controller.cluster_view import Fleet, Replica, ReplicaName, StartKind
+from controller.feedback import demand_judged, key_of, starts_judged
+from controller.observation import Observation
+from controller.outcomes import queue_ahead
+from controller.placement import Placement, PlacementRequest, assign
+from controller.plan import Plan
+from controller.planner import plan
+from controller.policy import WorkloadPolicy
+from controller.tick_state import TickSettings, TickState, WorkloadState
+from models.forecast import WorkloadName
+from models.lead_time import LeadTimes, attempt_deadline, estimate
+from models.outlook import Outlook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickResult:
+    """Plans, the actions that carry them out, the state for the next tick, and lines to log."""
+
+    plans: tuple[Plan, ...]
+    actions: tuple[Action, ...]
+    state: TickState
+    events: tuple[str, ...] = ()
+
+
+def tick(
+    fleet: Fleet,
+    outlooks: Mapping[WorkloadName, Outlook],
+    state: TickState,
+    now: float,
+    *,
+    policies: Sequence[WorkloadPolicy],
+    settings: TickSettings,
+) -> TickResult:
+    """Judge what came of earlier plans, plan every workload anew, and place what must start."""
+    owned = _by_workload(fleet.replicas, policies)
+    lead_times, memory = state.lead_times, state.memory.at(now)
+    workloads: dict[WorkloadName, WorkloadState] = {}
+    plans: list[Plan] = []
+    lines: list[str] = []
+    for policy in policies:
+        own, name = owned[policy.workload], policy.workload
+        before = state.workloads.get(name, WorkloadState())
+        judged, lead_times, memory, said = starts_judged(
+            own, before, policy, lead_times, memory, now=now
+        )
+        lines += said
+        lead = _lead_time(lead_times, policy, judged, settings)
+        outlook = outlooks.get(name)
+        judged = demand_judged(
+            judged,
+            policy,
+            outlook.reading if outlook else None,
+            own,
+            lead_time_seconds=lead,
+            now=now,
+            settings=settings,
+        )
+        planned, hold = plan(
+            _observation(policy, judged, own, outlook, lead, now),
+            policy,
+            judged.calibration,
+            judged.hold,
+            tick_seconds=settings.tick_seconds,
+        )
+        plans.append(planned)
+        workloads[name] = replace(judged, hold=hold)
+    placements = assign(_requests(plans, policies), _without_cancelled(fleet, plans), memory)
+    for planned in plans:
+        granted = sum(1 for one in placements if one.workload == planned.workload)
+        memory = memory.after_retries(planned.workload, granted)
+    state = TickState(workloads=workloads, lead_times=lead_times, memory=memory)
+    actions = _actions(plans, placements, policies, state, now)
+    return TickResult(plans=tuple(plans), actions=actions, state=state, events=tuple(lines))
+
+
+def _by_workload(
+    replicas: Sequence[Replica], policies: Sequence[WorkloadPolicy]
+) -> dict[WorkloadName, Sequence[Replica]]:
+    if len(policies) == 1 and all(r.workload == policies[0].workload for r in replicas):
+        return {policies[0].workload: replicas}
+    owned: dict[WorkloadName, list[Replica]] = {policy.workload: [] for policy in policies}
+    for replica in replicas:
+        if replica.workload in owned:
+            owned[replica.workload].append(replica)
+    return dict(owned)
+
+
+def _lead_time(
+    lead_times: LeadTimes, policy: WorkloadPolicy, state: WorkloadState, settings: TickSettings
+) -> float:
+    if settings.fixed_lead_time_seconds is not None:
+        return settings.fixed_lead_time_seconds
+    known = estimate(lead_times, key_of(policy))
+    return known.quantile(state.calibration.lead_time_quantile)
+
+
+def _observation(
+    policy: WorkloadPolicy,
+    state: WorkloadState,
+    replicas: Sequence[Replica],
+    outlook: Outlook | None,
+    lead_time_seconds: float,
+    now: float,
+) -> Observation:
+    rate = outlook.reading.per_second if outlook and outlook.reading else 0.0
+    return Observation(
+        workload=policy.workload,
+        now=now,
+        replicas=tuple(replicas),
+        outlook=outlook,
+        lead_time_seconds=lead_time_seconds,
+        backlog=queue_ahead(
+            state.outcomes, now=now, per_second=rate, capacity=policy.demand_per_replica
+        ),
+    )
+
+
+def _requests(
+    plans: Sequence[Plan], policies: Sequence[WorkloadPolicy]
+) -> tuple[PlacementRequest, ...]:
+    return tuple(
+        PlacementRequest(
+            workload=policy.workload,
+            count=planned.starts,
+            gpus=policy.standby.gpus_per_replica,
+            priority=policy.limits.priority,
+            worth=policy.demand_per_replica,
+            guaranteed=max(0, policy.limits.min_replicas - planned.ready - planned.restoring),
+            max_concurrent=policy.restore.max_concurrent,
+            max_concurrent_per_node=policy.restore.max_concurrent_per_node,
+            cold_fallback=policy.restore.cold_fallback,
+        )
+        for planned, policy in zip(plans, policies, strict=True)
+        if planned.starts > 0
+    )
+
+
+def _without_cancelled(fleet: Fleet, plans: Sequence[Plan]) -> Fleet:
+    """Return the fleet as it will be once this tick's cancels are done: their GPUs are free."""
+    gone = {name for planned in plans for name, _ in planned.cancels}
+    if not gone:
+        return fleet
+    return replace(fleet, replicas=tuple(r for r in fleet.replicas if r.name not in gone))
+
+
+def _actions(
+    plans: Sequence[Plan],
+    placements: Sequence[Placement],
+    policies: Sequence[WorkloadPolicy],
+    state: TickState,
+    now: float,
+) -> tuple[Action, ...]:
+    """Render plans as actions: what goes first, so that its GPUs are free for what comes."""
+    actions: list[Action] = []
+    by_name = {planned.workload: planned for planned in plans}
+    rules = {policy.workload: policy for policy in policies}
+    for planned in plans:
+        drain = rules[planned.workload].scale_down.drain_seconds
+        actions += [Cancel(name=name, reason=why) for name, why in planned.cancels]
+        actions += [
+            Release(name=name, drain_seconds=drain, reason=f"target {planned.target}")
+            for name in planned.releases
+        ]
+    for number, placed in enumerate(placements):
+        planned, policy = by_name[placed.workload], rules[placed.workload]
+        actions.append(
+            Start(
+                name=ReplicaName(f"{placed.workload}-{round(now * 1000)}-{number}"),
+                workload=placed.workload,
+                node=placed.node,
+                kind=placed.kind,
+                decided_at=now,
+                deadline_at=now + _deadline(state, policy, placed.kind),
+                reason=f"{planned.reason}: target {planned.target}",
+                gpus=placed.gpus,
+                attempt=placed.attempt,
+            )
+        )
+    return tuple(actions)
+
+
+def _deadline(state: TickState, policy: WorkloadPolicy, kind: StartKind) -> float:
+    known = estimate(state.lead_times, key_of(policy, kind))
+    streak = state.memory.streak(policy.workload)
+    return attempt_deadline(known, policy.restore.timeout_seconds, streak)

@@ -1,0 +1,49 @@
+"""What the loop remembers from tick to tick: small, frozen, and all that a restart must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.cluster_view import ReplicaName
+from controller.hold import Hold
+from controller.objective import Calibration
+from controller.outcomes import Outcomes
+from controller.pair_memory import PairMemory
+from models.forecast import WorkloadName
+from models.lead_time import LeadTimes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickSettings:
+    """What does not change while running.
+
+    ``fixed_lead_time_seconds`` switches learning off: lead time and calibration stay put.
+    """
+
+    tick_seconds: float = 5.0
+    fixed_lead_time_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadState:
+    """What is remembered of one workload.
+
+    ``judged`` are the living replicas whose start has been measured already; ``slow_restores``
+    says that a start of the minute under way has taken longer than the lead time.
+    """
+
+    calibration: Calibration = field(default_factory=Calibration)
+    hold: Hold = field(default_factory=Hold)
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    judged: frozenset[ReplicaName] = frozenset()
+    slow_restores: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickState:
+    """Everything remembered from tick to tick."""
+
+    workloads: Mapping[WorkloadName, WorkloadState] = field(default_factory=dict)
+    lead_times: LeadTimes = field(default_factory=LeadTimes)
+    memory: PairMemory = field(default_factory=PairMemory)

@@ -1,0 +1,115 @@
+"""From columns of a trace file to requests per equal bin. Pure; a missing bin is NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from headstart.errors import InvalidTraceError
+from headstart.timestamps import BadTimestampError, to_epoch_seconds
+from models.forecast import FloatArray
+
+ARRIVAL_BIN_SECONDS = 1.0
+
+# A year of seconds, and a little: more is a slip in a timestamp, and would fill the memory.
+_MAX_BINS = 40_000_000
+# Timestamps written with milliseconds may stray this much of a bin from the grid.
+_STRAY_SHARE = 0.01
+_COUNT_ALLOWED = "must be a number of at least 0; leave the line out if it is not known"
+
+
+def bin_arrivals(texts: Sequence[str], *, name: str, first_line: int) -> tuple[float, FloatArray]:
+    """Count arrivals, in any order, into bins of one second.
+
+    Returns the start of the first bin (seconds since the epoch) and the counts.
+
+    Raises:
+        InvalidTraceError: for a bad timestamp, or one so far off that the span is absurd.
+    """
+    seconds = _column_seconds(texts, name=name, first_line=first_line)
+    origin = float(np.floor(seconds.min()))
+    bins = np.floor(seconds - origin).astype(np.int64)
+    if bins.max() >= _MAX_BINS:
+        strange = int(np.argmax(np.abs(seconds - np.median(seconds))))
+        raise InvalidTraceError.at(
+            f"{name}:{first_line + strange}",
+            "timestamp",
+            texts[strange],
+            "must be within 460 days of the others in a log of arrivals",
+        )
+    return origin, np.bincount(bins).astype(np.float64)
+
+
+def bin_counts(
+    timestamps: Sequence[str], counts: Sequence[str], *, name: str, first_line: int
+) -> tuple[float, float, FloatArray]:
+    """Lay counts on the grid of their most common spacing; bins left out are missing.
+
+    Returns the start of the first bin (seconds since the epoch), the bin in seconds and the
+    counts.
+
+    Raises:
+        InvalidTraceError: for a bad value, a line out of order, twice the same time, a time
+            that is not on the grid, or a single line, from which no spacing can be told.
+    """
+    seconds = _column_seconds(timestamps, name=name, first_line=first_line)
+    requests = _column_counts(counts, name=name, first_line=first_line)
+    if len(seconds) == 1:
+        raise InvalidTraceError(
+            f"{name}: one line of counts: at least 2 are needed to tell the bin"
+        )
+    spacing = np.diff(seconds)
+    if (spacing <= 0).any():
+        index = int(np.argmax(spacing <= 0)) + 1
+        allowed = f"must be later than {timestamps[index - 1]} in the line before"
+        raise InvalidTraceError.at(
+            f"{name}:{first_line + index}", "timestamp", timestamps[index], allowed
+        )
+    bin_seconds = _most_common(spacing)
+    positions = (seconds - seconds[0]) / bin_seconds
+    refused = (np.abs(positions - np.round(positions)) > _STRAY_SHARE) | (positions > _MAX_BINS)
+    if refused.any():
+        index = int(np.argmax(refused))
+        allowed = (
+            f"must be a multiple of the {bin_seconds:g} s bin after the first, {timestamps[0]}"
+        )
+        if positions[index] > _MAX_BINS:
+            allowed = f"must be within {_MAX_BINS} bins of {bin_seconds:g} s after the first"
+        raise InvalidTraceError.at(
+            f"{name}:{first_line + index}", "timestamp", timestamps[index], allowed
+        )
+    grid = np.full(round(positions[-1]) + 1, np.nan)
+    grid[np.round(positions).astype(np.int64)] = requests
+    return float(seconds[0]), bin_seconds, grid
+
+
+def _most_common(spacing: FloatArray) -> float:
+    # Microseconds: finer than that, binary fractions of unix time no longer agree.
+    values, times = np.unique(np.round(spacing, 6), return_counts=True)
+    return float(values[np.argmax(times)])
+
+
+def _column_seconds(texts: Sequence[str], *, name: str, first_line: int) -> FloatArray:
+    try:
+        return to_epoch_seconds(texts)
+    except BadTimestampError as error:
+        place = f"{name}:{first_line + error.index}"
+        raise InvalidTraceError.at(place, "timestamp", error.text, error.allowed) from error
+
+
+def _column_counts(texts: Sequence[str], *, name: str, first_line: int) -> FloatArray:
+    values = np.fromiter(map(_count, texts), dtype=np.float64, count=len(texts))
+    refused = ~((values >= 0) & np.isfinite(values))
+    if refused.any():
+        index = int(np.argmax(refused))
+        place = f"{name}:{first_line + index}"
+        raise InvalidTraceError.at(place, "requests", texts[index], _COUNT_ALLOWED)
+    return values
+
+
+def _count(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan

@@ -1,0 +1,172 @@
+"""The cheapest replicas found by a policy that knows all demand to come: a feasible bound.
+
+It pays for every restore, of one fixed length, and serves the objective's share in time, so no
+honest policy can be far below it. The replicas come from a dynamic programme that gives a late
+request a price; the price is searched for until just the allowed share is late (a Lagrangian
+relaxation, Everett 1963), and every candidate is judged by the scorer itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.clairvoyant_program import Program, lay_out, play, solve
+from headstart.scoring import Score, score
+from headstart.trial import Capacity, Steps, Trial
+from models.forecast import FloatArray
+
+#: Steps of the programme: fine enough for the wait, few enough for two weeks in seconds.
+STEP_SECONDS = 10.0
+MOST_STEPS = 130_000
+#: The search for the price ends when it is known within this ratio.
+PRICE_RATIO = 1.12
+FIRST_PRICE = 1.6
+LOWEST_PRICE = 0.2
+MOST_PRICES = 10
+#: How often the splice between two plans is halved.
+SPLICE_HALVINGS = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HindsightPlan:
+    """Replicas chosen in hindsight: ``counts`` for each of the equal steps from the start."""
+
+    step_seconds: float
+    counts: FloatArray
+    capacity: Capacity
+    score: Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Search:
+    """What every candidate of one search has in common."""
+
+    trial: Trial
+    program: Program
+
+    def judge(self, counts: FloatArray) -> HindsightPlan:
+        """Score the replicas of each step."""
+        step_seconds = self.program.step_seconds
+        capacity = capacity_of_counts(
+            self.trial, counts, step_seconds, restore_seconds=self.program.restore_seconds
+        )
+        return HindsightPlan(
+            step_seconds=step_seconds,
+            counts=counts,
+            capacity=capacity,
+            score=score(self.trial, capacity),
+        )
+
+    def attains(self, plan: HindsightPlan) -> bool:
+        """Say whether a plan meets the objective."""
+        return plan.score.attained_share >= self.trial.attainment
+
+
+def plan_in_hindsight(trial: Trial, *, restore_seconds: float) -> HindsightPlan:
+    """Return the cheapest plan found that attains the objective.
+
+    Restores last ``restore_seconds`` and are paid, but for what lies before the scored part;
+    replicas ready at its start are paid from then.
+    """
+    step_seconds = _step_seconds(trial)
+    program = lay_out(
+        _work_per_second(trial, step_seconds),
+        step_seconds=step_seconds,
+        wait_seconds=trial.wait_seconds,
+        restore_seconds=restore_seconds,
+    )
+    search = _Search(trial=trial, program=program)
+    attaining, missing = _bracket(search)
+    return attaining if missing is None else _splice(search, attaining, missing)
+
+
+def _bracket(search: _Search) -> tuple[HindsightPlan, HindsightPlan | None]:
+    """Return the cheapest plan of one price that attains, and that of a price just too low."""
+    program = search.program
+    attaining = search.judge(np.full(program.steps, float(program.replicas.max())))
+    missing: HindsightPlan | None = None
+    low, high = 0.0, np.inf
+    price = FIRST_PRICE
+    for _ in range(MOST_PRICES):
+        found = search.judge(play(program, solve(program, price)))
+        if search.attains(found):
+            attaining, high = _cheaper(attaining, found), price
+        else:
+            missing, low = found, price
+        if high < low * PRICE_RATIO or high < LOWEST_PRICE:
+            break
+        price = _next_price(low, high)
+    return attaining, missing
+
+
+def _next_price(low: float, high: float) -> float:
+    """Halve the known range of log prices, or look further out."""
+    if low == 0.0:
+        return high / 1.5
+    if np.isinf(high):
+        return low * 2.0
+    return float(np.sqrt(low * high))
+
+
+def _splice(search: _Search, attaining: HindsightPlan, missing: HindsightPlan) -> HindsightPlan:
+    """Follow one plan up to the instant from which the other misses just what is allowed.
+
+    No single price need miss exactly the allowed share; this uses up what it leaves.
+    """
+    best = attaining
+    first, last = 0, len(attaining.counts)
+    for _ in range(SPLICE_HALVINGS):
+        middle = (first + last) // 2
+        counts = np.concatenate([attaining.counts[:middle], missing.counts[middle:]])
+        found = search.judge(counts)
+        if search.attains(found):
+            best, last = _cheaper(best, found), middle
+        else:
+            first = middle
+    return best
+
+
+def _cheaper(one: HindsightPlan, other: HindsightPlan) -> HindsightPlan:
+    """Return the plan that costs less."""
+    return other if other.score.gpu_seconds < one.score.gpu_seconds else one
+
+
+def capacity_of_counts(
+    trial: Trial, counts: FloatArray, step_seconds: float, *, restore_seconds: float
+) -> Capacity:
+    """Return the capacity of replica counts, each rise paid one restore earlier.
+
+    ``counts[i]`` is ready from ``trial.start + i * step_seconds``; no restore is paid before
+    the start.
+    """
+    times = np.asarray(trial.start + np.arange(len(counts)) * step_seconds, dtype=np.float64)
+    changes = np.diff(counts).astype(np.int64)
+    rises = np.repeat(times[1:], np.maximum(changes, 0))
+    started = np.maximum(rises - restore_seconds, trial.start)
+    initial = np.full(int(counts[0]), trial.start)
+    released = np.repeat(times[1:], np.maximum(-changes, 0))
+    return Capacity(
+        ready=Steps(times=times, counts=counts),
+        paid=Steps.from_changes(np.concatenate([initial, started]), released),
+    )
+
+
+def _step_seconds(trial: Trial) -> float:
+    """Return a step that divides the bins, or is a multiple of them on long fine traces."""
+    bin_seconds = trial.bin_seconds
+    step = bin_seconds / max(1.0, np.ceil(bin_seconds / STEP_SECONDS))
+    bins = np.ceil((trial.end - trial.start) / MOST_STEPS / step)
+    return float(step * max(1.0, bins))
+
+
+def _work_per_second(trial: Trial, step_seconds: float) -> FloatArray:
+    """Return the replica-seconds of work per second that arrive in each step."""
+    edges = trial.edges()
+    widths = np.diff(edges)
+    arrived = np.cumsum(trial.rate_at(edges[:-1] + widths / 2) * widths)
+    steps = max(1, int(np.ceil((trial.end - trial.start) / step_seconds - 1e-9)))
+    instants = trial.start + np.arange(steps + 1) * step_seconds
+    by_step = np.diff(np.interp(instants, edges, np.concatenate([[0.0], arrived])))
+    return np.asarray(by_step / step_seconds / trial.capacity_per_replica)

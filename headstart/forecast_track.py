@@ -1,0 +1,88 @@
+"""Forecasts over a whole series, as they would have been made step by step.
+
+The cheap experts learn online. The fitted ones are refitted when they would have been, on what
+was known then, and asked in blocks: all origins between two fits in one call. Nothing said of an
+origin depends on a later step.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.forecast import QUANTILES, FloatArray
+from models.horizons import HorizonGrid
+from models.learned import LearnedModels, fit_learned, refit_points
+from models.portfolio import Learned, Portfolio
+from models.series import DemandSeries
+
+#: A fit takes a few seconds; what it learned is used no earlier than this after its last step.
+_FIT_SECONDS = 60.0
+_SEED = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LearnedTrack:
+    """What the fitted experts say of every step; NaN where there is no fit yet."""
+
+    points: FloatArray
+    quantiles: FloatArray
+
+
+def fit_pool(workers: int) -> ProcessPoolExecutor:
+    """Return a pool for fits: spawned, one thread each, so that a fit has one result."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def learned_track(
+    series: DemandSeries, grid: HorizonGrid, pool: ProcessPoolExecutor
+) -> Iterator[tuple[int, LearnedTrack]]:
+    """Yield (steps done, track) as fits finish, the last when the whole series is covered."""
+    count = len(series.values)
+    track = LearnedTrack(
+        points=np.full((count, len(grid)), np.nan, dtype=np.float32),
+        quantiles=np.full((count, len(grid), len(QUANTILES)), np.nan, dtype=np.float32),
+    )
+    due = list(refit_points(count - 1, step_seconds=series.step_seconds))
+    delay = int(np.ceil(_FIT_SECONDS / series.step_seconds))
+    fits: list[Future[LearnedModels]] = [
+        pool.submit(
+            fit_learned,
+            series.between(series.start, series.start + steps * series.step_seconds),
+            grid.steps,
+            _SEED,
+        )
+        for steps in due
+    ]
+    if due:
+        yield due[0], track
+    ends = [*due[1:], count][: len(due)]
+    for steps, end, fit in zip(due, ends, fits, strict=True):
+        model = fit.result()
+        for low in range(steps + delay, min(end + delay, count), _BLOCK):
+            origins = np.arange(low, min(low + _BLOCK, end + delay, count))
+            points, quantiles = model.predict(series, origins)
+            track.points[origins] = points
+            track.quantiles[origins] = quantiles
+        yield end, track
+    yield count, track
+
+
+#: Origins asked at once: enough to share the overhead, few enough to stay small in memory.
+_BLOCK = 4096
+
+
+def advance(portfolio: Portfolio, series: DemandSeries, step: int, track: LearnedTrack) -> None:
+    """Let the portfolio take in one step of the series."""
+    portfolio.advance(
+        series.start + (step + 1) * series.step_seconds,
+        series.values[step : step + 1],
+        Learned(points=track.points[step][None], quantiles=track.quantiles[step][None]),
+    )

@@ -1,0 +1,233 @@
+"""What would have happened: the live loop's own tick on a trace, in virtual time.
+
+At no time does the loop see beyond now: readings are late by the metrics' delay, forecasts are
+made of the steps measured so far, and a changed future leaves everything before it as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from controller.cluster_view import Fleet
+from controller.environment import Environment
+from controller.errors import ActionRefusedError
+from controller.plan import Plan
+from controller.policy import WorkloadPolicy
+from controller.simulation import SimulatedWorld
+from controller.simulation_records import ReplicaRecord
+from controller.tick import TickResult, tick
+from controller.tick_state import TickSettings, TickState
+from headstart.demand_track import DemandTrack, step_of
+from headstart.forecast_track import LearnedTrack, advance, fit_pool, learned_track
+from headstart.plan_log import PlanLog
+from models.forecast import QUANTILES, FloatArray, Forecast
+from models.horizons import HorizonGrid, grid_reaching
+from models.outlook import Outlook
+from models.portfolio import Portfolio
+from models.series import DemandSeries
+
+TICK_SECONDS = 5.0
+#: Forecasts reach this far: the 99th percentile of a slow restore, and the hold after it.
+REACH_SECONDS = 900.0
+_WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayTick:
+    """One tick as an observer sees it; ``now`` in seconds since the trace's start."""
+
+    now: float
+    plan: Plan
+    events: tuple[str, ...]
+    fleet: Fleet
+    forecast: Forecast | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReplayResult:
+    """A finished replay; times in seconds since the trace's start.
+
+    ``fan`` is the forecast of the step that ends at each of ``fan_times``, made one lead time
+    before or so: [times, quantiles], demand per second.
+    """
+
+    records: tuple[ReplicaRecord, ...]
+    plans: PlanLog
+    start: float
+    end: float
+    state: TickState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scenario:
+    """What is replayed: requests of each bin (NaN where missing), policy, world, scored part."""
+
+    requests: FloatArray
+    bin_seconds: float
+    origin: float
+    policy: WorkloadPolicy
+    environment: Environment
+    warmup_seconds: float
+
+
+Observer = Callable[[ReplayTick], None]
+
+
+def replay(scenario: Scenario, observer: Observer | None = None) -> ReplayResult:
+    """Play a scenario and return what came of it."""
+    track = DemandTrack.of(
+        scenario.requests,
+        origin=scenario.origin,
+        bin_seconds=scenario.bin_seconds,
+        metrics=scenario.environment.metrics,
+    )
+    series = track.series(step_of(scenario.bin_seconds))
+    grid = grid_reaching(REACH_SECONDS, step_seconds=series.step_seconds)
+    with fit_pool(_WORKERS) as pool:
+        forecasts = _Forecasts(series, grid, learned_track(series, grid, pool), scenario)
+        return _Run(scenario, track, forecasts).play(observer)
+
+
+class _Forecasts:
+    """The forecast in force at any time of a replay; asked with times that only rise."""
+
+    def __init__(
+        self,
+        series: DemandSeries,
+        grid: HorizonGrid,
+        tracks: Iterator[tuple[int, LearnedTrack]],
+        scenario: Scenario,
+    ) -> None:
+        self._series, self._grid, self._tracks = series, grid, tracks
+        self._workload = scenario.policy.workload
+        self._delay = scenario.environment.metrics.delay_seconds
+        self._portfolio = Portfolio(grid, step_seconds=series.step_seconds)
+        self._done = 0
+        self._covered, self._track = next(tracks)
+        self._newest: Forecast | None = None
+
+    def at(self, now: float) -> Forecast | None:
+        """Return the newest forecast made of what was measured by ``now``."""
+        measured = (now - self._delay - self._series.start) / self._series.step_seconds
+        due = min(int(measured + 1e-9), len(self._series.values))
+        if due <= self._done:
+            return self._newest
+        fresh = False
+        while self._done < due:
+            while self._done >= self._covered:
+                self._covered, self._track = next(self._tracks)
+            advance(self._portfolio, self._series, self._done, self._track)
+            fresh = not np.isnan(self._series.values[self._done])
+            self._done += 1
+            if fresh:
+                last = self._done
+        if fresh or self._newest is None:
+            self._newest = self._made(last if fresh else self._done)
+        return self._newest
+
+    def _made(self, done: int) -> Forecast | None:
+        values = self._portfolio.quantiles[0]
+        if np.isnan(values).any():
+            return None
+        dense = self._grid.dense @ values
+        return Forecast(
+            workload=self._workload,
+            issued_at=self._series.start + done * self._series.step_seconds,
+            step_seconds=self._series.step_seconds,
+            quantiles=QUANTILES,
+            values=np.maximum.accumulate(dense, axis=1),
+            basis="blend",
+        )
+
+
+class _Run:
+    """One replay under way."""
+
+    def __init__(self, scenario: Scenario, track: DemandTrack, forecasts: _Forecasts) -> None:
+        self._scenario, self._track, self._forecasts = scenario, track, forecasts
+        self._world = SimulatedWorld(scenario.environment, scenario.origin)
+        self._settings = TickSettings(
+            tick_seconds=TICK_SECONDS, fixed_lead_time_seconds=_believed(scenario.environment)
+        )
+        self._state = TickState()
+        self._start = scenario.origin + scenario.warmup_seconds
+
+    def play(self, observer: Observer | None) -> ReplayResult:
+        """Tick from the scored part's start to the trace's end."""
+        origin, policy = self._scenario.origin, self._scenario.policy
+        self._world.advance(self._start)
+        first = self._tick(self._start).plans[0]
+        self._world.begin_ready(
+            policy.workload, first.target, self._start, policy.standby.gpus_per_replica
+        )
+        self._state = TickState()
+        count = int(np.ceil((self._track.end - self._start) / TICK_SECONDS - 1e-9))
+        log = PlanLog.sized(count)
+        for number in range(count):
+            now = self._start + number * TICK_SECONDS
+            self._world.advance(now)
+            result = self._tick(now)
+            self._state = result.state
+            log.add(now - origin, result.plans[0])
+            for action in result.actions:
+                try:
+                    self._world.apply(action)
+                except ActionRefusedError:
+                    continue  # the next tick plans anew
+            if observer is not None:
+                observer(self._seen(now, result))
+        self._world.advance(self._track.end)
+        return ReplayResult(
+            records=tuple(_since(record, origin) for record in self._world.records()),
+            plans=log,
+            start=self._start - origin,
+            end=self._track.end - origin,
+            state=self._state,
+        )
+
+    def _tick(self, now: float) -> TickResult:
+        name = self._scenario.policy.workload
+        outlook = Outlook(
+            workload=name,
+            published_at=now,
+            reading=self._track.reading(now, TICK_SECONDS),
+            forecast=self._forecasts.at(now),
+        )
+        return tick(
+            self._world.fleet(),
+            {name: outlook},
+            self._state,
+            now,
+            policies=(self._scenario.policy,),
+            settings=self._settings,
+        )
+
+    def _seen(self, now: float, result: TickResult) -> ReplayTick:
+        return ReplayTick(
+            now=now - self._scenario.origin,
+            plan=result.plans[0],
+            events=result.events,
+            fleet=self._world.fleet(),
+            forecast=self._forecasts.at(now),
+        )
+
+
+def _believed(environment: Environment) -> float | None:
+    """Return the lead time of a loop that does not learn: 95 % of the world's first restores."""
+    if environment.learning:
+        return None
+    return float(environment.restore.median_seconds * np.exp(1.645 * environment.restore.sigma))
+
+
+def _since(record: ReplicaRecord, origin: float) -> ReplicaRecord:
+    """Return a record with times counted from the trace's start."""
+    return replace(
+        record,
+        decided_at=record.decided_at - origin,
+        started_at=record.started_at - origin,
+        ready_at=None if record.ready_at is None else record.ready_at - origin,
+        released_at=None if record.released_at is None else record.released_at - origin,
+    )

@@ -1,0 +1,84 @@
+"""What the numbers say, in words for somebody who will not read a chart."""
+
+from __future__ import annotations
+
+from headstart.report.axes import number_text, share_text, span_text
+from headstart.report.content import Comparison, ReportInput
+
+SECONDS_PER_HOUR = 3600
+
+
+def headline(run: ReportInput) -> str:
+    """Say in one sentence whether the objective held, and what GPUs it took."""
+    own = run.own
+    verb = "kept" if own.attained_share >= run.objective else "fell short of"
+    kept = f"{share_text(own.attained_share)} of requests waited less than {_wait(run)}"
+    return (
+        f"Headstart {verb} the objective: {kept} ({share_text(run.objective)} was asked for), "
+        f"with {gpu_hours_text(own.gpu_seconds)} over {_span(run)}."
+    )
+
+
+def against_reactive(run: ReportInput) -> str:
+    """Compare with reactive scaling; empty if it was not played."""
+    other = run.comparison(is_bound=False)
+    if other is None:
+        return ""
+    name = other.name[:1].upper() + other.name[1:]
+    start = (
+        f"{name}, which acts when demand has already come, would have kept "
+        f"{share_text(other.attained_share)} with {gpu_hours_text(other.gpu_seconds)}"
+    )
+    return f"{start}: {_difference(run, other)}."
+
+
+def against_bound(run: ReportInput) -> str:
+    """Say how near this is to a planner that knows the future; empty if that was not computed."""
+    bound = run.comparison(is_bound=True)
+    if bound is None or bound.gpu_seconds <= 0:
+        return ""
+    extra = run.own.gpu_seconds / bound.gpu_seconds - 1
+    return (
+        f"A planner that knew the future would have needed {gpu_hours_text(bound.gpu_seconds)}; "
+        f"Headstart used {_percent(abs(extra))} {'more' if extra >= 0 else 'less'} than that bound."
+    )
+
+
+def gpu_hours_text(gpu_seconds: float) -> str:
+    """Write GPU time in GPU-hours."""
+    return f"{number_text(gpu_seconds / SECONDS_PER_HOUR)} GPU-hours"
+
+
+def change_text(own: float, other: float) -> str:
+    """Write how much less or more ``own`` is than ``other``, in percent."""
+    change = own / other - 1 if other > 0 else 0.0
+    if abs(change) < 0.005:
+        return "the same as"
+    return f"{_percent(abs(change))} {'less' if change < 0 else 'more'} than"
+
+
+def _difference(run: ReportInput, other: Comparison) -> str:
+    """Say what Headstart saves in misses and in GPUs; one may be the price of the other."""
+    own = run.own
+    gpus = change_text(own.gpu_seconds, other.gpu_seconds)
+    gpus = "as much GPU time" if gpus == "the same as" else gpus.removesuffix(" than") + " GPU time"
+    late, late_other = 1 - own.attained_share, 1 - other.attained_share
+    if late_other - late > 0.0005:
+        factor = late_other / max(late, 1e-9)
+        fewer = f"{factor:.1f} times" if factor < 50 else "more than 50 times"
+        return f"{fewer} as many late requests as with Headstart, which took {gpus}"
+    if late - late_other > 0.0005:
+        return f"fewer late requests than with Headstart, which took {gpus}"
+    return f"as many late requests as with Headstart, which took {gpus}"
+
+
+def _wait(run: ReportInput) -> str:
+    return f"{number_text(run.wait_seconds)} s"
+
+
+def _span(run: ReportInput) -> str:
+    return span_text(float(run.times[-1] - run.times[0]))
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %"

@@ -1,0 +1,213 @@
+"""The files that a replay or backtest leaves behind, each written whole or not at all.
+
+Times are seconds since the trace's start; what never came is empty. Numbers are rounded to what
+a reader can use: times to a millisecond, other values to six digits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from controller.plan import Plan
+from headstart.errors import UsageError
+from headstart.scoring import Score
+from headstart.trial import ReplicaTimes
+from models.forecast import FloatArray
+
+REPLICA_COLUMNS = (
+    "replica",
+    "node",
+    "kind",
+    "decided_at",
+    "started_at",
+    "ready_at",
+    "released_at",
+    "outcome",
+)
+PLAN_COLUMNS = (
+    "time",
+    "demand_per_second",
+    "target",
+    "floor",
+    "reactive",
+    "ready",
+    "restoring",
+    "lead_time_seconds",
+    "quantile_level",
+    "reason",
+)
+#: Rows of forecasts that are formatted in one go.
+ROWS_AT_ONCE = 20_000
+
+
+class ReplicaLife(ReplicaTimes, Protocol):
+    """One row of ``replicas.csv``: a replica's life, on any clock."""
+
+    @property
+    def replica(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def node(self) -> str:
+        """Where it ran."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """How it came to be: initial, restore, cold."""
+        ...
+
+    @property
+    def decided_at(self) -> float | None:
+        """When it was decided on."""
+        ...
+
+    @property
+    def outcome(self) -> str:
+        """What became of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What ``summary.json`` says; its keys are these names.
+
+    ``attained_share`` and ``gpu_seconds`` are Headstart's; ``comparison`` has the same of every
+    other policy, by name (reactive is Kubernetes' HPA). ``hits`` are restores used in time,
+    ``misses`` requests that waited too long, ``wasted_gpu_seconds`` GPU time that served nobody.
+    """
+
+    trace: str
+    scored_from_seconds: float
+    scored_until_seconds: float
+    objective_attainment: float
+    objective_wait_seconds: float
+    capacity_per_replica: float
+    attained_share: float
+    gpu_seconds: float
+    restores: int
+    failures: int
+    hits: int
+    misses: float
+    wasted_gpu_seconds: float
+    wall_seconds: float
+    comparison: Mapping[str, Score]
+
+
+def prepare_folder(out: Path) -> Path:
+    """Make the output folder if it is not there, and return it.
+
+    Raises:
+        UsageError: if it is a file, or can't be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"--out: {out} is not allowed: must be a folder, not a file") from None
+    except OSError as error:
+        raise UsageError(f"--out: {out} can't be made: {error.strerror}") from error
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise UsageError(f"--out: {out} is not allowed: must be a folder that you may write to")
+    return out
+
+
+def write_whole(path: Path, pieces: Iterable[str]) -> None:
+    """Write a text file under another name, then rename it, so that no half of it is ever seen.
+
+    Raises:
+        UsageError: if the folder can't be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+        draft.replace(path)
+    except OSError as error:
+        raise UsageError(f"--out: {path} can't be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_replicas(path: Path, records: Iterable[ReplicaLife], *, origin: float) -> None:
+    """Write ``replicas.csv``, in the order of starts; ``origin`` is the trace's start."""
+
+    def rows() -> Iterator[str]:
+        yield ",".join(REPLICA_COLUMNS) + "\n"
+        for r in sorted(records, key=lambda record: record.started_at or 0.0):
+            when = (r.decided_at, r.started_at, r.ready_at, r.released_at)
+            times = ",".join(_seconds(instant, origin) for instant in when)
+            yield f"{_text(r.replica)},{_text(r.node)},{r.kind!s},{times},{r.outcome!s}\n"
+
+    write_whole(path, rows())
+
+
+def write_plans(path: Path, plans: Iterable[Plan], *, origin: float) -> None:
+    """Write ``plans.csv``, a row a plan; ``origin`` is the trace's start."""
+
+    def rows() -> Iterator[str]:
+        yield ",".join(PLAN_COLUMNS) + "\n"
+        for p in plans:
+            demand = "" if p.demand_per_second is None else f"{p.demand_per_second:.6g}"
+            yield (
+                f"{_seconds(p.at, origin)},{demand},{p.target},{p.floor},{p.reactive},{p.ready},"
+                f"{p.restoring},{p.lead_time_seconds:.6g},{p.quantile_level:.6g},{p.reason!s}\n"
+            )
+
+    write_whole(path, rows())
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """Write ``summary.json``."""
+    content = asdict(summary)
+    write_whole(path, [json.dumps(content, indent=2, allow_nan=False), "\n"])
+
+
+def write_forecasts(
+    path: Path,
+    *,
+    origins: FloatArray,
+    horizons_seconds: Sequence[float],
+    quantiles: Sequence[float],
+    values: FloatArray,
+) -> None:
+    """Write ``forecasts.csv``: ``values[origin, horizon, quantile]`` in the trace's unit per bin.
+
+    ``origins`` are ends of the last bin seen, in seconds since the trace's start. A row with a
+    value missing (NaN) is left out: there was no forecast.
+    """
+    count, horizons = len(origins), len(horizons_seconds)
+    table = np.empty((count, horizons, 2 + len(quantiles)))
+    table[:, :, 0] = np.asarray(origins)[:, None]
+    table[:, :, 1] = np.asarray(horizons_seconds)
+    table[:, :, 2:] = values
+    flat = table.reshape(count * horizons, -1)
+    flat = flat[~np.isnan(flat).any(axis=1)]
+    row = ",".join(["%.10g", "%.10g", *["%.6g"] * len(quantiles)]) + "\n"
+
+    def pieces() -> Iterator[str]:
+        yield ",".join(["origin", "horizon_seconds", *[f"{q:g}" for q in quantiles]]) + "\n"
+        for first in range(0, len(flat), ROWS_AT_ONCE):
+            part = flat[first : first + ROWS_AT_ONCE]
+            yield row * len(part) % tuple(part.ravel().tolist())
+
+    write_whole(path, pieces())
+
+
+def _seconds(instant: float | None, origin: float) -> str:
+    """Return seconds since the origin, to a millisecond; empty for None."""
+    return "" if instant is None else f"{round(instant - origin, 3) + 0.0:.10g}"
+
+
+def _text(value: str) -> str:
+    """Return a CSV field, quoted where it must be."""
+    if any(mark in value for mark in ',"\r\n'):
+        return '"' + value.replace('"', '""') + '"'
+    return value

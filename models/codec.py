@@ -1,0 +1,156 @@
+"""The one definition of the wire form: values to JSON-ready dictionaries and back.
+
+Keys are camelCase with the unit in the name, times are seconds since the epoch, numbers are finite.
+What is decoded equals what was encoded, to the last bit. Must not read or write anything itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from models.fields import CodecError, Fields, as_list, as_number, as_text, refuse
+from models.forecast import FloatArray, Forecast, WorkloadName
+from models.outlook import DemandReading, Outlook
+
+__all__ = [
+    "CodecError",
+    "decode_forecast",
+    "decode_outlook",
+    "encode_forecast",
+    "encode_outlook",
+]
+
+
+def encode_forecast(forecast: Forecast) -> dict[str, object]:
+    """Return a forecast, JSON-ready: one row of ``values`` a step, one column a quantile.
+
+    Raises:
+        CodecError: if a number is not finite.
+    """
+    return {
+        "workload": str(forecast.workload),
+        "issuedAt": as_number(forecast.issued_at, "forecast.issuedAt"),
+        "stepSeconds": as_number(forecast.step_seconds, "forecast.stepSeconds"),
+        "quantiles": [float(quantile) for quantile in forecast.quantiles],
+        "values": forecast.values.tolist(),
+        "basis": forecast.basis,
+    }
+
+
+def decode_forecast(wire: Mapping[str, object]) -> Forecast:
+    """Return the forecast that was encoded.
+
+    Raises:
+        CodecError: if a field is missing or wrong.
+    """
+    return _forecast(wire, "forecast")
+
+
+def encode_outlook(outlook: Outlook) -> dict[str, object]:
+    """Return an outlook, JSON-ready; ``reading`` and ``forecast`` are null where there is none.
+
+    Raises:
+        CodecError: if a number is not finite.
+    """
+    return {
+        "workload": str(outlook.workload),
+        "publishedAt": as_number(outlook.published_at, "outlook.publishedAt"),
+        "reading": None if outlook.reading is None else _encode_reading(outlook.reading),
+        "forecast": None if outlook.forecast is None else encode_forecast(outlook.forecast),
+        "degraded": list(outlook.degraded),
+    }
+
+
+def decode_outlook(wire: Mapping[str, object]) -> Outlook:
+    """Return the outlook that was encoded.
+
+    Raises:
+        CodecError: if a field is missing or wrong.
+    """
+    fields = Fields(wire, "outlook")
+    reading, forecast = fields.get("reading"), fields.get("forecast")
+    return Outlook(
+        workload=WorkloadName(fields.text("workload")),
+        published_at=fields.number("publishedAt"),
+        reading=None if reading is None else _reading(reading, fields.at("reading")),
+        forecast=None if forecast is None else _forecast(forecast, fields.at("forecast")),
+        degraded=_texts(fields.array("degraded"), fields.at("degraded")),
+    )
+
+
+def _forecast(wire: object, path: str) -> Forecast:
+    fields = Fields(wire, path)
+    quantiles = _quantiles(fields.array("quantiles"), fields.at("quantiles"))
+    values = _values(fields.array("values"), len(quantiles), fields.at("values"))
+    return Forecast(
+        workload=WorkloadName(fields.text("workload")),
+        issued_at=fields.number("issuedAt"),
+        step_seconds=fields.above_zero("stepSeconds"),
+        quantiles=quantiles,
+        values=values,
+        basis=fields.text("basis"),
+    )
+
+
+def _quantiles(wire: Iterable[object], path: str) -> tuple[float, ...]:
+    quantiles = tuple(as_number(item, f"{path}[{i}]") for i, item in enumerate(wire))
+    inside = all(0 < quantile < 1 for quantile in quantiles)
+    if not inside or any(high <= low for low, high in itertools.pairwise(quantiles)):
+        refuse(path, list(quantiles), "a list that rises, between 0 and 1,")
+    return quantiles
+
+
+def _values(wire: list[object], columns: int, path: str) -> FloatArray:
+    values = np.empty((len(wire), columns))
+    for i, item in enumerate(wire):
+        values[i] = _row(item, columns, f"{path}[{i}]")
+    return values
+
+
+def _row(wire: object, columns: int, path: str) -> list[float]:
+    row = as_list(wire, path)
+    if len(row) != columns:
+        refuse(path, row, f"a list of {columns} numbers, one a quantile,")
+    numbers = [as_number(item, f"{path}[{j}]") for j, item in enumerate(row)]
+    falls = any(high < low for low, high in itertools.pairwise(numbers))
+    if falls or (numbers and numbers[0] < 0):
+        refuse(path, row, "a list of at least 0 that never falls")
+    return numbers
+
+
+def _encode_reading(reading: DemandReading) -> dict[str, object]:
+    path = "outlook.reading"
+    return {
+        "measuredAt": as_number(reading.measured_at, f"{path}.measuredAt"),
+        "windowSeconds": as_number(reading.window_seconds, f"{path}.windowSeconds"),
+        "perSecond": as_number(reading.per_second, f"{path}.perSecond"),
+        "sources": [
+            {"name": name, "perSecond": as_number(per_second, f"{path}.sources.{name}")}
+            for name, per_second in reading.sources
+        ],
+    }
+
+
+def _reading(wire: object, path: str) -> DemandReading:
+    fields = Fields(wire, path)
+    return DemandReading(
+        measured_at=fields.number("measuredAt"),
+        window_seconds=fields.at_least_zero("windowSeconds"),
+        per_second=fields.at_least_zero("perSecond"),
+        sources=tuple(
+            _source(item, f"{fields.at('sources')}[{i}]")
+            for i, item in enumerate(fields.array("sources"))
+        ),
+    )
+
+
+def _source(wire: object, path: str) -> tuple[str, float]:
+    fields = Fields(wire, path)
+    return fields.text("name"), fields.at_least_zero("perSecond")
+
+
+def _texts(wire: Iterable[object], path: str) -> tuple[str, ...]:
+    return tuple(as_text(item, f"{path}[{i}]") for i, item in enumerate(wire))

@@ -1,0 +1,110 @@
+"""Features of an origin, for the boosted expert: all from demand up to the origin.
+
+Lags and levels are relative to a short level, in logarithms, so that one model serves any
+scale. Realized changes at the same time of earlier hours and days tell of what recurs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from models.forecast import FloatArray
+
+_LAGS = (0, 1, 2, 3, 5, 10)
+_HALF_LIVES = (2.0, 6.0, 20.0, 60.0, 300.0)
+_LEVEL_HALF_LIFE = 2.0
+_DAYS_BACK = (1, 2, 3, 7)
+_HOURS_BACK = (1, 2, 3)
+
+
+def filled(demand: FloatArray) -> FloatArray:
+    """Return demand with each missing step taking the value before it, 0 before the first."""
+    known = ~np.isnan(demand)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(demand)), -1))
+    return np.asarray(np.where(last >= 0, demand[np.maximum(last, 0)], 0.0))
+
+
+def ewma(values: FloatArray, half_life: float) -> FloatArray:
+    """Return exponentially weighted means, the half-life in steps."""
+    keep = 0.5 ** (1.0 / half_life)
+    start = values[:1] * keep if len(values) else values
+    return np.asarray(lfilter([1.0 - keep], [1.0, -keep], values, zi=start)[0])
+
+
+def offset_of(demand: FloatArray, *, step_seconds: float) -> float:
+    """Return what is added before logarithms: a request a step, or 2 % of the median."""
+    known = demand[~np.isnan(demand)]
+    middle = float(np.median(known)) if len(known) else 0.0
+    return max(1.0 / step_seconds, 0.02 * middle)
+
+
+class FeatureMaker:
+    """Features of many origins of one series, computed at once.
+
+    ``demand`` is filled demand per second, its first step starting at ``start`` (epoch seconds).
+    """
+
+    def __init__(
+        self, demand: FloatArray, *, start: float, step_seconds: float, offset: float
+    ) -> None:
+        """Prepare the running quantities over the whole span."""
+        self._log = np.log(demand + offset)
+        self.level = np.log(ewma(demand, _LEVEL_HALF_LIFE) + offset)
+        self._levels = [np.log(ewma(demand, half) + offset) for half in _HALF_LIVES]
+        change = np.abs(np.diff(self._log, prepend=self._log[:1]))
+        self._rough = [ewma(change, half) for half in (6.0, 60.0)]
+        self._start, self._step = start, step_seconds
+
+    def of_origins(self, origins: NDArray[np.intp]) -> FloatArray:
+        """Return what does not depend on the horizon, shape [origins, features]."""
+        level = self.level[origins]
+        columns = [self._log[np.maximum(origins - lag, 0)] - level for lag in _LAGS]
+        columns += [values[origins] - level for values in self._levels[1:]]
+        columns += [values[origins] for values in self._rough]
+        columns.append(level)
+        return np.column_stack(columns)
+
+    def of_horizons(self, origins: NDArray[np.intp], ahead: NDArray[np.intp]) -> FloatArray:
+        """Return what depends on the step forecast, shape [pairs, features].
+
+        ``origins`` and ``ahead`` have equal length; ``ahead`` is in steps.
+        """
+        end = self._start + (origins + ahead + 0.5) * self._step
+        day, hour = 2 * np.pi * (end % 86400) / 86400, (end % 3600) / 60
+        columns = [
+            ahead * self._step,
+            end % 86400 / 3600,
+            hour,
+            (end // 86400 + 3) % 7,
+            np.sin(day),
+            np.cos(day),
+            np.sin(2 * day),
+            np.cos(2 * day),
+        ]
+        for cycle, counts in ((86400.0, _DAYS_BACK), (3600.0, _HOURS_BACK)):
+            past = np.stack([self._change(origins, ahead, n * cycle) for n in counts])
+            known = ~np.isnan(past)
+            count = np.maximum(known.sum(axis=0), 1)
+            columns += [
+                np.where(known, past, 0.0).sum(axis=0) / count,
+                np.where(known, past, -np.inf).max(axis=0, initial=-np.inf),
+                np.where(known, past, np.inf).min(axis=0, initial=np.inf),
+                np.nan_to_num(past[0]),
+            ]
+        table = np.column_stack(columns)
+        return np.where(np.isfinite(table), table, 0.0)
+
+    def _change(
+        self, origins: NDArray[np.intp], ahead: NDArray[np.intp], back_seconds: float
+    ) -> FloatArray:
+        """Return the log change that followed the same moment of an earlier cycle."""
+        back = round(back_seconds / self._step)
+        if back < 1 or abs(back * self._step - back_seconds) > 1e-6:
+            return np.full(len(origins), np.nan)
+        then = origins - back
+        # What followed then must itself lie at or before the origin.
+        usable = (then >= 0) & (ahead <= back)
+        safe, target = np.maximum(then, 0), np.clip(then + ahead, 0, len(self._log) - 1)
+        return np.where(usable, self._log[target] - self.level[safe], np.nan)

@@ -1,0 +1,112 @@
+"""What a key's next of kin say of it before it has measurements of its own.
+
+Nearest last: the snapshot's size, other snapshots (scaled by size), the same snapshot on other
+node classes, the same snapshot and node class in other localities or with other concurrency.
+A key's own measurements never count among its kin, so nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.lead_time_belief import Belief, Moments
+from models.lead_time_history import MEMORY_DOF, History
+from models.lead_time_values import LeadTimeKey
+
+#: What the prior from size is worth, in measurements of mean and spread, and its spread: one
+#: start in ten takes about three times as long as the prior says.
+PRIOR_STRENGTH = 1.5
+PRIOR_SIGMA = 0.5
+PRIOR_DOF = 4.0
+#: What the kin are worth at most, in measurements, and what each is called; nearest last.
+_LEVELS = (
+    (1.0, "of other snapshots"),
+    (1.5, "of this snapshot on other nodes"),
+    (2.0, "of this snapshot nearby"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """What to believe of a key, how many measurements stand behind it, and that in words."""
+
+    belief: Belief
+    measurements: int
+    basis: str
+
+
+class Kin:
+    """All histories, indexed by snapshot; built once a state, asked by every key."""
+
+    def __init__(self, histories: Mapping[LeadTimeKey, History]) -> None:
+        """Sum up the histories."""
+        self._families: dict[str, list[tuple[LeadTimeKey, History]]] = {}
+        for key, history in histories.items():
+            self._families.setdefault(key.snapshot, []).append((key, history))
+        self._sums = {snapshot: _sums(family) for snapshot, family in self._families.items()}
+        self._sums_of_all = {
+            sized: _joined(*(sums[sized] for sums in self._sums.values()))
+            for sized in (True, False)
+        }
+
+    def family(self, key: LeadTimeKey) -> list[LeadTimeKey]:
+        """Return the known keys of the same snapshot and node class, the key itself included."""
+        held = self._families.get(key.snapshot, [])
+        return [other for other, _ in held if other.node_class == key.node_class]
+
+    def prior(self, key: LeadTimeKey) -> Prior:
+        """Return what size and kin say of a key."""
+        said = Prior(
+            belief=Belief(
+                mean=math.log(key.prior_seconds),
+                strength=PRIOR_STRENGTH,
+                sigma=PRIOR_SIGMA,
+                dof=PRIOR_DOF,
+            ),
+            measurements=0,
+            basis="prior for an unknown size" if key.size_gib is None else "prior from size",
+        )
+        for found, (strength, whose) in zip(self._found(key), _LEVELS, strict=True):
+            if found.count:
+                count = round(found.count)
+                belief = said.belief.updated(found).as_prior(strength=strength, dof=MEMORY_DOF)
+                said = Prior(belief=belief, measurements=count, basis=in_words(count, whose))
+        return said
+
+    def _found(self, key: LeadTimeKey) -> tuple[Moments, Moments, Moments]:
+        others = [(k, h) for k, h in self._families.get(key.snapshot, []) if k != key]
+        return (
+            self._other_snapshots(key),
+            _joined(*(h.ready for k, h in others if k.node_class != key.node_class)),
+            _joined(*(h.ready for k, h in others if k.node_class == key.node_class)),
+        )
+
+    def _other_snapshots(self, key: LeadTimeKey) -> Moments:
+        """Return the other snapshots' latencies, as one of this size would have them."""
+        # A latency of unknown size says little of one whose size is known, and the reverse.
+        sized = key.size_gib is not None
+        own = self._sums.get(key.snapshot, {}).get(sized, Moments())
+        return self._sums_of_all[sized].without(own).shifted(math.log(key.prior_seconds))
+
+
+def in_words(count: int, whose: str) -> str:
+    """Say how many measurements there are."""
+    return f"{count} measured restore{'' if count == 1 else 's'} {whose}"
+
+
+def _sums(family: list[tuple[LeadTimeKey, History]]) -> dict[bool, Moments]:
+    """Return latencies relative to the prior from size, of keys with a size and those without."""
+    sums = {True: Moments(), False: Moments()}
+    for key, history in family:
+        sized = key.size_gib is not None
+        sums[sized] = sums[sized].joined(history.ready.shifted(-math.log(key.prior_seconds)))
+    return sums
+
+
+def _joined(*parts: Moments) -> Moments:
+    whole = Moments()
+    for part in parts:
+        whole = whole.joined(part)
+    return whole

@@ -1,0 +1,83 @@
+"""The fitted experts as one value, fitted together and swapped in whole; and when to refit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.autoregression import Autoregression, fit_autoregression
+from models.boosted import BoostedQuantiles, fit_boosted
+from models.features import FeatureMaker, filled
+from models.forecast import FloatArray
+from models.series import DemandSeries
+
+#: Fewer steps than this teach a boosted model nothing that EWMA does not know.
+FIRST_FIT_STEPS = 720
+#: No more history than this goes into a fit.
+HISTORY_SECONDS = 14 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LearnedModels:
+    """Everything that one fit made."""
+
+    autoregression: Autoregression
+    boosted: BoostedQuantiles
+
+    def predict(
+        self, series: DemandSeries, origins: NDArray[np.intp]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Forecast from many origins (indices of steps of ``series``) at once.
+
+        Returns points [origins, horizons] and quantiles [origins, horizons, quantiles], demand
+        per second. What is said of an origin uses no step after it.
+        """
+        demand = filled(series.values)
+        maker = FeatureMaker(
+            demand,
+            start=series.start,
+            step_seconds=series.step_seconds,
+            offset=self.boosted.offset,
+        )
+        return self.autoregression.predict(demand, origins), self.boosted.predict(maker, origins)
+
+
+def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> LearnedModels:
+    """Fit every learned expert on the newest 14 days of ``series``; meant for a process pool."""
+    count = min(len(series.values), round(HISTORY_SECONDS / series.step_seconds))
+    recent = series.between(series.end - count * series.step_seconds, series.end)
+    return LearnedModels(
+        autoregression=fit_autoregression(
+            recent.values, step_seconds=series.step_seconds, steps=steps
+        ),
+        boosted=fit_boosted(
+            recent.values,
+            start=recent.start,
+            step_seconds=series.step_seconds,
+            steps=steps,
+            seed=seed,
+        ),
+    )
+
+
+def refit_after(steps: int, *, step_seconds: float) -> int:
+    """Return at how many steps of history the fit after that of ``steps`` is due.
+
+    First at 720 steps, then each time history has grown by half, at most once a day and, so
+    that a long history is not fitted in vain, after an eighth of it.
+    """
+    if steps < FIRST_FIT_STEPS:
+        return FIRST_FIT_STEPS
+    day = max(1, round(86400.0 / step_seconds))
+    return steps + max(min(steps // 2, day), steps // 8)
+
+
+def refit_points(total_steps: int, *, step_seconds: float) -> Iterator[int]:
+    """Yield every history length up to ``total_steps`` at which a fit is due."""
+    due = refit_after(0, step_seconds=step_seconds)
+    while due <= total_steps:
+        yield due
+        due = refit_after(due, step_seconds=step_seconds)

@@ -1,0 +1,140 @@
+"""Reads the body of a Prometheus range query, strictly. Pure: bytes in, samples out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.forecast import FloatArray
+from predictor.errors import SourceUnavailableError
+
+#: Rates are differences of floats: a hair below zero is zero.
+ROUNDING = 1e-9
+#: Prometheus keeps times in milliseconds.
+TIME_TOLERANCE_SECONDS = 2e-3
+MAX_QUOTED = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """The times asked for: ``points`` of them, the first at ``first``, seconds since the epoch."""
+
+    first: float
+    step_seconds: float
+    points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RangeAnswer:
+    """A value for each time of the grid, NaN where missing, and what the server remarked."""
+
+    values: FloatArray
+    warnings: tuple[str, ...]
+
+
+def parse_range(body: bytes, grid: Grid) -> RangeAnswer:
+    """Return the one series of an answer with status 200.
+
+    Raises:
+        SourceUnavailableError: with one line that says what is wrong with the answer.
+    """
+    answer = _json(body)
+    if answer.get("status") != "success":
+        raise SourceUnavailableError(server_error(200, body))
+    data = answer.get("data")
+    if not isinstance(data, dict) or data.get("resultType") != "matrix":
+        kind = data.get("resultType") if isinstance(data, dict) else None
+        raise SourceUnavailableError(f"answered a {kind or 'result of no type'}, not a matrix")
+    result = data.get("result")
+    if not isinstance(result, list):
+        raise SourceUnavailableError("answered a matrix without a list of series")
+    warnings = (*_texts(answer.get("warnings")), *_texts(answer.get("infos")))
+    if len(result) > 1:
+        raise SourceUnavailableError(
+            f"the query returns {len(result)} series, one is needed; put sum() around it"
+        )
+    if not result:
+        warnings = (*warnings, "the query matches no series")
+        return RangeAnswer(values=np.full(grid.points, np.nan), warnings=warnings)
+    return RangeAnswer(values=_values(result[0], grid), warnings=warnings)
+
+
+def server_error(status: int, body: bytes) -> str:
+    """Return the server's own words about a refusal, in one line."""
+    try:
+        answer = _json(body)
+    except SourceUnavailableError as error:
+        return f"HTTP {status}: {_plain(body) or error}" if status != 200 else str(error)
+    kind, text = answer.get("errorType"), answer.get("error")
+    words = ": ".join(one_line(str(part)) for part in (kind, text) if part)
+    return f"HTTP {status}: {words or 'no reason given'}"
+
+
+def one_line(text: str) -> str:
+    """Return the text without line breaks or control characters, cut to a readable length."""
+    line = re.sub(r"[\x00-\x20\x7f]+", " ", text).strip()
+    return line if len(line) <= MAX_QUOTED else line[: MAX_QUOTED - 1] + "…"
+
+
+def _json(body: bytes) -> dict[str, object]:
+    if _is_html(body):
+        raise SourceUnavailableError(
+            "answered a web page, not JSON; is this the address of Prometheus?"
+        )
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise SourceUnavailableError("answered JSON that is cut short or malformed") from error
+    if not isinstance(answer, dict):
+        raise SourceUnavailableError("answered JSON that is not an object")
+    return answer
+
+
+def _is_html(body: bytes) -> bool:
+    return body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html", b"<head"))
+
+
+def _plain(body: bytes) -> str:
+    return "" if _is_html(body) else one_line(body.decode("utf-8", "replace"))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(one_line(str(text)) for text in value)
+
+
+def _values(series: object, grid: Grid) -> FloatArray:
+    points = series.get("values") if isinstance(series, dict) else None
+    if not isinstance(points, list):
+        raise SourceUnavailableError("answered a series without float values (a histogram?)")
+    values = np.full(grid.points, np.nan)
+    for point in points:
+        at, value = _point(point)
+        place = round((at - grid.first) / grid.step_seconds)
+        off_grid = abs(grid.first + place * grid.step_seconds - at) > TIME_TOLERANCE_SECONDS
+        if off_grid or not 0 <= place < grid.points:
+            raise SourceUnavailableError(f"answered a sample at {at:.3f}, which was not asked for")
+        if value < -ROUNDING and math.isfinite(value):
+            raise SourceUnavailableError(
+                f"answered a demand of {value:g} at {at:.3f}; demand can't be negative"
+            )
+        values[place] = max(value, 0.0) if math.isfinite(value) else np.nan
+    return values
+
+
+def _point(point: object) -> tuple[float, float]:
+    """Return time and value of ``[seconds, "value"]``."""
+    if isinstance(point, Sequence) and len(point) == 2:
+        at, text = point
+        if isinstance(at, int | float) and math.isfinite(at) and isinstance(text, str):
+            try:
+                return float(at), float(text)
+            except ValueError:
+                pass
+    raise SourceUnavailableError(f"answered a sample that can't be read: {one_line(str(point))}")

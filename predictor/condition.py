@@ -1,0 +1,40 @@
+"""Says in sentences what is wrong with one workload's forecast. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from models.forecast import Forecast
+from predictor.workload import Track
+
+
+def degraded(track: Track, forecast: Forecast | None, *, now: float) -> tuple[str, ...]:
+    """Return a short sentence for each thing that is not as it should be."""
+    sentences = [
+        f"{source}: {problem}; {_last_answer(track.answered_at.get(source), now)}"
+        for source, problem in track.failures.items()
+    ]
+    sentences += track.remarks
+    if forecast is None:
+        sentences.append(_no_forecast(track, now))
+    return tuple(sentences)
+
+
+def causes(track: Track, forecast: Forecast | None) -> frozenset[str]:
+    """Return the same without what changes every second, to log each change once."""
+    faults = {f"{source}: {problem}" for source, problem in track.failures.items()}
+    faults |= set(track.remarks)
+    if forecast is None:
+        faults.add("forecast: none yet" if track.forecast is None else "forecast: ran out")
+    return frozenset(faults)
+
+
+def _last_answer(answered_at: float | None, now: float) -> str:
+    return "no answer yet" if answered_at is None else f"last answer {now - answered_at:.0f} s ago"
+
+
+def _no_forecast(track: Track, now: float) -> str:
+    if track.forecast is not None:
+        ended_at = track.forecast.issued_at + track.forecast.horizon_seconds
+        return f"forecast: the last one ran out {now - ended_at:.0f} s ago"
+    if track.is_behind and track.has_demand:
+        return "forecast: none yet, history is being read"
+    return "forecast: none yet"

@@ -1,0 +1,142 @@
+"""Joins what several sources say of one workload's demand. Pure: no I/O, no clock.
+
+Missing is never zero: a step that nobody knows stays NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.forecast import FloatArray
+from models.outlook import DemandReading
+from models.series import DemandSeries, mask_outages, merge
+from predictor.ports import SourceReading
+
+#: Sources that differ by more than this factor measure different things.
+AGREEMENT_FACTOR = 1.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one source, by name, said of the span asked for."""
+
+    source: str
+    reading: SourceReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CombinedDemand:
+    """One workload's demand from all its sources.
+
+    ``series`` covers the span asked for; its steps up to ``finished_until`` will not change.
+    ``reading`` is the newest step known, None if there is none.
+    """
+
+    series: DemandSeries
+    finished_until: float
+    reading: DemandReading | None
+
+
+def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -> CombinedDemand:
+    """Join the answers, the most trusted first, each of the same span.
+
+    A step is finished once the most trusted source knows it, all say that no more will come,
+    or one does and ``patience_seconds`` have passed since its end.
+
+    Raises:
+        ValueError: if there is no answer.
+    """
+    if not answers:
+        raise ValueError("answers: none given")
+    masked = [_masked(answer.reading.series) for answer in answers]
+    merged = merge(masked)
+    values = np.where(_agreed_idle(answers), 0.0, merged.values)
+    series = DemandSeries(start=merged.start, step_seconds=merged.step_seconds, values=values)
+    finished = _finished(answers, masked[0].values, now - patience_seconds)
+    steps = len(values) if finished.all() else int(np.argmin(finished))
+    return CombinedDemand(
+        series=series,
+        finished_until=series.start + steps * series.step_seconds,
+        reading=_reading(series, answers),
+    )
+
+
+def agreement(first: DemandSeries, second: DemandSeries) -> float | None:
+    """Return the second's demand as a share of the first's, over the steps both know.
+
+    None if no step is known to both, or the first was idle throughout.
+    """
+    both = ~np.isnan(first.values) & ~np.isnan(second.values)
+    total = float(first.values[both].sum())
+    return float(second.values[both].sum()) / total if total > 0 else None
+
+
+def disagreements(answers: Sequence[Answer]) -> tuple[str, ...]:
+    """Return a sentence for each source that differs much from the most trusted one."""
+    sentences = []
+    for other in answers[1:]:
+        first = answers[0]
+        until = min(first.reading.complete_until, other.reading.complete_until)
+        span = first.reading.series.start, until
+        ratio = agreement(first.reading.series.between(*span), other.reading.series.between(*span))
+        if ratio is not None and not 1 / AGREEMENT_FACTOR <= ratio <= AGREEMENT_FACTOR:
+            sentences.append(f"{other.source}: disagrees with {first.source} by a large factor")
+    return tuple(sentences)
+
+
+def _masked(series: DemandSeries) -> DemandSeries:
+    return DemandSeries(
+        start=series.start, step_seconds=series.step_seconds, values=mask_outages(series.values)
+    )
+
+
+def _agreed_idle(answers: Sequence[Answer]) -> NDArray[np.bool_]:
+    """Mark the steps where two sources or more say zero and none says more: no outage then."""
+    values = np.array([answer.reading.series.values for answer in answers])
+    zeros = (values == 0).sum(axis=0)
+    busy = (values > 0).any(axis=0)
+    agreed: NDArray[np.bool_] = (zeros >= 2) & ~busy
+    return agreed
+
+
+def _finished(
+    answers: Sequence[Answer], preferred: FloatArray, patient_until: float
+) -> NDArray[np.bool_]:
+    series = answers[0].reading.series
+    ends = series.start + series.step_seconds * np.arange(1, len(preferred) + 1)
+    # Half a millisecond: the ends are sums of floats.
+    complete = np.array([ends <= one.reading.complete_until + 5e-4 for one in answers])
+    known = complete[0] & ~np.isnan(preferred)
+    finished: NDArray[np.bool_] = (
+        known | complete.all(axis=0) | (complete.any(axis=0) & (ends <= patient_until))
+    )
+    return finished
+
+
+def _reading(series: DemandSeries, answers: Sequence[Answer]) -> DemandReading | None:
+    newest = _newest(series, max(answer.reading.complete_until for answer in answers))
+    if newest is None:
+        return None
+    per_source = []
+    for answer in answers:
+        last = _newest(answer.reading.series, answer.reading.complete_until)
+        if last is not None:
+            per_source.append((answer.source, float(answer.reading.series.values[last])))
+    return DemandReading(
+        measured_at=series.start + (newest + 1) * series.step_seconds,
+        window_seconds=series.step_seconds,
+        per_second=float(series.values[newest]),
+        sources=tuple(per_source),
+    )
+
+
+def _newest(series: DemandSeries, complete_until: float) -> int | None:
+    """Return the index of the last known step that is complete."""
+    complete = math.floor((complete_until - series.start) / series.step_seconds + 1e-6)
+    known = np.flatnonzero(~np.isnan(series.values[: max(0, complete)]))
+    return int(known[-1]) if len(known) else None

@@ -1,0 +1,126 @@
+"""Counts the events of one workload, each offset once. Pure: time is an argument.
+
+One thread at a time; the Kafka reader guards it with its lock.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from models.series import DemandSeries
+from predictor.event_totals import EventTotals
+from predictor.ports import KafkaCounts
+from predictor.request_event import RequestEvent, parse_event
+from predictor.settings import KafkaEvents
+
+#: An event may be ahead of our clock by this and a step.
+MAX_AHEAD_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicRecord:
+    """One record as Kafka has it; ``recorded_at`` in seconds since the epoch."""
+
+    partition: int
+    offset: int
+    recorded_at: float
+    key: bytes | None
+    value: bytes | None
+
+
+class EventCounter:
+    """Demand from the records of one topic.
+
+    ``key`` is the record key that it wants, None for all.
+    ``complete_until`` is up to which event time all is known; None until history is read.
+    """
+
+    def __init__(
+        self, events: KafkaEvents, *, step_seconds: float, history_seconds: float, now: float
+    ) -> None:
+        """Begin with nothing; history reaches back from ``now``."""
+        self._events = events
+        self.key = events.key.encode() if events.key is not None else None
+        self._history_seconds = history_seconds
+        self._totals = EventTotals(start=now - history_seconds, step_seconds=step_seconds)
+        self._next_offsets: dict[int, int] = {}
+        self._tally = {"events": 0, "poison": 0, "late": 0, "future": 0, "duplicates": 0, "gaps": 0}
+        self._known_from = now
+        self._handed_out_until = -math.inf
+        self.complete_until: float | None = None
+
+    @property
+    def history_start(self) -> float:
+        """From when on events are wanted."""
+        return self._totals.start
+
+    @property
+    def step_seconds(self) -> float:
+        """How long the steps are that events are counted by."""
+        return self._totals.step_seconds
+
+    def counts(self) -> KafkaCounts:
+        """Return what became of the events."""
+        return KafkaCounts(**self._tally)
+
+    def take(self, record: TopicRecord, *, now: float, repeated_below: int = 0) -> str | None:
+        """Count one record that has our key; return what is wrong with a poison one.
+
+        Offsets below ``repeated_below`` are read again on purpose: seen ones are no duplicates.
+        """
+        due = self._next_offsets.get(record.partition, 0)
+        if record.offset < due:
+            self._tally["duplicates"] += record.offset >= repeated_below
+            return None
+        self._next_offsets[record.partition] = record.offset + 1
+        try:
+            event = parse_event(self._events, recorded_at=record.recorded_at, value=record.value)
+        except ValueError as error:
+            self._tally["poison"] += 1
+            return str(error)
+        self._count(event, now)
+        return None
+
+    def known_since(self, time: float) -> None:
+        """Note that the topic existed at a time: no events since then means no demand."""
+        self._known_from = min(self._known_from, max(time, self.history_start))
+
+    def restart_partition(self, partition: int) -> None:
+        """Forget how far a partition was read: its offsets begin anew."""
+        self._next_offsets.pop(partition, None)
+
+    def count_gap(self) -> None:
+        """Count that events were gone before they could be read."""
+        self._tally["gaps"] += 1
+
+    def spread(self, start: float, end: float, weight: float) -> None:
+        """Count events of which only number and span are known."""
+        self._tally["events"] += int(weight)
+        self._totals.spread(start, end, weight)
+
+    def mark_missing(self, start: float, end: float) -> None:
+        """Mark steps whose events were not all seen."""
+        self._totals.mark_missing(start, end)
+
+    def series(self, *, start: float, end: float, complete_until: float) -> DemandSeries:
+        """Return the demand of [start, end), and note what was handed out as complete."""
+        self._handed_out_until = max(self._handed_out_until, min(end, complete_until))
+        self._totals.forget_before(complete_until - self._history_seconds)
+        return self._totals.series(start=start, end=end, known_from=self._known_from)
+
+    def _count(self, event: RequestEvent, now: float) -> None:
+        if event.at > now + self._totals.step_seconds + MAX_AHEAD_SECONDS:
+            self._tally["future"] += 1
+            return
+        if event.at < self._totals.start:
+            # While history is read, these are no surprise: the search is by record time.
+            self._tally["late"] += self.complete_until is not None
+            return
+        step = self._totals.step_seconds
+        if (math.floor(event.at / step) + 1) * step <= self._handed_out_until:
+            self._tally["late"] += 1
+        if self.complete_until is None:
+            self.known_since(event.at)
+        self._tally["events"] += 1
+        self._totals.add(event.at, event.weight)

@@ -1,0 +1,112 @@
+"""Runs model fits in worker processes; results are collected when they are there, never awaited."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+#: Lower priority by this much: ticks come first.
+NICENESS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """One finished fit: its result, or what went wrong."""
+
+    key: str
+    result: object = None
+    error: str | None = None
+
+
+class FitPool:
+    """At most ``max_workers`` processes, and one fit a key in flight.
+
+    Processes are spawned, not forked: threads and connections don't follow. ``crashes`` counts
+    pools lost to a worker that died.
+    """
+
+    def __init__(self, *, max_workers: int) -> None:
+        """Keep the limit; processes start with the first fit.
+
+        Raises:
+            ValueError: if there is to be none.
+        """
+        if max_workers < 1:
+            raise ValueError(f"max_workers: {max_workers} is not at least 1")
+        self._max_workers = max_workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._in_flight: dict[str, Future[object]] = {}
+        self.crashes = 0
+
+    def submit(self, key: str, function: Callable[..., object], *args: object) -> bool:
+        """Begin a fit; False if the key's last one was not collected yet.
+
+        The function and its arguments must be picklable, the function at a module's top level.
+        """
+        if key in self._in_flight:
+            return False
+        try:
+            self._in_flight[key] = self._living_pool().submit(function, *args)
+        except BrokenProcessPool:
+            # Broken, but not noticed by `collect` yet: what is in flight is lost with it.
+            self._discard()
+            self._in_flight[key] = self._living_pool().submit(function, *args)
+        return True
+
+    def collect(self) -> list[Fit]:
+        """Return the fits that finished since the last call. Never waits."""
+        finished = []
+        is_broken = False
+        for key, future in list(self._in_flight.items()):
+            if not future.done():
+                continue
+            del self._in_flight[key]
+            error = future.exception()
+            is_broken = is_broken or isinstance(error, BrokenProcessPool)
+            if error is None:
+                finished.append(Fit(key=key, result=future.result()))
+            else:
+                finished.append(Fit(key=key, error=f"{type(error).__name__}: {error}"))
+        if is_broken:
+            self._discard()
+        return finished
+
+    def close(self) -> None:
+        """End the workers; fits under way are lost."""
+        if self._pool is None:
+            return
+        workers = list((self._pool._processes or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join(timeout=5)
+        self._pool = None
+        self._in_flight.clear()
+
+    def _living_pool(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                max_workers=self._max_workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_become_worker,
+            )
+        return self._pool
+
+    def _discard(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+            self.crashes += 1
+
+
+def _become_worker() -> None:
+    """Leave Ctrl-C to the parent, and the processor to the ticks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)

@@ -1,0 +1,213 @@
+"""The forecasting service: reads sources, hands finished steps on, publishes outlooks.
+
+The only module that knows the order of things. A source or a forecaster that fails costs its
+workload a tick, never the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+import numpy as np
+
+from models.forecast import Forecast, WorkloadName
+from models.outlook import Outlook
+from models.series import DemandSeries
+from predictor.calendar import apply
+from predictor.condition import causes, degraded
+from predictor.demand import combine, disagreements
+from predictor.errors import SourceUnavailableError
+from predictor.metrics import PredictorMetrics
+from predictor.ports import DemandArchive, Forecaster, Publication
+from predictor.reading import SourceReader
+from predictor.settings import ServiceSettings
+from predictor.subscriptions import Subscriptions
+from predictor.workload import Track, WorkloadDemand, begin_track
+
+LOGGER = logging.getLogger(__name__)
+#: How demand joined from all sources is called in the archive.
+COMBINED = "combined"
+
+
+class ForecastService:
+    """Forecasts of the workloads it was given; ``latest`` and ``subscribe`` show them."""
+
+    def __init__(
+        self,
+        *,
+        forecaster: Forecaster,
+        settings: ServiceSettings,
+        metrics: PredictorMetrics,
+        archive: DemandArchive | None = None,
+    ) -> None:
+        """Begin without workloads."""
+        self._forecaster = forecaster
+        self._settings = settings
+        self._metrics = metrics
+        self._archive = archive
+        self._reader = SourceReader(settings, metrics, archive)
+        self._tracks: dict[WorkloadName, Track] = {}
+        self._under_way: dict[WorkloadName, asyncio.Task[None]] = {}
+        self._subscriptions = Subscriptions()
+        self._one_at_a_time = asyncio.Lock()
+
+    def workloads(self) -> tuple[WorkloadName, ...]:
+        """Return the workloads that are forecast."""
+        return tuple(self._tracks)
+
+    def latest(self, workload: WorkloadName) -> Outlook | None:
+        """Return a workload's newest outlook; None before the first."""
+        return self._subscriptions.latest(workload)
+
+    def subscribe(self, workload: WorkloadName | None = None) -> AsyncIterator[Publication]:
+        """Yield the newest outlooks, then each new one; ends if the listener is too slow."""
+        return self._subscriptions.subscribe(workload)
+
+    async def set_workloads(self, demands: Iterable[WorkloadDemand], *, now: float) -> None:
+        """Forecast exactly these; one whose demand did not change goes on where it is."""
+        wanted = {demand.workload: demand for demand in demands}
+        for workload, track in list(self._tracks.items()):
+            if wanted.get(workload) == track.demand:
+                del wanted[workload]
+                continue
+            del self._tracks[workload]
+            await self._end(workload, track, is_gone=workload not in wanted)
+        for workload, demand in wanted.items():
+            self._tracks[workload] = begin_track(demand, now)
+
+    async def tick(self, now: float) -> None:
+        """Read, forecast and publish each workload once.
+
+        Waits no longer than a tick: a workload whose source is slow goes on by itself, and is
+        left out until it is through.
+        """
+        for workload, track in self._tracks.items():
+            if workload not in self._under_way:
+                task = asyncio.create_task(self._tick_one(track, now))
+                self._under_way[workload] = task
+                task.add_done_callback(lambda _, name=workload: self._under_way.pop(name, None))
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=self._settings.tick_seconds)
+
+    async def run_forever(
+        self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[object]]
+    ) -> None:
+        """Tick until cancelled; without a pause while history is read in. Closes at the end."""
+        try:
+            while True:
+                began_at = clock()
+                before = self._progress()
+                await self.tick(began_at)
+                took = max(0.0, clock() - began_at)
+                self._metrics.tick_took(took)
+                is_reading_in = self._progress() > before and self._is_behind()
+                await sleep(0 if is_reading_in else max(0.0, self._settings.tick_seconds - took))
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """End what is under way, and let go of the sources."""
+        for workload, track in list(self._tracks.items()):
+            del self._tracks[workload]
+            await self._end(workload, track, is_gone=False)
+
+    def _progress(self) -> float:
+        return sum(track.finished_until for track in self._tracks.values())
+
+    def _is_behind(self) -> bool:
+        return any(track.is_behind for track in self._tracks.values())
+
+    async def _end(self, workload: WorkloadName, track: Track, *, is_gone: bool) -> None:
+        task = self._under_way.pop(workload, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if is_gone:
+            self._subscriptions.forget(workload)
+            self._metrics.forget(workload)
+        for source in track.demand.sources:
+            try:
+                await source.close()
+            except Exception:
+                LOGGER.exception("%s: %s was not closed cleanly", workload, source.name)
+
+    async def _tick_one(self, track: Track, now: float) -> None:
+        workload = track.demand.workload
+        try:
+            await self._take_in(track, now)
+            forecast = await self._with_calendar(track, now)
+            outlook = Outlook(
+                workload=workload,
+                published_at=now,
+                reading=track.reading,
+                forecast=forecast,
+                degraded=degraded(track, forecast, now=now),
+            )
+            self._log_changes(track, causes(track, forecast))
+            self._subscriptions.publish(outlook)
+            self._metrics.show(outlook)
+        except Exception:
+            # A fault of ours: this workload keeps its last outlook, the others go on.
+            self._metrics.tick_failed(workload)
+            LOGGER.exception("%s: the tick failed", workload)
+
+    async def _take_in(self, track: Track, now: float) -> None:
+        span = track.span(now)
+        step = track.demand.step_seconds
+        track.is_behind = span.end + step <= now
+        answers = await self._reader.read(track, span, now=now)
+        if not answers:
+            return
+        combined = combine(answers, now=now, patience_seconds=self._settings.patience_seconds)
+        if not track.is_behind:
+            track.remarks = (*track.remarks, *disagreements(answers))
+        newest = combined.reading
+        if newest and (not track.reading or newest.measured_at >= track.reading.measured_at):
+            track.reading = newest
+        if combined.finished_until >= span.start + step / 2:
+            await self._learn(track, combined.series.between(span.start, combined.finished_until))
+            track.finished_until = combined.finished_until
+
+    async def _learn(self, track: Track, series: DemandSeries) -> None:
+        """Hand finished steps on, from the first known one of all."""
+        if not track.has_demand:
+            known = np.flatnonzero(~np.isnan(series.values))
+            if not len(known):
+                return
+            first_known = series.start + int(known[0]) * series.step_seconds
+            series = series.between(first_known, series.end)
+        async with self._one_at_a_time:
+            forecast = await asyncio.to_thread(self._extend, track, series)
+        track.has_demand = True
+        if forecast is not None:
+            track.forecast = forecast
+
+    def _extend(self, track: Track, series: DemandSeries) -> Forecast | None:
+        workload = track.demand.workload
+        self._forecaster.extend(workload, series)
+        if self._archive is not None:
+            self._archive.record_demand(workload, COMBINED, series)
+        return None if track.is_behind else self._forecaster.forecast(workload)
+
+    async def _with_calendar(self, track: Track, now: float) -> Forecast | None:
+        forecast = track.forecast
+        if forecast is None or forecast.is_stale(now=now):
+            return None
+        start = forecast.issued_at - forecast.step_seconds
+        end = forecast.issued_at + forecast.horizon_seconds
+        windows = []
+        for calendar in track.demand.calendars:
+            try:
+                windows += await calendar.windows(start=start, end=end)
+            except SourceUnavailableError as error:
+                track.remarks = (*track.remarks, f"calendar {calendar.name}: {error}")
+        return apply(forecast, windows)
+
+    def _log_changes(self, track: Track, faults: frozenset[str]) -> None:
+        for fault in sorted(faults - track.logged):
+            LOGGER.warning("%s: %s", track.demand.workload, fault)
+        for fault in sorted(track.logged - faults):
+            LOGGER.info("%s: over: %s", track.demand.workload, fault)
+        track.logged = faults

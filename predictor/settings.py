@@ -1,0 +1,167 @@
+"""What the shell passes to the predictor's parts: addresses, deadlines, credentials.
+
+Plain frozen values that check themselves; must not read the environment or a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrometheusSettings:
+    """How to reach one Prometheus-compatible server.
+
+    ``deadline_seconds`` bounds a whole answer, ``read_timeout_seconds`` each wait within it.
+    Samples younger than ``settle_seconds`` may still change. The token file is read anew for
+    each request, as tokens rotate.
+    """
+
+    url: str
+    read_timeout_seconds: float = 5.0
+    deadline_seconds: float = 10.0
+    settle_seconds: float = 5.0
+    headers: tuple[tuple[str, str], ...] = ()
+    bearer_token_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work.
+
+        Raises:
+            ValueError: naming the field, its value and what is allowed.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"prometheus.url: {self.url!r} is not an http:// or https:// address")
+        if parts.username or parts.password:
+            raise ValueError("prometheus.url: no user name or password allowed; use a token file")
+        _above_zero("prometheus.readTimeoutSeconds", self.read_timeout_seconds)
+        _above_zero("prometheus.deadlineSeconds", self.deadline_seconds)
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("prometheus: certificateFile and keyFile must be given together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """How to reach one Kafka cluster, and how patient to be with it.
+
+    A source counts as down once ``silence_seconds`` passed without a word from a broker.
+    Events may arrive ``lateness_seconds`` after their event time and still be counted in time.
+    The password is read from ``password_file`` whenever a connection is made anew; the shell
+    turns an environment variable into ``password``.
+    """
+
+    bootstrap_servers: tuple[str, ...]
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    user_name: str | None = None
+    password: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    silence_seconds: float = 10.0
+    lateness_seconds: float = 2.0
+    check_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work.
+
+        Raises:
+            ValueError: naming the field, its value and what is allowed.
+        """
+        if not self.bootstrap_servers or not all(self.bootstrap_servers):
+            raise ValueError("kafka.bootstrapServers: none given; name at least one host:port")
+        if self.security_protocol not in SECURITY_PROTOCOLS:
+            raise ValueError(
+                f"kafka.securityProtocol: {self.security_protocol!r} is none of "
+                f"{', '.join(SECURITY_PROTOCOLS)}"
+            )
+        if self.uses_sasl:
+            self._check_sasl()
+        _above_zero("kafka.silenceSeconds", self.silence_seconds)
+        _above_zero("kafka.checkSeconds", self.check_seconds)
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Say whether a user name and password are sent."""
+        return self.security_protocol.startswith("SASL")
+
+    def __repr__(self) -> str:
+        """Show everything but the password."""
+        servers = ",".join(self.bootstrap_servers)
+        return f"KafkaSettings({servers!r}, {self.security_protocol}, user={self.user_name!r})"
+
+    def _check_sasl(self) -> None:
+        if self.sasl_mechanism not in SASL_MECHANISMS:
+            raise ValueError(
+                f"kafka.saslMechanism: {self.sasl_mechanism!r} is none of "
+                f"{', '.join(SASL_MECHANISMS)}"
+            )
+        if not self.user_name:
+            raise ValueError(f"kafka.userName: needed with {self.security_protocol}")
+        if (self.password is None) == (self.password_file is None):
+            raise ValueError("kafka: give exactly one of password and passwordFile")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaEvents:
+    """Which events of a topic are a workload's demand.
+
+    ``key`` keeps only events with that record key. Event time is the record's timestamp, or the
+    JSON field ``timestamp_field`` (dots reach inside); each event weighs 1, or what the JSON
+    field ``weight_field`` says (tokens, say). ``offsets_only`` counts by log-end offsets alone.
+    """
+
+    topic: str
+    key: str | None = None
+    timestamp_field: str | None = None
+    weight_field: str | None = None
+    offsets_only: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse fields that need a payload where none is read.
+
+        Raises:
+            ValueError: naming the fields.
+        """
+        if not self.topic:
+            raise ValueError("kafka.topic: none given")
+        if self.offsets_only and (self.key or self.timestamp_field or self.weight_field):
+            raise ValueError(
+                "kafka.offsetsOnly: reads no payload, so key, timestampField and weightField "
+                "are not allowed with it"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """How the service paces itself.
+
+    A step that some source still lacks is taken as it is ``patience_seconds`` after its end.
+    """
+
+    tick_seconds: float = 2.0
+    source_deadline_seconds: float = 10.0
+    patience_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work.
+
+        Raises:
+            ValueError: naming the field, its value and what is allowed.
+        """
+        _above_zero("tickSeconds", self.tick_seconds)
+        _above_zero("sourceDeadlineSeconds", self.source_deadline_seconds)
+        _above_zero("patienceSeconds", self.patience_seconds)
+
+
+def _above_zero(field: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{field}: {value} is not above 0")

@@ -1,0 +1,89 @@
+"""One workload as the service keeps it: where its demand comes from, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from models.forecast import Forecast, WorkloadName
+from models.outlook import DemandReading
+from models.series import BUSY_STEPS, OUTAGE_STEPS
+from predictor.ports import Calendar, DemandSource
+
+#: Steps read again before those wanted, so that an outage can be told from idleness.
+CONTEXT_STEPS = BUSY_STEPS + OUTAGE_STEPS
+#: Steps taken in at one tick at most: one Prometheus query with its context.
+SPAN_STEPS = 10_000 - CONTEXT_STEPS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadDemand:
+    """Where one workload's demand is measured; the most trusted source first."""
+
+    workload: WorkloadName
+    step_seconds: float
+    history_seconds: float
+    sources: tuple[DemandSource, ...]
+    calendars: tuple[Calendar, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be forecast.
+
+        Raises:
+            ValueError: naming the field, its value and what is allowed.
+        """
+        if not self.step_seconds > 0:
+            raise ValueError(f"{self.workload}: stepSeconds {self.step_seconds} is not above 0")
+        if not self.sources:
+            raise ValueError(f"{self.workload}: demand has no source; give prometheus or kafka")
+        names = [source.name for source in self.sources]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{self.workload}: two sources have one name: {', '.join(names)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The steps to read: context from ``read_from``, new ones from ``start``."""
+
+    read_from: float
+    start: float
+    end: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Track:
+    """How far one workload is. Belongs to the service's loop.
+
+    ``finished_until`` is the end of the last step handed to the forecaster; ``has_demand``
+    whether any was known yet. ``failures`` has what is wrong by source, ``answered_at`` when
+    each answered last.
+    """
+
+    demand: WorkloadDemand
+    began_at: float
+    finished_until: float
+    has_demand: bool = False
+    is_behind: bool = True
+    reading: DemandReading | None = None
+    forecast: Forecast | None = None
+    failures: dict[str, str] = field(default_factory=dict)
+    answered_at: dict[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    logged: frozenset[str] = frozenset()
+
+    def span(self, now: float) -> Span:
+        """Return the steps to read at a tick; at most SPAN_STEPS of them are new."""
+        step = self.demand.step_seconds
+        newest = now // step * step
+        end = min(newest, self.finished_until + SPAN_STEPS * step)
+        return Span(
+            read_from=self.finished_until - CONTEXT_STEPS * step,
+            start=self.finished_until,
+            end=max(end, self.finished_until),
+        )
+
+
+def begin_track(demand: WorkloadDemand, now: float) -> Track:
+    """Return a track that begins with the history wanted."""
+    step = demand.step_seconds
+    start = (now - demand.history_seconds) // step * step
+    return Track(demand=demand, began_at=now, finished_until=start)

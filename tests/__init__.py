@@ -1,0 +1,1 @@
+"""Tests of the whole; the folders mirror the packages."""

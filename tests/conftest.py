@@ -1,0 +1,115 @@
+"""Real parts as fixtures; whatever uses one is marked ``real``, and fails if it can't be had."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import hypothesis
+import pytest
+
+from tests.parts.errors import RealPartError
+from tests.parts.fetch import kafka_jars, prometheus_folder
+from tests.parts.kafka import KafkaBroker
+from tests.parts.process import ServerProcess
+from tests.parts.prometheus import PrometheusServer
+
+StartKafka = Callable[[], KafkaBroker]
+StartPrometheus = Callable[[Sequence[str]], PrometheusServer]
+Server = TypeVar("Server", bound=ServerProcess)
+# The ordinary run tries the same cases each time, so that a failure is never an accident of the
+# day; `make soak` looks for new ones. Examples are not timed: machines differ.
+hypothesis.settings.register_profile("ordinary", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("soak", max_examples=5_000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
+
+REAL_PARTS = {"jars_of_kafka", "folder_of_prometheus"}
+_running: list[ServerProcess] = []
+
+
+def pytest_configure() -> None:
+    """Let a SIGTERM unwind as Ctrl-C does, so that no server outlives the tests."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a real part, so that ``-m 'not real'`` leaves them out."""
+    for item in items:
+        if REAL_PARTS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.real)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the servers said last."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"{server.name} log", server.log_tail()) for server in _running]
+    return report
+
+
+@pytest.fixture(scope="session")
+def jars_of_kafka() -> Path:
+    """The jars of a Kafka broker."""
+    with _failing_in_words():
+        return kafka_jars()
+
+
+@pytest.fixture(scope="session")
+def folder_of_prometheus() -> Path:
+    """The folder with Prometheus's programs."""
+    with _failing_in_words():
+        return prometheus_folder()
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(jars_of_kafka: Path) -> Iterator[KafkaBroker]:
+    """One broker for all tests that only read and write topics of their own."""
+    with contextlib.ExitStack() as stack:
+        yield _started(KafkaBroker(jars=jars_of_kafka), stack)
+
+
+@pytest.fixture(scope="session")
+def prometheus_server(folder_of_prometheus: Path) -> Iterator[PrometheusServer]:
+    """One server without targets, for tests that only ask; history needs a server of its own."""
+    with contextlib.ExitStack() as stack:
+        yield _started(PrometheusServer(binaries=folder_of_prometheus), stack)
+
+
+@pytest.fixture
+def start_kafka(jars_of_kafka: Path) -> Iterator[StartKafka]:
+    """Start brokers that the test may kill, freeze and restart."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: _started(KafkaBroker(jars=jars_of_kafka), stack)
+
+
+@pytest.fixture
+def start_prometheus(folder_of_prometheus: Path) -> Iterator[StartPrometheus]:
+    """Start servers with the given ``host:port`` targets, to kill, freeze and restart."""
+    with contextlib.ExitStack() as stack:
+        yield lambda targets: _started(
+            PrometheusServer(targets, binaries=folder_of_prometheus), stack
+        )
+
+
+def _started(server: Server, stack: contextlib.ExitStack) -> Server:
+    _running.append(server)
+    stack.callback(_running.remove, server)
+    stack.callback(server.close)
+    with _failing_in_words():
+        server.start()
+    return server
+
+
+@contextlib.contextmanager
+def _failing_in_words() -> Iterator[None]:
+    """Turn a part's error into a failure of the test, without a traceback."""
+    try:
+        yield
+    except RealPartError as error:
+        pytest.fail(str(error), pytrace=False)

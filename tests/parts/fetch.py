@@ -1,0 +1,182 @@
+"""Get the real parts once per user: Kafka's jars through Maven, Prometheus from the distribution.
+
+They are kept outside the checkout, in ``$HEADSTART_PARTS``, else ``$XDG_CACHE_HOME`` or
+``~/.cache`` + ``headstart/parts``; a second run downloads nothing and needs no network.
+``python -m tests.parts.fetch`` gets everything and prints where it lies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.parts.errors import RealPartError
+
+HERE = Path(__file__).parent
+JAVA_AT_LEAST = 17  # Kafka 4 brokers refuse an older one.
+DOWNLOAD_SECONDS = 900
+
+
+def parts_folder() -> Path:
+    """Return where this user's parts are kept, made if it was not there."""
+    own = os.environ.get("HEADSTART_PARTS")
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(own) if own else Path(cache) / "headstart" / "parts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def kafka_jars() -> Path:
+    """Return the folder with a Kafka broker's jars.
+
+    Raises:
+        RealPartError: in one line, if they can't be had.
+    """
+    folder = parts_folder() / f"kafka-{_version_of(HERE / 'pom.xml')}"
+    with _only_one_run():
+        _require_java()
+        if not folder.is_dir():
+            with _whole_or_not_at_all(folder) as unfinished:
+                _download_jars(unfinished)
+    return folder
+
+
+def prometheus_folder() -> Path:
+    """Return the folder that holds ``prometheus`` and ``promtool``.
+
+    Raises:
+        RealPartError: in one line, if they can't be had.
+    """
+    installed = shutil.which("prometheus")
+    if installed and shutil.which("promtool"):
+        return Path(installed).parent
+    with _only_one_run():
+        return _kept_prometheus() or _download_prometheus()
+
+
+def _kept_prometheus() -> Path | None:
+    kept = sorted(parts_folder().glob("prometheus-*/usr/bin/promtool"))
+    return kept[-1].parent if kept else None
+
+
+def _version_of(pom: Path) -> str:
+    """Return Kafka's version and a mark that changes with anything else in the pom."""
+    text = pom.read_text(encoding="utf-8")
+    kafka = re.search(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>([^<]+)<", text)
+    if not kafka:
+        raise RealPartError(f"{pom.name}: has no dependency kafka_*")
+    return f"{kafka[1]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _require_java() -> None:
+    if not shutil.which("java"):
+        _install("java", ["default-jre-headless"])
+    said = _run(["java", "-version"], why="a Kafka broker needs Java").stderr
+    found = re.search(r'version "(\d+)', said)
+    if found and int(found[1]) < JAVA_AT_LEAST:
+        raise RealPartError(f"Kafka needs Java {JAVA_AT_LEAST} or newer, found {found[1]}")
+
+
+def _download_jars(folder: Path) -> None:
+    if not shutil.which("mvn"):
+        _install("mvn", ["default-jre-headless", "maven"])
+    # Maven writes a target folder beside the pom, so it works on a copy.
+    pom = shutil.copy(HERE / "pom.xml", folder / "pom.xml")
+    command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies"]
+    command += ["-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
+    _run(command, why="Maven could not get Kafka's jars")
+
+
+def _download_prometheus() -> Path:
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise RealPartError("Prometheus: put prometheus and promtool on PATH (no apt-get here)")
+    _refresh_lists_if_unknown("prometheus")
+    with tempfile.TemporaryDirectory(dir=parts_folder()) as temporary:
+        _run(["apt-get", "download", "prometheus"], why="apt-get got no Prometheus", at=temporary)
+        package = next(Path(temporary).glob("prometheus_*.deb"))
+        version = package.name.split("_")[1]
+        folder = parts_folder() / f"prometheus-{version}"
+        with _whole_or_not_at_all(folder) as unfinished:
+            _run(["dpkg-deb", "-x", str(package), str(unfinished)], why="no room to unpack")
+    return folder / "usr" / "bin"
+
+
+def _install(missing: str, packages: list[str]) -> None:
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise RealPartError(f"Kafka: {missing} is not on PATH (Debian: {' '.join(packages)})")
+    for package in packages:
+        _refresh_lists_if_unknown(package)
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    _run(command, why=f"apt-get could not install {missing}")
+
+
+def _refresh_lists_if_unknown(package: str) -> None:
+    known = _run(["apt-cache", "policy", package], why="apt-cache failed").stdout
+    if "Candidate: (none)" in known or "Candidate:" not in known:
+        if os.geteuid() != 0:
+            raise RealPartError(f"{package}: unknown to apt; run apt-get update as root")
+        _run(["apt-get", "update"], why="apt-get update failed")
+
+
+def _run(
+    command: list[str], *, why: str, at: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    try:
+        return subprocess.run(
+            command,
+            cwd=at,
+            env=environment,
+            check=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=DOWNLOAD_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip() or error.stdout.strip() or "no output").splitlines()
+        raise RealPartError(f"{why}: {said[0]}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RealPartError(f"{why}: {error}") from error
+
+
+@contextlib.contextmanager
+def _only_one_run() -> Iterator[None]:
+    """Hold the lock of the parts folder, so that two runs do not download side by side."""
+    with (parts_folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _whole_or_not_at_all(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill, which takes its name only when nothing was raised."""
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield unfinished
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def main() -> int:
+    """Get every part and say where it lies; 1 and one line if one can't be had."""
+    try:
+        sys.stdout.write(f"Kafka       {kafka_jars()}\nPrometheus  {prometheus_folder()}\n")
+    except RealPartError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""A Prometheus server of our own, on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from tests.parts.errors import RealPartError
+from tests.parts.fetch import prometheus_folder
+from tests.parts.ports import free_port
+from tests.parts.process import ServerProcess
+from tests.parts.remote_write import WrittenSeries, write_request
+
+# A request's bytes are held in memory on both sides; 81 MiB were needed for 360,000 samples.
+SAMPLES_PER_REQUEST = 20_000
+REQUEST_SECONDS = 30
+
+
+class PrometheusServer(ServerProcess):
+    """One server; ``url`` is its address, ``targets`` are ``host:port`` scraped every second."""
+
+    name = "Prometheus"
+
+    def __init__(self, targets: Sequence[str] = (), *, binaries: Path | None = None) -> None:
+        """Lay down an empty server that scrapes the targets under the job ``app``.
+
+        Raises:
+            RealPartError: if Prometheus can't be had.
+        """
+        self._binaries = binaries or prometheus_folder()
+        super().__init__()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "scrape_configs": [
+                {"job_name": "app", "static_configs": [{"targets": list(targets)}]},
+            ],
+        }
+        (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    def command(self) -> list[str]:
+        """Run with remote write received, and a retention that keeps old history."""
+        return [
+            str(self._binaries / "prometheus"),
+            f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            "--storage.tsdb.retention.time=10y",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--web.enable-lifecycle",
+            "--web.enable-remote-write-receiver",
+        ]
+
+    def answers(self) -> bool:
+        """Say whether the server calls itself ready."""
+        try:
+            return requests.get(f"{self.url}/-/ready", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def remote_write(self, series: Sequence[WrittenSeries]) -> None:
+        """Write history; all series that share a time span must come in one call.
+
+        Once a sample is held, those over an hour older are refused, and a sample in the future
+        moves that limit too: write in the order of time, and only into the past.
+
+        Raises:
+            RealPartError: with the server's words, if it refused.
+        """
+        for part in _in_time_order(series):
+            response = requests.post(
+                f"{self.url}/api/v1/write",
+                data=write_request(part),
+                headers={
+                    "Content-Type": "application/x-protobuf",
+                    "Content-Encoding": "snappy",
+                    "X-Prometheus-Remote-Write-Version": "0.1.0",
+                },
+                timeout=REQUEST_SECONDS,
+            )
+            if response.status_code != 204:
+                raise RealPartError(f"Prometheus refused: {response.text.strip()}")
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return the result of an instant query, as the API has it."""
+        return self._result("query", {"query": expression})
+
+    def query_range(
+        self, expression: str, *, start: float, end: float, step_seconds: float
+    ) -> list[dict[str, Any]]:
+        """Return the series of a range query; start and end in seconds since the epoch."""
+        asked = {"query": expression, "start": start, "end": end, "step": step_seconds}
+        return self._result("query_range", asked)
+
+    def _result(self, endpoint: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        url = f"{self.url}/api/v1/{endpoint}"
+        response = requests.get(url, params=asked, timeout=REQUEST_SECONDS)
+        if response.status_code != 200:
+            raise RealPartError(f"Prometheus refused: {response.text.strip()}")
+        result: list[dict[str, Any]] = response.json()["data"]["result"]
+        return result
+
+
+def _in_time_order(series: Sequence[WrittenSeries]) -> list[list[WrittenSeries]]:
+    """Cut the series into requests, each with the same stretch of all of them."""
+    moments = sorted({at for one in series for at, _ in one.samples})
+    stride = max(1, SAMPLES_PER_REQUEST // max(1, len(series)))
+    parts = []
+    for i in range(0, len(moments), stride):
+        first, last = moments[i], moments[min(i + stride, len(moments)) - 1]
+        parts.append(
+            [
+                WrittenSeries(
+                    name=one.name,
+                    labels=one.labels,
+                    samples=[(at, value) for at, value in one.samples if first <= at <= last],
+                )
+                for one in series
+            ]
+        )
+    return parts

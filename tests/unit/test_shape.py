@@ -1,0 +1,122 @@
+"""The shape of the source: small files, small functions, telling names, nothing of one machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("models", "predictor", "controller", "headstart")
+WRITTEN = (*PACKAGES, "tests", "benchmarks", "deploy", ".ci")
+WRITTEN_SUFFIXES = {
+    ".py",
+    ".md",
+    ".toml",
+    ".yaml",
+    ".yml",
+    ".html",
+    ".js",
+    ".css",
+    ".xml",
+    ".in",
+    "",
+}
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+FUNCTION_LINES = 40
+FILE_LINES = 250
+EMPTY_NAMES = {"utils.py", "common.py", "helpers.py", "types.py", "base.py", "misc.py"}
+MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users)/\w+")
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    assert [f"{path}: {long}" for path in sources() for long in long_functions(read(path))] == []
+
+
+def test_no_file_is_longer_than_a_few_screens() -> None:
+    lengths = {path: len(read(path).splitlines()) for path in sources()}
+    assert {path: lines for path, lines in lengths.items() if lines > FILE_LINES} == {}
+
+
+def test_every_file_is_named_by_a_noun_of_the_field() -> None:
+    assert [path for path in sources() if Path(path).name in EMPTY_NAMES] == []
+
+
+def test_no_text_names_a_path_of_one_machine() -> None:
+    found = {path: MACHINE_PATH.findall(read(path)) for path in texts()}
+    assert {path: paths for path, paths in found.items() if paths} == {}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pinned_package_has_a_hash_and_the_lock_names_no_host(lock: str) -> None:
+    text = read(lock)
+    assert "://" not in text
+    assert unhashed(text) == []
+
+
+def test_the_docstring_does_not_count_as_a_function_s_length() -> None:
+    body = "    a = 1\n" * (FUNCTION_LINES - 1)
+    docstring = '    """Say it.\n\n    At length.\n    """\n'
+    assert long_functions(f"def fits():\n{docstring}{body}") == []
+    assert long_functions(f"def too_long():\n{docstring}{body}    b = 2\n") == ["too_long (41)"]
+
+
+def test_a_path_of_one_machine_is_told_from_a_web_path() -> None:
+    assert MACHINE_PATH.findall("open('/ro" + "ot/x')") == ["/ro" + "ot/x"]
+    assert MACHINE_PATH.findall("GET example.dev/home/page, ./home/x, /v1/work") == []
+
+
+def test_a_pin_without_a_hash_is_found() -> None:
+    hashed = "a==1 \\\n    --hash=sha256:00\n"
+    assert unhashed(f"# header\n{hashed}    # via x\nb==2\n{hashed}") == ["b==2"]
+
+
+def sources() -> Iterator[str]:
+    """The product's modules, relative to the checkout."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield str(path.relative_to(ROOT))
+
+
+def texts() -> Iterator[str]:
+    """Everything that people wrote: code, tests, documents, settings."""
+    folders = (path for name in WRITTEN for path in (ROOT / name).rglob("*"))
+    for path in sorted((*ROOT.glob("*"), *folders)):
+        if path.is_file() and path.suffix in WRITTEN_SUFFIXES:
+            yield str(path.relative_to(ROOT))
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def long_functions(source: str) -> list[str]:
+    """Name the functions of a module that are too long, with their lines."""
+    functions = (
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    lengths = [(function.name, _lines(function)) for function in functions]
+    return [f"{name} ({lines})" for name, lines in lengths if lines > FUNCTION_LINES]
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    assert function.end_lineno is not None
+    whole = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return whole
+    docstring = function.body[0]
+    assert docstring.end_lineno is not None
+    return whole - (docstring.end_lineno - docstring.lineno + 1)
+
+
+def unhashed(lock: str) -> list[str]:
+    """Return the pins of a lock file that no hash follows."""
+    lines = lock.splitlines()
+    pins = [i for i, line in enumerate(lines) if line and line[0] not in "# "]
+    return [lines[i] for i in pins if not "".join(lines[i + 1 : i + 2]).startswith("    --hash=")]
