@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from controller.cluster_view import Phase, Replica, StartKind
 from controller.objective import Measured, update
+from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
 from controller.pair_memory import PairMemory
 from controller.policy import WorkloadPolicy
 from controller.tick_state import TickSettings, WorkloadState
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn
-from models.outlook import DemandReading
 
 _WINDOW_SECONDS = 60.0
 
@@ -79,14 +79,12 @@ def _failure_line(replica: Replica, taken: float) -> str:
 def demand_judged(
     state: WorkloadState,
     policy: WorkloadPolicy,
-    reading: DemandReading | None,
-    replicas: Sequence[Replica],
-    *,
-    lead_time_seconds: float,
-    now: float,
+    observation: Observation,
     settings: TickSettings,
 ) -> WorkloadState:
     """Let new demand flow past the replicas that were ready; once a minute, correct the level."""
+    now, replicas = observation.now, observation.replicas
+    reading = observation.outlook.reading if observation.outlook else None
     ready = sum(1 for replica in replicas if replica.phase is Phase.READY)
     outcomes = with_ready(state.outcomes, now=now, ready=ready)
     if reading is not None:
@@ -98,7 +96,8 @@ def demand_judged(
             wait_seconds=policy.objective.wait_seconds,
         )
     slow = state.slow_restores or any(
-        replica.phase is Phase.RESTORING and now - replica.decided_at > lead_time_seconds
+        replica.phase is Phase.RESTORING
+        and now - replica.decided_at > observation.lead_time_seconds
         for replica in replicas
     )
     state = replace(state, outcomes=outcomes, slow_restores=slow)
@@ -122,6 +121,7 @@ def _window_closed(
             demand=outcomes.window_demand,
             late=outcomes.window_late,
             usual_per_second=outcomes.usual_per_second,
+            recent_late_share=outcomes.recent_late / max(outcomes.recent_demand, 1e-9),
             slow_restores=state.slow_restores,
         )
         calibration = update(calibration, measured, policy.objective)

@@ -13,12 +13,8 @@ class Hold:
 
     def with_target(self, target: int, *, now: float, hold_seconds: float) -> Hold:
         """Return the hold after one more target; what is older than the window is forgotten."""
-        entries = self.entries
-        if entries and entries[-1][1] == target and entries[0][0] >= now - hold_seconds:
-            if len(entries) == 1 or entries[-2][1] > target:
-                return Hold((*entries[:-1], (now, target)))
         kept = tuple(
-            (at, height) for at, height in entries if at >= now - hold_seconds and height > target
+            entry for entry in self.entries if entry[0] >= now - hold_seconds and entry[1] > target
         )
         return Hold((*kept, (now, target)))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from controller.cluster_view import Fleet, Phase
+from controller.learned import Learned
 from controller.plan import Plan
 from controller.policy import Mode
 from controller.standby import pool_summary
@@ -20,6 +20,14 @@ _DURATION_BUCKETS_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300
 
 #: The label of the lead time that the plans rest on; the others are numbers.
 PLANNED = "planned"
+
+_WORKLOAD_GAUGES = {
+    "target_replicas": "Replicas aimed at.",
+    "ready_replicas": "Replicas serving.",
+    "restoring_replicas": "Replicas on their way.",
+    "objective_attained_ratio": "Share of demand served within the objective's wait, so far.",
+    "degraded": "1 if demand or forecast is not as it should be.",
+}
 
 
 class ControllerMetrics:
@@ -34,31 +42,10 @@ class ControllerMetrics:
         Raises:
             ValueError: if the registry has them already.
         """
-        per_workload = ["workload"]
-        self._target = Gauge(
-            "headstart_target_replicas", "Replicas aimed at.", per_workload, registry=registry
-        )
-        self._ready = Gauge(
-            "headstart_ready_replicas", "Replicas serving.", per_workload, registry=registry
-        )
-        self._restoring = Gauge(
-            "headstart_restoring_replicas",
-            "Replicas on their way.",
-            per_workload,
-            registry=registry,
-        )
-        self._attained = Gauge(
-            "headstart_objective_attained_ratio",
-            "Share of demand served within the objective's wait, so far.",
-            per_workload,
-            registry=registry,
-        )
-        self._degraded = Gauge(
-            "headstart_degraded",
-            "1 if demand or forecast is not as it should be.",
-            per_workload,
-            registry=registry,
-        )
+        self._gauges = {
+            name: Gauge(f"headstart_{name}", what, ["workload"], registry=registry)
+            for name, what in _WORKLOAD_GAUGES.items()
+        }
         self._lead_time = Gauge(
             "headstart_lead_time_seconds",
             "From deciding to restore until serving, by quantile.",
@@ -104,7 +91,7 @@ class ControllerMetrics:
         for workload in report.modes:
             outlook = report.outlooks.get(workload)
             is_degraded = outlook is None or bool(outlook.degraded)
-            self._degraded.labels(workload).set(is_degraded)
+            self._gauges["degraded"].labels(workload).set(is_degraded)
         if self._last is not None and self._last.fleet is not None:
             for ended in ended_starts(self._last.fleet, report.fleet, self._last.acted):
                 self._take_ending(ended)
@@ -112,30 +99,30 @@ class ControllerMetrics:
             self._nodes.labels(state.value).set(count)
         self._last = report
 
-    def learned(
-        self,
-        workload: WorkloadName,
-        *,
-        attained_share: float | None = None,
-        lead_times_seconds: Mapping[float, float] | None = None,
-    ) -> None:
-        """Show what the loop has learned: the objective so far, and lead times by quantile."""
-        if attained_share is not None:
-            self._attained.labels(workload).set(attained_share)
-        for quantile, seconds in (lead_times_seconds or {}).items():
-            self._show_lead_time(workload, f"{quantile:g}", seconds)
+    def show_learned(self, learned: Learned) -> None:
+        """Show what the loop has learned of one workload that has a policy."""
+        if learned.workload not in self._workloads:
+            return
+        if learned.attained_share is not None:
+            self._gauges["objective_attained_ratio"].labels(learned.workload).set(
+                learned.attained_share
+            )
+        for quantile, seconds in learned.lead_time_seconds:
+            self._show_lead_time(learned.workload, f"{quantile:g}", seconds)
 
     def _take_plan(self, plan: Plan, *, is_shown: bool) -> None:
         self._plans.labels(plan.workload, plan.reason.value).inc()
         self._show_lead_time(plan.workload, PLANNED, plan.lead_time_seconds)
         if is_shown:
-            self._target.labels(plan.workload).set(plan.target)
+            self._gauges["target_replicas"].labels(plan.workload).set(plan.target)
 
     def _count_replicas(self, fleet: Fleet) -> None:
         tally = Tally((replica.workload, replica.phase) for replica in fleet.replicas)
         for workload in self._workloads:
-            self._ready.labels(workload).set(tally[workload, Phase.READY])
-            self._restoring.labels(workload).set(tally[workload, Phase.RESTORING])
+            self._gauges["ready_replicas"].labels(workload).set(tally[workload, Phase.READY])
+            self._gauges["restoring_replicas"].labels(workload).set(
+                tally[workload, Phase.RESTORING]
+            )
 
     def _take_ending(self, ended: EndedStart) -> None:
         self._restores.labels(ended.workload, ended.ending.value).inc()
@@ -149,9 +136,8 @@ class ControllerMetrics:
     def _forget_all_but(self, workloads: frozenset[WorkloadName]) -> None:
         gone = self._workloads - workloads
         for workload in gone:
-            for gauge in (self._target, self._ready, self._restoring, self._attained):
+            for gauge in self._gauges.values():
                 gauge.remove(workload)
-            self._degraded.remove(workload)
         for label in [label for label in self._lead_time_labels if label[0] in gone]:
             self._lead_time.remove(*label)
             self._lead_time_labels.discard(label)

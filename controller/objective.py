@@ -1,7 +1,7 @@
 """The objective's closed loop: measured misses move the quantile level, within bounds.
 
 The level walks the forecast's quantiles (0 is the first, 4 the fifth) and beyond the last one
-adds 15 % of demand a unit. It rises with the share of demand that waited too long and sinks
+multiplies demand by 1.15 a unit. It rises with the share of demand that waited too long and sinks
 slowly while that share is below the aim: an integral controller, clamped against wind-up.
 """
 
@@ -16,18 +16,20 @@ from models.forecast import QUANTILES, FloatArray
 
 _GAIN_PER_MINUTE = 0.3
 _REFERENCE_MISS = 0.01  # the gain was measured for an objective of 99 %
-_HIGHEST_LEVEL = 12.0
+_LEVELS = (-2.0, 16.0)
 _BEYOND_LAST = 0.15
+_AIM = 0.4  # of the misses that the objective allows
+_ABOVE_PEAK = 1.1
 _LEAD_QUANTILES = (0.5, 0.995)
 _LEAD_UP, _LEAD_DOWN_PER_MINUTE = 0.03, 0.0002
-_USUAL_LEAD_QUANTILE = 0.95
+_USUAL_LEAD_QUANTILE = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """What was learned from outcomes: how sure to be of demand, and of the lead time."""
 
-    level: float = 3.0
+    level: float = 1.5
     lead_time_quantile: float = _USUAL_LEAD_QUANTILE
 
 
@@ -36,13 +38,15 @@ class Measured:
     """What a while of serving showed; demand in requests (or tokens).
 
     ``slow_restores`` says that restores were under way for longer than the lead time planned.
-    ``usual_per_second`` is the long-run mean demand that a minute's share is weighed against.
+    ``usual_per_second`` is the long-run mean demand that a minute's share is weighed against,
+    ``recent_late_share`` the share of late demand over the last half day or so.
     """
 
     seconds: float
     demand: float
     late: float
     usual_per_second: float
+    recent_late_share: float
     slow_restores: bool = False
 
 
@@ -59,23 +63,40 @@ def update(calibration: Calibration, measured: Measured, objective: Objective) -
         quantile = calibration.lead_time_quantile + _LEAD_UP * late_share * minutes
         return replace(calibration, lead_time_quantile=min(quantile, _LEAD_QUANTILES[1]))
     gain = _GAIN_PER_MINUTE * (_REFERENCE_MISS / allowed) ** 0.5
-    level = calibration.level + gain * weight * (late_share - allowed / 2)
+    error = late_share - _AIM * allowed
+    level = calibration.level + gain * weight * error * _urgency(measured, allowed, error)
     lead = calibration.lead_time_quantile
     if lead > _USUAL_LEAD_QUANTILE:
         lead = max(lead - _LEAD_DOWN_PER_MINUTE * minutes, _USUAL_LEAD_QUANTILE)
-    return Calibration(level=min(max(level, 0.0), _HIGHEST_LEVEL), lead_time_quantile=lead)
+    return Calibration(level=min(max(level, _LEVELS[0]), _LEVELS[1]), lead_time_quantile=lead)
+
+
+def _urgency(measured: Measured, allowed: float, error: float) -> float:
+    """Return how much faster to move: a half day far off the aim is not just bad luck."""
+    ratio = max(measured.recent_late_share, 1e-6) / allowed
+    return float(np.clip(ratio if error > 0 else 0.5 / ratio, 1.0, 4.0))
 
 
 def covered(level: float) -> float:
     """Return the share of outcomes that a level's demand covers."""
-    return float(np.interp(level, np.arange(len(QUANTILES)), QUANTILES))
+    return float(np.interp(level, np.arange(-2, len(QUANTILES)), (0.2, 0.35, *QUANTILES)))
 
 
-def demand_at(values: FloatArray, level: float) -> FloatArray:
-    """Return demand per second at a level, from forecast values [steps, quantiles]."""
+def demand_at(values: FloatArray, level: float, *, peak_per_second: float) -> FloatArray:
+    """Return demand per second at a level, from forecast values [steps, quantiles].
+
+    Beyond the last quantile demand is never taken for more than a little above the highest
+    that was seen of late (``peak_per_second``): no miss is a reason to provide for what never was.
+    """
     last = values.shape[1] - 1
     if level >= last:
-        return np.asarray(values[:, last] * (1.0 + _BEYOND_LAST * (level - last)))
+        highest = np.maximum(values[:, last], _ABOVE_PEAK * peak_per_second)
+        raised = values[:, last] * (1.0 + _BEYOND_LAST) ** (level - last)
+        return np.asarray(np.minimum(raised, highest))
+    if level < 0:
+        # Below the median: as far under it as the next quantile lies over it.
+        below = values[:, 0] + level * (values[:, 1] - values[:, 0]) / 2
+        return np.asarray(np.maximum(below, 0.0))
     low = int(level)
     share = level - low
     return np.asarray(values[:, low] * (1.0 - share) + values[:, low + 1] * share)

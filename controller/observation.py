@@ -16,7 +16,8 @@ class Observation:
     ``replicas`` are those that exist, of any phase. ``backlog`` is demand that arrived and is
     not served yet. ``lead_time_seconds`` is the quantile of measured start times to plan with.
     ``boost_per_second`` is demand announced by alerts. ``free_slots`` is how many replicas the
-    pool could still take.
+    pool could still take, ``smooth_per_second`` the mean
+    demand of the last minute and ``peak_per_second`` the highest seen of late.
     """
 
     workload: WorkloadName
@@ -26,4 +27,6 @@ class Observation:
     lead_time_seconds: float
     backlog: float = 0.0
     boost_per_second: float = 0.0
+    smooth_per_second: float = 0.0
+    peak_per_second: float = 0.0
     free_slots: int = 0

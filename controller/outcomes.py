@@ -7,8 +7,15 @@ loop needs no signal beyond those that every policy has.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
+_RECENT_SECONDS = 43200.0
+_SMOOTH_SECONDS = 30.0
+#: An exponential mean is worth a plain one over twice its time constant.
+SMOOTH_WINDOW_SECONDS = 2 * _SMOOTH_SECONDS
+_PEAK_SECONDS = 5 * 86400.0
+_LONGEST_GAP_SECONDS = 120.0  # what happened in a longer one is not known
 _USUAL_SECONDS = 86400.0  # the memory of the long-run mean demand
 
 
@@ -17,7 +24,9 @@ class Outcomes:
     """Running totals and the reckoned queue; demand in requests (or tokens).
 
     ``until`` is up to when demand has been taken in. ``ready_log`` has (time, ready replicas)
-    from the last change at or before ``until`` on. ``window_*`` collect since ``window_start``.
+    from the last change at or before ``until`` on. ``window_*`` collect since ``window_start``,
+    ``recent_*`` fade over half a day. ``peak_per_second`` is the highest half-minute mean, which
+    fades over days.
     """
 
     until: float | None = None
@@ -31,6 +40,10 @@ class Outcomes:
     window_start: float = 0.0
     window_demand: float = 0.0
     window_late: float = 0.0
+    recent_demand: float = 0.0
+    recent_late: float = 0.0
+    smooth_per_second: float = 0.0
+    peak_per_second: float = 0.0
 
 
 def with_ready(outcomes: Outcomes, *, now: float, ready: int) -> Outcomes:
@@ -49,7 +62,7 @@ def served(
     ``capacity`` is what one replica serves per second.
     """
     since = outcomes.until
-    if since is None or until - since > 3600.0:
+    if since is None or until - since > _LONGEST_GAP_SECONDS:
         # Nothing is known of such a gap: begin again with an empty queue.
         return replace(outcomes, until=until, queue=0.0, window_start=until)
     if until <= since:
@@ -65,6 +78,11 @@ def served(
     seconds = until - since
     memory = min(outcomes.seen_seconds + seconds, _USUAL_SECONDS)
     usual = outcomes.usual_per_second
+    smooth = per_second + math.exp(-seconds / _SMOOTH_SECONDS) * (
+        outcomes.smooth_per_second - per_second
+    )
+    peak = outcomes.peak_per_second * math.exp(-seconds / _PEAK_SECONDS)
+    fade = math.exp(-seconds / _RECENT_SECONDS)
     return replace(
         outcomes,
         until=until,
@@ -77,6 +95,10 @@ def served(
         seen_seconds=outcomes.seen_seconds + seconds,
         window_demand=outcomes.window_demand + per_second * seconds,
         window_late=outcomes.window_late + late,
+        recent_demand=outcomes.recent_demand * fade + per_second * seconds,
+        recent_late=outcomes.recent_late * fade + late,
+        smooth_per_second=smooth,
+        peak_per_second=max(peak, smooth),
     )
 
 

@@ -94,9 +94,14 @@ class PairMemory:
         """Return the attempt numbers of the retries that are due, highest first."""
         return tuple(failure.attempt + 1 for failure in self._owed(workload))
 
-    def failed_nodes(self, workload: WorkloadName) -> tuple[NodeName, ...]:
-        """Return the nodes on which the workload failed lately, once for each failure."""
-        return tuple(one.node for one in self.failures if one.workload == workload)
+    def failed_nodes(self, workload: WorkloadName) -> dict[NodeName, tuple[int, float]]:
+        """Return on which nodes the workload failed: how often, and when the last expires."""
+        failed: dict[NodeName, tuple[int, float]] = {}
+        for one in self.failures:
+            if one.workload == workload:
+                count, last = failed.get(one.node, (0, 0.0))
+                failed[one.node] = (count + 1, max(last, one.expires_at))
+        return failed
 
     def streak(self, workload: WorkloadName) -> int:
         """Return how many restores of the workload have failed since one succeeded."""

@@ -18,6 +18,9 @@ from models.forecast import WorkloadName
 #: Priorities beyond this weigh no more; two to this power is still exact.
 _HIGHEST_PRIORITY = 64
 
+#: How often a workload failed on a node, and until when the last time is remembered.
+_NEVER_FAILED = (0, 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementRequest:
@@ -143,14 +146,14 @@ class _Pool:
             for name, gpus in self._free.items()
             if gpus >= request.gpus and self._starting[name] < request.max_concurrent_per_node
         ]
-        failed = Counter(self._memory.failed_nodes(request.workload))
-        # Where it failed lately comes last, but is better than nowhere. Then the nodes with the
-        # fewest starts and the fewest of its own replicas (one loss shall not take many), then
-        # the tightest fit, which leaves whole nodes to those who need them.
+        failed = self._memory.failed_nodes(request.workload)
+        # Where it failed oftest and last comes last, but is better than nowhere. Then the nodes
+        # with the fewest starts and the fewest of its own replicas, as one loss shall not take
+        # many; then the tightest fit, which leaves whole nodes to those who need them.
         return min(
             fit,
             key=lambda name: (
-                failed[name],
+                failed.get(name, _NEVER_FAILED),
                 self._starting[name],
                 self._on_node[request.workload, name],
                 self._free[name],

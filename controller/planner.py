@@ -7,31 +7,19 @@ the target of the hold just past nor the forecast of the hold to come asks for i
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+import numpy as np
 
 from controller.cluster_view import Phase, Replica, ReplicaName
+from controller.demand_curve import DemandCurve, demand_curve
 from controller.hold import Hold
-from controller.objective import Calibration, covered, demand_at
+from controller.needs import Need, most_replicas, reactive_need, replicas_for, within_limits
+from controller.objective import Calibration, covered
 from controller.observation import Observation
 from controller.plan import Plan, Reason, Upcoming
 from controller.policy import WorkloadPolicy
-from models.forecast import FloatArray, Forecast
 
-#: The lower confidence bound of the rate just measured, in standard deviations of a count.
-_BURST_Z = 2.0
-#: How soon a backlog shall be gone.
-_CLEAR_SECONDS = 30.0
-#: Without a forecast: the share of a replica's capacity that may be planned with.
-_BLIND_UTILIZATION = 0.7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
-    """How many replicas one cause asks for."""
-
-    replicas: int
-    reason: Reason
+#: After this long without a reading nobody knows what demand is.
+_SILENCE_SECONDS = 60.0
 
 
 def plan(
@@ -43,117 +31,56 @@ def plan(
     tick_seconds: float,
 ) -> tuple[Plan, Hold]:
     """Return what to do for one workload now, and the hold with this tick's target in it."""
-    now = observation.now
+    now, hold_seconds = observation.now, policy.scale_down.hold_seconds
     ready = [r for r in observation.replicas if r.phase is Phase.READY]
     restoring = [
         r for r in observation.replicas if r.phase is Phase.RESTORING and r.deadline_at > now
     ]
     expected = len(ready) + len(restoring)
-    curve = _demand_curve(observation, calibration.level)
+    curve = demand_curve(observation, calibration.level)
     reach = observation.lead_time_seconds + tick_seconds
-    floor = _replicas(_peak(curve, reach), policy)
-    kept = _replicas(_peak(curve, reach + policy.scale_down.hold_seconds), policy)
-    reactive = _reactive(observation, policy, expected, blind=curve is None)
+    floor = replicas_for(curve.peak(reach), policy) if curve else 0
+    kept = replicas_for(curve.peak(reach + hold_seconds), policy) if curve else 0
+    reactive = reactive_need(observation, policy, expected, blind=curve is None)
     need = _strongest(floor, reactive, has_forecast=curve is not None)
-    limited = _limited(need, policy, expected)
-    hold = hold.with_target(limited.replicas, now=now, hold_seconds=policy.scale_down.hold_seconds)
-    target = _held(limited, kept, hold, policy, expected)
+    most = most_replicas(policy, draining=len(observation.replicas) - expected)
+    limited = within_limits(need, policy, expected, most)
+    hold = hold.with_target(limited.replicas, now=now, hold_seconds=hold_seconds)
+    target = _held(limited, _keep(observation, kept, hold, expected), most)
     reading = observation.outlook.reading if observation.outlook else None
-    return (
-        Plan(
-            workload=observation.workload,
-            at=now,
-            target=target.replicas,
-            floor=floor,
-            reactive=reactive.replicas,
-            ready=len(ready),
-            restoring=len(restoring),
-            demand_per_second=None if reading is None else reading.per_second,
-            lead_time_seconds=observation.lead_time_seconds,
-            quantile_level=covered(calibration.level),
-            reason=target.reason,
-            starts=max(0, target.replicas - expected),
-            releases=_releases(ready, expected - target.replicas),
-            cancels=_cancels(observation),
-            upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
-        ),
-        hold,
+    planned = Plan(
+        workload=observation.workload,
+        at=now,
+        target=target.replicas,
+        floor=floor,
+        reactive=reactive.replicas,
+        ready=len(ready),
+        restoring=len(restoring),
+        demand_per_second=None if reading is None else reading.per_second,
+        lead_time_seconds=observation.lead_time_seconds,
+        quantile_level=covered(calibration.level),
+        reason=target.reason,
+        starts=max(0, target.replicas - expected),
+        releases=_youngest(ready, len(ready) - target.replicas),
+        cancels=_cancels(observation) + _unneeded(restoring, expected - target.replicas),
+        upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
     )
+    return planned, hold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Curve:
-    """Demand per second of the steps from now on; the first begins ``begun_seconds`` ago."""
+def _keep(observation: Observation, kept: int, hold: Hold, expected: int) -> int:
+    """Return how many of the replicas that exist stay, whatever the need of now.
 
-    values: FloatArray
-    step_seconds: float
-    begun_seconds: float
-
-
-def _demand_curve(observation: Observation, level: float) -> _Curve | None:
-    """Return the forecast's demand at a level, or None if there is none to lean on."""
-    forecast: Forecast | None = observation.outlook.forecast if observation.outlook else None
-    if forecast is None or forecast.is_stale(now=observation.now):
-        return None
-    age = max(observation.now - forecast.issued_at, 0.0)
-    first = int(age / forecast.step_seconds)
-    return _Curve(
-        values=demand_at(forecast.values[first:], level),
-        step_seconds=forecast.step_seconds,
-        begun_seconds=age - first * forecast.step_seconds,
-    )
-
-
-def _peak(curve: _Curve | None, within_seconds: float) -> float:
-    """Return the most demand of the steps that begin within a while from now."""
-    if curve is None:
-        return 0.0
-    count = math.ceil((within_seconds + curve.begun_seconds) / curve.step_seconds)
-    return float(curve.values[: max(count, 1)].max())
-
-
-def _replicas(per_second: float, policy: WorkloadPolicy) -> int:
-    # Round up: half a replica serves nobody. The margin forgives rounding in the last place.
-    return math.ceil(per_second / policy.demand_per_replica - 1e-9)
-
-
-def _reactive(
-    observation: Observation, policy: WorkloadPolicy, expected: int, *, blind: bool
-) -> Need:
-    """Return what is needed already, whatever the forecast says."""
-    reading = observation.outlook.reading if observation.outlook else None
-    rate = reading.per_second if reading else 0.0
-    sure = 0.0
-    if reading is not None:
-        count = rate * reading.window_seconds
-        sure = max(count - _BURST_Z * math.sqrt(count), 0.0) / reading.window_seconds
-    needs = [Need(replicas=_replicas(sure, policy), reason=Reason.REACTIVE)]
-    if blind:
-        needs.append(
-            Need(replicas=_replicas(rate / _BLIND_UTILIZATION, policy), reason=Reason.NO_FORECAST)
-        )
-    left = _backlog_at_lead(observation, policy, expected, rate)
-    if left > 0:
-        clearing = rate + left / _CLEAR_SECONDS
-        needs.append(Need(replicas=_replicas(clearing, policy), reason=Reason.BACKLOG))
-    if observation.boost_per_second > 0:
-        boosted = rate + observation.boost_per_second
-        needs.append(Need(replicas=_replicas(boosted, policy), reason=Reason.BOOST))
-    return max(needs, key=lambda need: need.replicas)
-
-
-def _backlog_at_lead(
-    observation: Observation, policy: WorkloadPolicy, expected: int, rate: float
-) -> float:
-    """Return the backlog that a replica started now would still find when it is ready.
-
-    Replicas under way count as serving half of the lead time.
+    When nothing has been heard of demand for a while, all of them do: silence is no reason to
+    let go of what serves.
     """
-    if observation.backlog <= 0:
-        return 0.0
-    ready = sum(1 for replica in observation.replicas if replica.phase is Phase.READY)
-    serving = (ready + expected) / 2 * policy.demand_per_replica
-    return max(observation.backlog + (rate - serving) * observation.lead_time_seconds, 0.0)
+    reading = observation.outlook.reading if observation.outlook else None
+    forecast = observation.outlook.forecast if observation.outlook else None
+    is_heard = reading is not None and observation.now - reading.measured_at <= _SILENCE_SECONDS
+    is_foreseen = forecast is not None and not forecast.is_stale(now=observation.now)
+    if not is_heard and not is_foreseen:
+        return expected
+    return min(max(hold.highest, kept), expected)
 
 
 def _strongest(floor: int, reactive: Need, *, has_forecast: bool) -> Need:
@@ -162,44 +89,26 @@ def _strongest(floor: int, reactive: Need, *, has_forecast: bool) -> Need:
     return reactive
 
 
-def _limited(need: Need, policy: WorkloadPolicy, expected: int) -> Need:
-    """Return the need within the policy's limits, and which limit bound it."""
-    limits = policy.limits
-    if limits.max_step is not None and need.replicas > expected + limits.max_step:
-        need = Need(replicas=expected + limits.max_step, reason=Reason.MAX_STEP)
-    if need.replicas < limits.min_replicas:
-        need = Need(replicas=limits.min_replicas, reason=Reason.MIN_REPLICAS)
-    highest = _highest(policy)
-    if highest is not None and need.replicas > highest:
-        need = Need(replicas=highest, reason=Reason.MAX_REPLICAS)
-    return need
-
-
-def _highest(policy: WorkloadPolicy) -> int | None:
-    bounds = [policy.limits.max_replicas]
-    if policy.limits.gpu_budget is not None:
-        bounds.append(policy.limits.gpu_budget // policy.standby.gpus_per_replica)
-    known = [bound for bound in bounds if bound is not None]
-    return min(known) if known else None
-
-
-def _held(need: Need, kept: int, hold: Hold, policy: WorkloadPolicy, expected: int) -> Need:
-    """Return the target: the need, or as much of what exists as the hold keeps."""
-    keep = min(max(hold.highest, kept), expected)
-    highest = _highest(policy)
-    if highest is not None:
-        keep = min(keep, highest)
+def _held(need: Need, keep: int, most: int | None) -> Need:
+    """Return the target: the need, or as much of what exists as shall stay."""
+    if most is not None:
+        keep = min(keep, most)
     if keep > need.replicas:
         return Need(replicas=keep, reason=Reason.HOLD)
     return need
 
 
-def _releases(ready: list[Replica], surplus: int) -> tuple[ReplicaName, ...]:
-    """Name the ready replicas to let go: the youngest first, the old ones have proved well."""
-    if surplus <= 0:
+def _youngest(replicas: list[Replica], count: int) -> tuple[ReplicaName, ...]:
+    """Name the replicas to let go: the youngest first, the old ones have proved well."""
+    if count <= 0:
         return ()
-    youngest = sorted(ready, key=lambda r: (-(r.ready_at or 0.0), r.name))
-    return tuple(replica.name for replica in youngest[:surplus])
+    ordered = sorted(replicas, key=lambda r: (-(r.ready_at or r.started_at), r.name))
+    return tuple(replica.name for replica in ordered[:count])
+
+
+def _unneeded(restoring: list[Replica], surplus: int) -> tuple[tuple[ReplicaName, str], ...]:
+    """Name the starts that nobody waits for any more; a ready replica is never let go for one."""
+    return tuple((name, "not needed any more") for name in _youngest(restoring, surplus))
 
 
 def _cancels(observation: Observation) -> tuple[tuple[ReplicaName, str], ...]:
@@ -215,19 +124,20 @@ def _cancels(observation: Observation) -> tuple[tuple[ReplicaName, str], ...]:
 
 
 def _upcoming(
-    curve: _Curve | None, observation: Observation, policy: WorkloadPolicy, have: int
+    curve: DemandCurve | None, observation: Observation, policy: WorkloadPolicy, have: int
 ) -> tuple[Upcoming, ...]:
     """List the starts whose time has not come, as the forecast stands now."""
     if curve is None:
         return ()
     if curve.values.max() <= have * policy.demand_per_replica:
         return ()
+    begins = observation.now - curve.begun_seconds
+    rising = np.maximum.accumulate(np.ceil(curve.values / policy.demand_per_replica - 1e-9))
     upcoming = []
-    for index, demand in enumerate(curve.values):
-        needed = _replicas(float(demand), policy)
+    for index in np.flatnonzero(np.diff(rising, prepend=float(have)) > 0):
+        needed = int(rising[index])
         if needed > have:
-            begins = observation.now - curve.begun_seconds + index * curve.step_seconds
-            start_at = max(begins - observation.lead_time_seconds, observation.now)
-            upcoming.append(Upcoming(start_at=start_at, count=needed - have))
+            at = begins + int(index) * curve.step_seconds - observation.lead_time_seconds
+            upcoming.append(Upcoming(start_at=max(at, observation.now), count=needed - have))
             have = needed
     return tuple(upcoming)

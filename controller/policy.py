@@ -124,7 +124,7 @@ class Limits:
 class ScaleDown:
     """When a replica may go."""
 
-    hold_seconds: float = 120.0
+    hold_seconds: float = 60.0
     drain_seconds: float = 30.0
 
 

@@ -14,10 +14,10 @@ from controller.cluster_view import Fleet, Replica, ReplicaName, StartKind
 from controller.feedback import demand_judged, key_of, starts_judged
 from controller.observation import Observation
 from controller.outcomes import queue_ahead
-from controller.placement import Placement, PlacementRequest, assign
+from controller.placement import Placement, PlacementRequest, after_placement, assign
 from controller.plan import Plan
 from controller.planner import plan
-from controller.policy import WorkloadPolicy
+from controller.policy import Mode, WorkloadPolicy
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimes, attempt_deadline, estimate
@@ -56,19 +56,16 @@ def tick(
             own, before, policy, lead_times, memory, now=now
         )
         lines += said
-        lead = _lead_time(lead_times, policy, judged, settings)
-        outlook = outlooks.get(name)
-        judged = demand_judged(
-            judged,
-            policy,
-            outlook.reading if outlook else None,
-            own,
-            lead_time_seconds=lead,
+        seen = Observation(
+            workload=name,
             now=now,
-            settings=settings,
+            replicas=tuple(own),
+            outlook=outlooks.get(name),
+            lead_time_seconds=_lead_time(lead_times, policy, judged, settings),
         )
+        judged = demand_judged(judged, policy, seen, settings)
         planned, hold = plan(
-            _observation(policy, judged, own, outlook, lead, now),
+            _with_outcomes(seen, judged, policy),
             policy,
             judged.calibration,
             judged.hold,
@@ -77,12 +74,17 @@ def tick(
         plans.append(planned)
         workloads[name] = replace(judged, hold=hold)
     placements = assign(_requests(plans, policies), _without_cancelled(fleet, plans), memory)
-    for planned in plans:
-        granted = sum(1 for one in placements if one.workload == planned.workload)
-        memory = memory.after_retries(planned.workload, granted)
-    state = TickState(workloads=workloads, lead_times=lead_times, memory=memory)
-    actions = _actions(plans, placements, policies, state, now)
-    return TickResult(plans=tuple(plans), actions=actions, state=state, events=tuple(lines))
+    state = TickState(
+        workloads=workloads,
+        lead_times=lead_times,
+        memory=after_placement(memory, placements),
+    )
+    return TickResult(
+        plans=tuple(plans),
+        actions=_actions(plans, placements, policies, state, now),
+        state=state,
+        events=tuple(lines),
+    )
 
 
 def _by_workload(
@@ -103,27 +105,21 @@ def _lead_time(
     if settings.fixed_lead_time_seconds is not None:
         return settings.fixed_lead_time_seconds
     known = estimate(lead_times, key_of(policy))
-    return known.quantile(state.calibration.lead_time_quantile)
+    # While nothing but time-outs come in the estimate may pass the timeout; no start does.
+    return min(known.quantile(state.calibration.lead_time_quantile), policy.restore.timeout_seconds)
 
 
-def _observation(
-    policy: WorkloadPolicy,
-    state: WorkloadState,
-    replicas: Sequence[Replica],
-    outlook: Outlook | None,
-    lead_time_seconds: float,
-    now: float,
-) -> Observation:
-    rate = outlook.reading.per_second if outlook and outlook.reading else 0.0
-    return Observation(
-        workload=policy.workload,
-        now=now,
-        replicas=tuple(replicas),
-        outlook=outlook,
-        lead_time_seconds=lead_time_seconds,
+def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:
+    """Return the observation with what the reckoned queue says."""
+    rate = seen.outlook.reading.per_second if seen.outlook and seen.outlook.reading else 0.0
+    outcomes = state.outcomes
+    return replace(
+        seen,
         backlog=queue_ahead(
-            state.outcomes, now=now, per_second=rate, capacity=policy.demand_per_replica
+            outcomes, now=seen.now, per_second=rate, capacity=policy.demand_per_replica
         ),
+        smooth_per_second=outcomes.smooth_per_second,
+        peak_per_second=outcomes.peak_per_second,
     )
 
 
@@ -143,7 +139,8 @@ def _requests(
             cold_fallback=policy.restore.cold_fallback,
         )
         for planned, policy in zip(plans, policies, strict=True)
-        if planned.starts > 0
+        # Only who may act takes GPUs from the pool that others could use.
+        if planned.starts > 0 and policy.mode is Mode.ACT
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import traceback
@@ -21,6 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parse(list(sys.argv[1:] if argv is None else argv))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else BAD_USAGE
+    return run_safely(arguments)
+
+
+def run_safely(arguments: argparse.Namespace) -> int:
+    """Run the parsed command; return its exit code, or that of what went wrong."""
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from headstart.errors import InvalidTraceError
-from headstart.timestamps import BadTimestampError, to_epoch_seconds
+from headstart.timestamps import BadTimestampError, plain_numbers, to_epoch_seconds
 from models.forecast import FloatArray
 
 ARRIVAL_BIN_SECONDS = 1.0
@@ -25,7 +25,8 @@ def bin_arrivals(texts: Sequence[str], *, name: str, first_line: int) -> tuple[f
     Returns the start of the first bin (seconds since the epoch) and the counts.
 
     Raises:
-        InvalidTraceError: for a bad timestamp, or one so far off that the span is absurd.
+        InvalidTraceError: for a bad timestamp, one so far off that the span is absurd, or a log
+            of one second.
     """
     seconds = _column_seconds(texts, name=name, first_line=first_line)
     origin = float(np.floor(seconds.min()))
@@ -38,6 +39,8 @@ def bin_arrivals(texts: Sequence[str], *, name: str, first_line: int) -> tuple[f
             texts[strange],
             "must be within 460 days of the others in a log of arrivals",
         )
+    if bins.max() == 0:
+        raise InvalidTraceError(f"{name}: a log of arrivals must span at least 2 seconds")
     return origin, np.bincount(bins).astype(np.float64)
 
 
@@ -63,25 +66,33 @@ def bin_counts(
     if (spacing <= 0).any():
         index = int(np.argmax(spacing <= 0)) + 1
         allowed = f"must be later than {timestamps[index - 1]} in the line before"
-        raise InvalidTraceError.at(
-            f"{name}:{first_line + index}", "timestamp", timestamps[index], allowed
-        )
+        place = f"{name}:{first_line + index}"
+        raise InvalidTraceError.at(place, "timestamp", timestamps[index], allowed)
     bin_seconds = _most_common(spacing)
     positions = (seconds - seconds[0]) / bin_seconds
-    refused = (np.abs(positions - np.round(positions)) > _STRAY_SHARE) | (positions > _MAX_BINS)
-    if refused.any():
-        index = int(np.argmax(refused))
-        allowed = (
-            f"must be a multiple of the {bin_seconds:g} s bin after the first, {timestamps[0]}"
-        )
-        if positions[index] > _MAX_BINS:
-            allowed = f"must be within {_MAX_BINS} bins of {bin_seconds:g} s after the first"
-        raise InvalidTraceError.at(
-            f"{name}:{first_line + index}", "timestamp", timestamps[index], allowed
-        )
+    found = _off_grid(positions, bin_seconds)
+    if found is not None:
+        index, allowed = found
+        place = f"{name}:{first_line + index}"
+        raise InvalidTraceError.at(place, "timestamp", timestamps[index], allowed)
     grid = np.full(round(positions[-1]) + 1, np.nan)
     grid[np.round(positions).astype(np.int64)] = requests
     return float(seconds[0]), bin_seconds, grid
+
+
+def _off_grid(positions: FloatArray, bin_seconds: float) -> tuple[int, str] | None:
+    """Return the first position that is not on the grid and what is allowed; None if all are."""
+    too_far = positions > _MAX_BINS
+    refused = too_far | (np.abs(positions - np.round(positions)) > _STRAY_SHARE)
+    if not refused.any():
+        return None
+    index = int(np.argmax(refused))
+    if too_far[index]:
+        return index, f"must be within {_MAX_BINS} bins of {bin_seconds:g} s after the first"
+    return (
+        index,
+        f"must be whole bins of {bin_seconds:g} s, the most common spacing, after the first",
+    )
 
 
 def _most_common(spacing: FloatArray) -> float:
@@ -99,7 +110,9 @@ def _column_seconds(texts: Sequence[str], *, name: str, first_line: int) -> Floa
 
 
 def _column_counts(texts: Sequence[str], *, name: str, first_line: int) -> FloatArray:
-    values = np.fromiter(map(_count, texts), dtype=np.float64, count=len(texts))
+    values = plain_numbers(texts)
+    if values is None:
+        values = np.array([_count(text) for text in texts])
     refused = ~((values >= 0) & np.isfinite(values))
     if refused.any():
         index = int(np.argmax(refused))
@@ -109,7 +122,5 @@ def _column_counts(texts: Sequence[str], *, name: str, first_line: int) -> Float
 
 
 def _count(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
+    number = plain_numbers([text])
+    return np.nan if number is None else float(number[0])

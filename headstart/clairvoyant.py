@@ -25,7 +25,7 @@ PRICE_RATIO = 1.12
 FIRST_PRICE = 1.6
 LOWEST_PRICE = 0.2
 MOST_PRICES = 10
-#: How often the splice between two plans is halved.
+#: How often the instant at which two plans are spliced is halved.
 SPLICE_HALVINGS = 14
 
 

@@ -11,7 +11,9 @@ Work is measured in replica-seconds: demand divided by the capacity of one repli
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,17 +116,25 @@ def solve(program: Program, price: float) -> NDArray[np.int8]:
     for step in range(len(program.work) - 1, -1, -1):
         cost = _cost_of_step(program, price, step, value, spare)
         restore = _restore_cost(program, step)
-        cheapest_below = np.minimum.accumulate(cost, axis=0)
         climbing = cost + climbed * restore
-        cheapest_above = np.minimum.accumulate(climbing[::-1], axis=0)[::-1]
+        cheapest_below, cheapest_above = cost.copy(), climbing.copy()
+        _run(np.minimum, cheapest_below)
+        _run(np.minimum, cheapest_above[::-1])
         up = cheapest_above - climbed * restore
         value = np.minimum(cheapest_below, up)
         if step < program.chunk_steps:
-            below = np.maximum.accumulate(np.where(cost <= cheapest_below, number, 0), axis=0)
-            is_best = np.where(climbing <= cheapest_above, number, np.int8(127))
-            above = np.minimum.accumulate(is_best[::-1], axis=0)[::-1]
+            below = np.where(cost <= cheapest_below, number, np.int8(0))
+            above = np.where(climbing <= cheapest_above, number, np.int8(127))
+            _run(np.maximum, below)
+            _run(np.minimum, above[::-1])
             choices[step] = np.where(up < cheapest_below, above, below)
     return choices
+
+
+def _run(extreme: np.ufunc, values: NDArray[Any]) -> None:
+    """Replace each row by the extreme of the rows so far; `accumulate` is four times slower."""
+    for row in range(1, len(values)):
+        extreme(values[row - 1], values[row], out=values[row])
 
 
 def _restore_cost(program: Program, step: int) -> NDArray[np.float32]:
@@ -179,19 +189,19 @@ def play(program: Program, choices: NDArray[np.int8]) -> FloatArray:
     counts = np.empty(program.steps)
     queue, before = 0.0, np.nan
     for chunk in range(program.replicas.shape[1]):
-        replicas = [float(count) for count in program.replicas[:, chunk]]
+        replicas = program.replicas[:, chunk].tolist()
         levels = program.queues[:, chunk]
-        middles = (levels[1:] + levels[:-1]) / 2
+        middles = ((levels[1:] + levels[:-1]) / 2).tolist()
         # The first replicas are free to choose: all possible ones are there already.
         number = len(replicas) - 1
         if not np.isnan(before):
             number = int(np.argmin(np.abs(program.replicas[:, chunk] - before)))
         first = chunk * program.chunk_steps
-        for step in range(min(program.chunk_steps, program.steps - first)):
-            level = int(np.searchsorted(middles, queue))
-            number = int(choices[step, number, level, chunk])
-            counts[first + step] = replicas[number]
-            growth = (float(program.work[step, chunk]) - replicas[number]) * program.step_seconds
-            queue = max(0.0, queue + growth)
-        before = counts[first + step]
+        length = min(program.chunk_steps, program.steps - first)
+        chosen = np.ascontiguousarray(choices[:length, :, :, chunk])
+        for step, work in enumerate(program.work[:length, chunk].tolist()):
+            number = int(chosen[step, number, bisect_left(middles, queue)])
+            before = replicas[number]
+            counts[first + step] = before
+            queue = max(0.0, queue + (work - before) * program.step_seconds)
     return counts

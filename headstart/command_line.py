@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import version
 from typing import NoReturn, Protocol, cast
 
 #: Name and one line of help; the modules repeat them, and a test compares.
@@ -62,7 +62,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         SystemExit: 0 after help or version, 2 after a line on what is wrong.
     """
     parser = OneLineParser(prog="headstart", description=_DESCRIPTION, epilog=_EXIT_CODES)
-    parser.add_argument("--version", action="version", version=f"headstart {_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     _add_debug(parser, default=False)
     chosen = next((word for word in words if not word.startswith("-")), None)
     if chosen is not None and chosen not in COMMANDS:
@@ -96,5 +96,18 @@ def _no_such(name: str) -> str:
     return f"{name!r} is no command: {known}"
 
 
-def _version() -> str:
-    return version("headstart")
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that takes longer than all the rest."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Print the version and exit."""
+        from importlib.metadata import version
+
+        sys.stdout.write(f"headstart {version('headstart')}\n")
+        parser.exit()

@@ -62,7 +62,7 @@ class DemandTrack:
     def series(self, step_seconds: float) -> DemandSeries:
         """Return demand in steps; a step that an outage or a missing bin touches is missing."""
         count = int((self.end - self.origin) / step_seconds + 1e-9)
-        edges = np.arange(count + 1) * step_seconds
+        edges = np.arange(count + 1, dtype=np.float64) * step_seconds
         values = np.diff(self._arrived(edges)) / step_seconds
         values[np.diff(self._lost(edges)) > 0] = np.nan
         for outage in self.metrics.outages:

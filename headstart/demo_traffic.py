@@ -1,4 +1,4 @@
-"""Make the demo's traffic: six hours of an invented chat service, and the hour that is played.
+"""Make the demo's traffic: four hours of an invented chat service, and the hour that is played.
 
 The same every time. Its output is ``demo_data/hour.csv``; ``python -m headstart.demo_traffic``
 writes it anew. What is in it: a day that warms up, a report job every 20 minutes, a bigger one on
@@ -14,10 +14,10 @@ import numpy as np
 
 from models.forecast import FloatArray
 
-#: 2026-03-02 08:00:00 UTC, a Monday.
-START_EPOCH_SECONDS = 1_772_438_400
+#: 2026-03-02 10:00:00 UTC, a Monday.
+START_EPOCH_SECONDS = 1_772_445_600
 STEP_SECONDS = 10
-WARMUP_SECONDS = 6 * 3600
+WARMUP_SECONDS = 4 * 3600
 PLAYED_SECONDS = 3600
 DATA_FILE = Path(__file__).parent / "demo_data" / "hour.csv"
 
@@ -25,12 +25,12 @@ DATA_FILE = Path(__file__).parent / "demo_data" / "hour.csv"
 def mean_rate(at_seconds: FloatArray) -> FloatArray:
     """Return the expected requests per second at times since the start, noise left out."""
     hours = at_seconds / 3600
-    daily = 70 + 45 * np.sin(np.pi * np.clip(hours / 9, 0, 1))
+    daily = 45 + 40 * np.sin(np.pi * np.clip(hours / 9, 0, 1))
     rate = daily + _pulse(at_seconds % 1200, begin=60, rise=20, hold=150, fall=60) * 85
     rate = rate + _pulse(at_seconds % 3600, begin=1800, rise=40, hold=240, fall=90) * 70
     played = at_seconds - WARMUP_SECONDS
     rate = rate + _pulse(played, begin=660, rise=420, hold=120, fall=240) * 60
-    rate = rate + _pulse(played, begin=2860, rise=50, hold=90, fall=280) * 120
+    rate = rate + _pulse(played, begin=2860, rise=110, hold=90, fall=280) * 75
     return np.asarray(rate, dtype=np.float64)
 
 

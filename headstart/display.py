@@ -38,6 +38,10 @@ class Moment:
 class Display(AbstractContextManager["Display"], Protocol):
     """Shows moments as they come, and lines in between."""
 
+    def wait(self, line: str) -> None:
+        """Say what is being waited for before the first moment."""
+        ...
+
     def show(self, moment: Moment) -> None:
         """Show what is now."""
         ...
@@ -76,6 +80,10 @@ class PlainDisplay:
         """Leave what was written."""
         self._out.flush()
 
+    def wait(self, line: str) -> None:
+        """Write what is being waited for."""
+        self.say(line)
+
     def show(self, moment: Moment) -> None:
         """Write what happened; and where things stand if that is due."""
         for line in moment_lines(moment):
@@ -104,6 +112,10 @@ class JsonDisplay:
     def __exit__(self, *_: object) -> None:
         """Leave what was written."""
         self._out.flush()
+
+    def wait(self, line: str) -> None:
+        """Write what is being waited for."""
+        self.say(line)
 
     def show(self, moment: Moment) -> None:
         """Write the moment; units are in the names."""

@@ -134,7 +134,7 @@ def _upcoming(
         return f"Next: {count} {when}, if the forecast stays as it is."
     if next_start_at is not None:
         return f"The next restores of this run started at {time_text(next_start_at)}."
-    return "As the forecast stands, no further restore is due."
+    return "" if facts.upcoming is None else "As the forecast stands, no further restore is due."
 
 
 def _otherwise(facts: PlanFacts, time_text: Callable[[float], str]) -> str:
@@ -143,7 +143,8 @@ def _otherwise(facts: PlanFacts, time_text: Callable[[float], str]) -> str:
     if facts.starts:
         by = time_text(facts.at + facts.lead_time_seconds)
         only = f"{have} would have to do until after {by}"
-        return f"If they did not start now, {only}: requests may wait."
+        they = "it" if facts.starts == 1 else "they"
+        return f"If {they} did not start now, {only}: requests may wait."
     if facts.releases:
         return "If it were not released, a GPU would stay paid for that no expected demand needs."
     return ""

@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -40,6 +41,12 @@ class LiveDisplay:
     def __exit__(self, *_: object) -> None:
         """Give the terminal back."""
         self._live.stop()
+
+    def wait(self, line: str) -> None:
+        """Draw what is being waited for, and that something moves."""
+        title = f"[bold]{self._title}[/bold]"
+        spinner = Spinner("dots", Text(f" {line}"))
+        self._live.update(Panel(spinner, title=title, title_align="left", padding=(1, 2)))
 
     def show(self, moment: Moment) -> None:
         """Draw the moment."""
@@ -98,7 +105,7 @@ def replica_bar(plan: Plan) -> Text:
     if plan.restoring:
         text.append(f", {plan.restoring} restoring", "yellow")
     if missing:
-        text.append(f", {missing} to start", "red")
+        text.append(f", {missing} starting", "red")
     return text
 
 

@@ -6,7 +6,7 @@ made of the steps measured so far, and a changed future leaves everything before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,19 +15,18 @@ from controller.cluster_view import Fleet
 from controller.environment import Environment
 from controller.errors import ActionRefusedError
 from controller.plan import Plan
-from controller.policy import WorkloadPolicy
+from controller.policy import Mode, WorkloadPolicy
 from controller.simulation import SimulatedWorld
 from controller.simulation_records import ReplicaRecord
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
 from headstart.demand_track import DemandTrack, step_of
-from headstart.forecast_track import LearnedTrack, advance, fit_pool, learned_track
+from headstart.forecast_feed import ForecastFeed
+from headstart.forecast_track import fit_pool, learned_track
 from headstart.plan_log import PlanLog
-from models.forecast import QUANTILES, FloatArray, Forecast
-from models.horizons import HorizonGrid, grid_reaching
+from models.forecast import FloatArray, Forecast
+from models.horizons import grid_reaching
 from models.outlook import Outlook
-from models.portfolio import Portfolio
-from models.series import DemandSeries
 
 TICK_SECONDS = 5.0
 #: Forecasts reach this far: the 99th percentile of a slow restore, and the hold after it.
@@ -87,66 +86,22 @@ def replay(scenario: Scenario, observer: Observer | None = None) -> ReplayResult
     series = track.series(step_of(scenario.bin_seconds))
     grid = grid_reaching(REACH_SECONDS, step_seconds=series.step_seconds)
     with fit_pool(_WORKERS) as pool:
-        forecasts = _Forecasts(series, grid, learned_track(series, grid, pool), scenario)
-        return _Run(scenario, track, forecasts).play(observer)
-
-
-class _Forecasts:
-    """The forecast in force at any time of a replay; asked with times that only rise."""
-
-    def __init__(
-        self,
-        series: DemandSeries,
-        grid: HorizonGrid,
-        tracks: Iterator[tuple[int, LearnedTrack]],
-        scenario: Scenario,
-    ) -> None:
-        self._series, self._grid, self._tracks = series, grid, tracks
-        self._workload = scenario.policy.workload
-        self._delay = scenario.environment.metrics.delay_seconds
-        self._portfolio = Portfolio(grid, step_seconds=series.step_seconds)
-        self._done = 0
-        self._covered, self._track = next(tracks)
-        self._newest: Forecast | None = None
-
-    def at(self, now: float) -> Forecast | None:
-        """Return the newest forecast made of what was measured by ``now``."""
-        measured = (now - self._delay - self._series.start) / self._series.step_seconds
-        due = min(int(measured + 1e-9), len(self._series.values))
-        if due <= self._done:
-            return self._newest
-        fresh = False
-        while self._done < due:
-            while self._done >= self._covered:
-                self._covered, self._track = next(self._tracks)
-            advance(self._portfolio, self._series, self._done, self._track)
-            fresh = not np.isnan(self._series.values[self._done])
-            self._done += 1
-            if fresh:
-                last = self._done
-        if fresh or self._newest is None:
-            self._newest = self._made(last if fresh else self._done)
-        return self._newest
-
-    def _made(self, done: int) -> Forecast | None:
-        values = self._portfolio.quantiles[0]
-        if np.isnan(values).any():
-            return None
-        dense = self._grid.dense @ values
-        return Forecast(
-            workload=self._workload,
-            issued_at=self._series.start + done * self._series.step_seconds,
-            step_seconds=self._series.step_seconds,
-            quantiles=QUANTILES,
-            values=np.maximum.accumulate(dense, axis=1),
-            basis="blend",
+        forecasts = ForecastFeed(
+            scenario.policy.workload,
+            series,
+            grid,
+            learned_track(series, grid, pool),
+            delay_seconds=scenario.environment.metrics.delay_seconds,
         )
+        # A replay asks what acting would have done, whatever the policy's mode is today.
+        acting = replace(scenario, policy=replace(scenario.policy, mode=Mode.ACT))
+        return _Run(acting, track, forecasts).play(observer)
 
 
 class _Run:
     """One replay under way."""
 
-    def __init__(self, scenario: Scenario, track: DemandTrack, forecasts: _Forecasts) -> None:
+    def __init__(self, scenario: Scenario, track: DemandTrack, forecasts: ForecastFeed) -> None:
         self._scenario, self._track, self._forecasts = scenario, track, forecasts
         self._world = SimulatedWorld(scenario.environment, scenario.origin)
         self._settings = TickSettings(
@@ -157,26 +112,14 @@ class _Run:
 
     def play(self, observer: Observer | None) -> ReplayResult:
         """Tick from the scored part's start to the trace's end."""
-        origin, policy = self._scenario.origin, self._scenario.policy
-        self._world.advance(self._start)
-        first = self._tick(self._start).plans[0]
-        self._world.begin_ready(
-            policy.workload, first.target, self._start, policy.standby.gpus_per_replica
-        )
-        self._state = TickState()
+        self._begin(self._start)
+        origin = self._scenario.origin
         count = int(np.ceil((self._track.end - self._start) / TICK_SECONDS - 1e-9))
         log = PlanLog.sized(count)
         for number in range(count):
             now = self._start + number * TICK_SECONDS
-            self._world.advance(now)
-            result = self._tick(now)
-            self._state = result.state
+            result = self._step(now)
             log.add(now - origin, result.plans[0])
-            for action in result.actions:
-                try:
-                    self._world.apply(action)
-                except ActionRefusedError:
-                    continue  # the next tick plans anew
             if observer is not None:
                 observer(self._seen(now, result))
         self._world.advance(self._track.end)
@@ -187,6 +130,26 @@ class _Run:
             end=self._track.end - origin,
             state=self._state,
         )
+
+    def _begin(self, at: float) -> None:
+        """Have the replicas that the first plan asks for ready."""
+        policy = self._scenario.policy
+        self._world.advance(at)
+        state = self._state
+        first = self._tick(at).plans[0]
+        self._world.begin_ready(policy.workload, first.target, at, policy.standby.gpus_per_replica)
+        self._state = state
+
+    def _step(self, now: float) -> TickResult:
+        self._world.advance(now)
+        result = self._tick(now)
+        self._state = result.state
+        for action in result.actions:
+            try:
+                self._world.apply(action)
+            except ActionRefusedError:
+                continue  # the next tick plans anew
+        return result
 
     def _tick(self, now: float) -> TickResult:
         name = self._scenario.policy.workload

@@ -16,6 +16,8 @@ ONE_ZONE = "must have a time zone on every line or on none (none means UTC)"
 _LATEST_SECONDS = 4_102_444_800.0  # 2100-01-01
 # Below this a number is seconds, from it on milliseconds: it is the year 5138 or March 1973.
 _FIRST_MILLISECONDS = 1e11
+# 20260101: a number of seconds among numbers, so never ISO's compact form of a date.
+_COMPACT_LENGTH = 8
 
 
 class BadTimestampError(ValueError):
@@ -38,17 +40,56 @@ def to_epoch_seconds(texts: Sequence[str]) -> FloatArray:
         BadTimestampError: for the first that is neither, lies outside 1970 to 2100, or differs
             from the first one in having a time zone.
     """
-    try:
-        # A column of numbers is the usual case, and this is ten times as fast as asking each.
-        numbers = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
-    except ValueError:
+    seconds = _all_numbers(texts)
+    if seconds is None:
+        seconds = _all_iso(texts)
+    if seconds is None:
         return _mixed_seconds(texts)
-    seconds = np.where(numbers >= _FIRST_MILLISECONDS, numbers / 1000.0, numbers)
     refused = ~((seconds >= 0) & (seconds < _LATEST_SECONDS))
     if refused.any():
         index = int(np.argmax(refused))
         raise BadTimestampError(index, texts[index], ALLOWED)
     return seconds
+
+
+def plain_numbers(texts: Sequence[str]) -> FloatArray | None:
+    """Return a column of numbers, None if one is none.
+
+    They are written as other programs write numbers: not as Python's ``1_000``, nor in the
+    digits of other scripts.
+    """
+    joined = "".join(texts)
+    if "_" in joined or not joined.isascii():
+        return None
+    try:
+        return np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
+    except ValueError:
+        return None
+
+
+def _all_numbers(texts: Sequence[str]) -> FloatArray | None:
+    numbers = plain_numbers(texts)
+    if numbers is None:
+        return None
+    return np.where(numbers >= _FIRST_MILLISECONDS, numbers / 1000.0, numbers)
+
+
+def _all_iso(texts: Sequence[str]) -> FloatArray | None:
+    """Return the seconds of a column that is ISO 8601 throughout; None if it may not be.
+
+    Three times as fast as asking each, and a log of arrivals has a line for each request.
+    """
+    try:
+        moments = list(map(datetime.fromisoformat, texts))
+    except ValueError:
+        return None
+    naive = {moment.tzinfo is None for moment in moments}
+    if len(naive) > 1 or any(len(text) == _COMPACT_LENGTH for text in texts):
+        return None
+    epoch = datetime(1970, 1, 1, tzinfo=None if True in naive else UTC)
+    # A difference, since a moment's own timestamp() is slow, and local time if there is no zone.
+    seconds = ((moment - epoch).total_seconds() for moment in moments)
+    return np.fromiter(seconds, dtype=np.float64, count=len(moments))
 
 
 def _mixed_seconds(texts: Sequence[str]) -> FloatArray:
@@ -72,7 +113,6 @@ def _seconds(text: str) -> tuple[float | None, bool]:
     A number counts as zoned: it is UTC by definition.
     """
     stripped = text.strip()
-    # Bare digits are a number of seconds, never ISO's compact form of a date.
     if stripped[4:5] != "-":
         return _number(stripped), True
     try:
@@ -85,8 +125,8 @@ def _seconds(text: str) -> tuple[float | None, bool]:
 
 
 def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
+    numbers = plain_numbers([text])
+    if numbers is None:
         return None
+    value = float(numbers[0])
     return value / 1000.0 if value >= _FIRST_MILLISECONDS else value

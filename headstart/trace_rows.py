@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 
 from headstart.errors import InvalidTraceError
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_MAX_LINE_CHARACTERS = 1_000_000
+_BLOCK_CHARACTERS = 1_000_000
+_CHUNK_ROWS = 65_536
 
 
 @contextmanager
@@ -34,7 +37,8 @@ def open_lines(path: Path) -> Iterator[Iterator[str]]:
                 raise InvalidTraceError(f"{name}: is not gzip, though its name ends in .gz")
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
             # utf-8-sig drops the byte order mark that spreadsheets write.
-            yield _text_lines(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None), name)
+            with io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None) as text:
+                yield _text_lines(text, name)
     except FileNotFoundError as error:
         raise InvalidTraceError(f"{name}: no such file") from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -47,18 +51,33 @@ def open_lines(path: Path) -> Iterator[Iterator[str]]:
 
 def _text_lines(stream: io.TextIOWrapper, name: str) -> Iterator[str]:
     """Yield the lines up to the last that is not blank; so row ``i`` is always line ``i + 1``."""
-    number, blank_from = 0, 0
-    # A limit on the line's length: a file of zeros must not fill the memory as "one line".
-    while line := stream.readline(_MAX_LINE_CHARACTERS):
-        number += 1
-        if "\0" in line or len(line) == _MAX_LINE_CHARACTERS:
-            raise InvalidTraceError(f"{name}: is not a text file (UTF-8)")
-        if line.isspace():
-            blank_from = blank_from or number
-            continue
-        if blank_from:
+    done, blank_from = 0, 0
+    for lines in _blocks(stream, name):
+        last = len(lines)
+        while last and not lines[last - 1].strip():
+            last -= 1
+        if last and blank_from:
             raise InvalidTraceError(f"{name}:{blank_from}: the line is empty")
-        yield line
+        if "" in lines[:last]:
+            raise InvalidTraceError(f"{name}:{done + lines.index('') + 1}: the line is empty")
+        yield from lines[:last]
+        if last < len(lines) and not blank_from:
+            blank_from = done + last + 1
+        done += len(lines)
+
+
+def _blocks(stream: io.TextIOWrapper, name: str) -> Iterator[list[str]]:
+    """Yield the lines, many at a time: a hundred thousand of them one by one take too long."""
+    rest = ""
+    while block := stream.read(_BLOCK_CHARACTERS):
+        # A limit on the line's length: a file of zeros must not fill the memory as "one line".
+        if "\0" in block or len(rest) > _BLOCK_CHARACTERS:
+            raise InvalidTraceError(f"{name}: is not a text file (UTF-8)")
+        lines = (rest + block).split("\n")
+        rest = lines.pop()
+        yield lines
+    if rest:
+        yield [rest]
 
 
 def columns(
@@ -70,16 +89,19 @@ def columns(
         InvalidTraceError: for the first row with fewer than ``width`` columns or broken quoting.
     """
     taken: tuple[list[str], ...] = tuple([] for _ in wanted)
-    appends = [(column.append, index) for column, index in zip(taken, wanted, strict=True)]
     reader = csv.reader(lines, strict=True)
+    done = 1
     try:
-        for row in reader:
-            if len(row) < width:
-                found = f"{len(row)} column{'s' if len(row) != 1 else ''}"
-                place = f"{name}:{reader.line_num + 1}"
+        while rows := list(itertools.islice(reader, _CHUNK_ROWS)):
+            if min(map(len, rows)) < width:
+                index = next(i for i, row in enumerate(rows) if len(row) < width)
+                count = len(rows[index])
+                found = "1 column" if count == 1 else f"{count} columns"
+                place = f"{name}:{done + index + 1}"
                 raise InvalidTraceError(f"{place}: {found}, the header has {width}")
-            for append, index in appends:
-                append(row[index])
+            for column, index in zip(taken, wanted, strict=True):
+                column.extend(map(itemgetter(index), rows))
+            done += len(rows)
     except csv.Error as error:
         raise InvalidTraceError(f"{name}:{reader.line_num + 1}: broken CSV: {error}") from error
     return taken
@@ -92,10 +114,28 @@ def json_timestamps(lines: Iterator[str], name: str) -> list[str]:
         InvalidTraceError: for the first line that is no JSON object with a ``timestamp``.
     """
     texts: list[str] = []
-    decode = json.JSONDecoder().decode
-    for number, line in enumerate(lines, start=1):
+    while chunk := list(itertools.islice(lines, _CHUNK_ROWS)):
+        texts += _all_at_once(chunk) or _one_by_one(chunk, name=name, done=len(texts))
+    return texts
+
+
+def _all_at_once(lines: list[str]) -> list[str] | None:
+    """Return the timestamps of lines without a fault; None if there may be one."""
+    try:
+        events = json.loads(f"[{','.join(lines)}]")
+        values = [event["timestamp"] for event in events]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    if len(values) != len(lines) or not set(map(type, values)) <= {int, float, str}:
+        return None
+    return list(map(str, values))
+
+
+def _one_by_one(lines: list[str], *, name: str, done: int) -> list[str]:
+    texts: list[str] = []
+    for number, line in enumerate(lines, start=done + 1):
         try:
-            event = decode(line)
+            event = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise InvalidTraceError(f"{name}:{number}: broken JSON: {_why(error)}") from error
         texts.append(_timestamp(event, f"{name}:{number}"))

@@ -43,20 +43,18 @@ def fit(prior: Belief, ready: Moments, given_up: Sequence[float], failed: float 
     idle seconds, with too short a one it misses demand.
     """
     belief = prior.updated(ready)
-    if not given_up:
-        return CureFit(belief=belief, never_share=_never_share(failed, ready.count + failed))
-    waits = np.asarray(given_up, dtype=np.float64)
-    attempts = ready.count + failed + len(waits)
+    attempts = ready.count + failed + len(given_up)
     never_share = _never_share(failed, attempts)
-    slow = np.ones(len(waits))
-    if ready.count > 0:
+    waits = np.asarray(given_up, dtype=np.float64)
+    if ready.count == 0:
+        # A wait of unknown kind is as likely as not at its half (Gott 1993, Nature 363): the
+        # likelihood of nothing but waits has no maximum, so maximization would run away.
+        belief = prior.updated(Moments.of(waits + math.log(2)))
+        return CureFit(belief=belief, never_share=never_share)
+    for _ in range(ROUNDS if given_up else 0):
         slow = _slow_weights(waits, belief, never_share)
-    for _ in range(ROUNDS):
-        found = ready.joined(_truncated_moments(waits, slow, belief))
-        # With nothing but waits the likelihood has no maximum; the whole prior must hold it.
-        belief = prior.updated(found, doubted=ready.count > 0)
         never_share = _never_share(failed + float(np.sum(1 - slow)), attempts)
-        slow = _slow_weights(waits, belief, never_share)
+        belief = prior.updated(ready.joined(_truncated_moments(waits, slow, belief)))
     return CureFit(belief=belief, never_share=never_share)
 
 

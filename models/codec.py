@@ -13,13 +13,16 @@ import numpy as np
 
 from models.fields import CodecError, Fields, as_list, as_number, as_text, refuse
 from models.forecast import FloatArray, Forecast, WorkloadName
+from models.lead_time_values import LeadTimeKey, LeadTimeMeasurement
 from models.outlook import DemandReading, Outlook
 
 __all__ = [
     "CodecError",
     "decode_forecast",
+    "decode_measurement",
     "decode_outlook",
     "encode_forecast",
+    "encode_measurement",
     "encode_outlook",
 ]
 
@@ -34,7 +37,7 @@ def encode_forecast(forecast: Forecast) -> dict[str, object]:
         "workload": str(forecast.workload),
         "issuedAt": as_number(forecast.issued_at, "forecast.issuedAt"),
         "stepSeconds": as_number(forecast.step_seconds, "forecast.stepSeconds"),
-        "quantiles": [float(quantile) for quantile in forecast.quantiles],
+        "quantiles": [as_number(quantile, "forecast.quantiles") for quantile in forecast.quantiles],
         "values": forecast.values.tolist(),
         "basis": forecast.basis,
     }
@@ -78,6 +81,47 @@ def decode_outlook(wire: Mapping[str, object]) -> Outlook:
         reading=None if reading is None else _reading(reading, fields.at("reading")),
         forecast=None if forecast is None else _forecast(forecast, fields.at("forecast")),
         degraded=_texts(fields.array("degraded"), fields.at("degraded")),
+    )
+
+
+def encode_measurement(measurement: LeadTimeMeasurement) -> dict[str, object]:
+    """Return a lead-time measurement, JSON-ready."""
+    key = measurement.key
+    return {
+        "snapshot": key.snapshot,
+        "nodeClass": key.node_class,
+        "locality": key.locality,
+        "concurrency": key.concurrency,
+        "sizeGib": key.size_gib,
+        "at": measurement.at,
+        "seconds": measurement.seconds,
+        "ready": measurement.ready,
+        "failed": measurement.failed,
+    }
+
+
+def decode_measurement(wire: Mapping[str, object]) -> LeadTimeMeasurement:
+    """Return the lead-time measurement that was encoded.
+
+    Raises:
+        CodecError: if a field is missing or wrong.
+    """
+    fields = Fields(wire, "measurement")
+    ready, failed = fields.flag("ready"), fields.flag("failed")
+    if ready and failed:
+        refuse(fields.at("failed"), failed, "false, of an attempt that became ready,")
+    return LeadTimeMeasurement(
+        key=LeadTimeKey(
+            snapshot=fields.text("snapshot"),
+            node_class=fields.text("nodeClass"),
+            locality=fields.text("locality"),
+            concurrency=fields.whole("concurrency"),
+            size_gib=None if fields.get("sizeGib") is None else fields.at_least_zero("sizeGib"),
+        ),
+        at=fields.number("at"),
+        seconds=fields.at_least_zero("seconds"),
+        ready=ready,
+        failed=failed,
     )
 
 

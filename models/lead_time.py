@@ -69,7 +69,11 @@ def learn(state: LeadTimes, measurement: LeadTimeMeasurement) -> LeadTimes:
     learned = LeadTimes(histories=histories)
     if not measurement.ready:
         return _after_waits(learned, key)
-    return _since_shift(learned, [key], measurement.at) or _since_shared_shift(learned, measurement)
+    # A slower store shows in every locality and concurrency at once, with few measurements each;
+    # a key that it spared gets its measurements back after a few that are as they were.
+    family = learned.kin.family(key)
+    shared = _since_shift(learned, family, measurement.at)
+    return shared or _since_shift(learned, [key], measurement.at) or learned
 
 
 def estimate(state: LeadTimes, key: LeadTimeKey) -> LeadTimeEstimate:
@@ -112,17 +116,6 @@ def _after_waits(state: LeadTimes, key: LeadTimeKey) -> LeadTimes:
         return state
     after = history.after_waits(state.kin.prior(key).belief)
     return LeadTimes(histories={**state.histories, key: after})
-
-
-def _since_shared_shift(state: LeadTimes, measurement: LeadTimeMeasurement) -> LeadTimes:
-    """Look for a change that the keys of one snapshot and node class share.
-
-    A slower store shows in every locality and concurrency at once, with few measurements each.
-    """
-    family = state.kin.family(measurement.key)
-    if len(family) < 2:
-        return state
-    return _since_shift(state, family, measurement.at) or state
 
 
 def _since_shift(state: LeadTimes, keys: list[LeadTimeKey], at: float) -> LeadTimes | None:

@@ -99,24 +99,21 @@ class Belief:
         """Return the logarithm of the latency not exceeded with that probability."""
         return self.mean + self.scale * student_quantile(self.dof, probability)
 
-    def updated(self, found: Moments, *, doubted: bool = True) -> Belief:
+    def updated(self, found: Moments) -> Belief:
         """Return the belief after more measurements.
 
         A mean that lies more than one standard error from what was found is trusted less in
         proportion to the square of that distance (the weight that makes the two just agree: a
         power prior, Ibrahim and Chen 2000, its power set from the data). Else a prior of 60 s
-        would keep a 10 s restore's quantiles wide for tens of measurements. ``doubted=False``
-        leaves that out.
+        would keep a 10 s restore's quantiles wide for tens of measurements.
         """
         if found.count == 0:
             return self
         apart = (found.mean - self.mean) ** 2
         spread = self.dof * self.sigma**2 + found.squares
-        strength = self.strength
-        if doubted:
-            variance = spread / (self.dof + max(found.count - 1, 0))
-            standard_error = variance * (1 / strength + 1 / found.count)
-            strength /= max(1.0, apart / standard_error)
+        variance = spread / (self.dof + max(found.count - 1, 0))
+        standard_error = variance * (1 / self.strength + 1 / found.count)
+        strength = self.strength / max(1.0, apart / standard_error)
         total = strength + found.count
         dof = self.dof + found.count
         spread += strength * found.count / total * apart

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from models.censored import CureFit, chance_of_wait, fit
 from models.lead_time_belief import Belief, Moments
-from models.lead_time_change import SIGNIFICANCE, Stream
+from models.lead_time_change import WINDOWS, Stream
+from models.lead_time_trend import without_trend
 from models.lead_time_values import LeadTimeMeasurement
 
 #: How many measurements are kept one by one.
@@ -18,6 +19,13 @@ ARCHIVED = 400.0
 #: What a regime that ended is worth to the next one, in measurements: mean, and spread.
 MEMORY_STRENGTH = 0.5
 MEMORY_DOF = 8.0
+#: So improbable a row of waits is no chance: four at a hang share of 5 %, seven at one of 20 %.
+WAITS_BY_CHANCE = 2e-5
+#: A change is judged again from so many measurements on, and is beyond doubt after so many.
+PROOF = 6
+PROVED = 30
+#: Regimes whose means differ by less than this many standard errors are one and the same.
+ALIKE = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +34,8 @@ class History:
 
     ``archive`` sums up the ready ones and ``archived_never`` counts the others that were too many
     to keep; ``ready`` has the logarithms of all that became ready. ``memory`` is what was believed
-    when the last change was noticed, at ``changed_at``; None before any.
+    when the last change was noticed, at ``changed_at``; None before any. ``set_aside`` are the
+    ready ones of the regime before, until the new one has proved itself.
     """
 
     measurements: tuple[LeadTimeMeasurement, ...] = ()
@@ -34,6 +43,7 @@ class History:
     archived_never: float = 0.0
     memory: Belief | None = None
     changed_at: float | None = None
+    set_aside: Moments = field(default_factory=Moments)
     ready: Moments = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,15 +53,8 @@ class History:
 
     def with_measurement(self, measurement: LeadTimeMeasurement) -> History:
         """Return the history with one more, the oldest moved to the archive if need be."""
-        held = (*self.measurements, measurement)
-        if len(held) <= KEPT:
-            return replace(self, measurements=held)
-        oldest, rest = held[0], held[1:]
-        if not oldest.ready:
-            never = min(self.archived_never + 1, ARCHIVED)
-            return replace(self, measurements=rest, archived_never=never)
-        archive = self.archive.joined(Moments.of([oldest.log])).at_most(ARCHIVED)
-        return replace(self, measurements=rest, archive=archive)
+        held = replace(self, measurements=(*self.measurements, measurement))
+        return held._archived()._judged()
 
     @property
     def count(self) -> int:
@@ -60,18 +63,18 @@ class History:
 
     def stream(self) -> Stream:
         """Return the ready measurements, for the search for changes."""
-        ready = [m for m in self.measurements if m.ready]
+        newest = [m for m in self.measurements if m.ready][-WINDOWS[-1] :]
         return Stream(
-            times=tuple(m.at for m in ready),
-            logs=tuple(m.log for m in ready),
-            archive=self.archive,
+            times=tuple(m.at for m in newest),
+            logs=tuple(m.log for m in newest),
+            total=self.ready,
         )
 
     def fit(self, prior: Belief) -> CureFit:
         """Return what this regime says, starting from memory, or else from the prior."""
         given_up = [m.log for m in self.measurements if not m.ready and not m.failed]
         failed = self.archived_never + sum(m.failed for m in self.measurements)
-        return fit(self.memory or prior, self.ready, given_up, failed)
+        return fit(self.memory or prior, self._as_of_now(), given_up, failed)
 
     def since(self, newer: int, prior: Belief, shift: float, at: float) -> History:
         """Return the history that begins with the newest so many ready ones, the rest forgotten.
@@ -79,12 +82,13 @@ class History:
         With none of its own to begin with, the old belief stands in, moved by the ``shift`` that
         was noticed ``at`` that time.
         """
-        old = self._before(newer).fit(prior).belief
+        before = self._before(newer)
+        old = before.fit(prior).belief
         if newer == 0:
             moved = old.as_prior(strength=1.0, dof=MEMORY_DOF, shift=shift)
-            return History(memory=moved, changed_at=at)
+            return History(memory=moved, changed_at=at, set_aside=before.ready)
         start = [i for i, m in enumerate(self.measurements) if m.ready][-newer]
-        return _regime(self.measurements[start:], old)
+        return _regime(self.measurements[start:], old, before.ready)
 
     @property
     def waits_at_end(self) -> int:
@@ -103,7 +107,41 @@ class History:
         chance = 1.0
         for measurement in self.measurements[-run:]:
             chance *= chance_of_wait(measurement.log, old.belief, old.never_share)
-        return _regime(self.measurements[-run:], old.belief) if chance < SIGNIFICANCE else self
+        if chance > WAITS_BY_CHANCE:
+            return self
+        return _regime(self.measurements[-run:], old.belief, self.ready)
+
+    def _as_of_now(self) -> Moments:
+        return self.archive.joined(
+            Moments.of(without_trend([m.log for m in self.measurements if m.ready]))
+        )
+
+    def _archived(self) -> History:
+        if len(self.measurements) <= KEPT:
+            return self
+        oldest, rest = self.measurements[0], self.measurements[1:]
+        if not oldest.ready:
+            never = min(self.archived_never + 1, ARCHIVED)
+            return replace(self, measurements=rest, archived_never=never)
+        archive = self.archive.joined(Moments.of([oldest.log])).at_most(ARCHIVED)
+        return replace(self, measurements=rest, archive=archive)
+
+    def _judged(self) -> History:
+        """Take back a change that more measurements don't bear out: it was chance."""
+        if not self.set_aside.count or self.ready.count < PROOF:
+            return self
+        both = self.set_aside.joined(self.ready)
+        variance = (self.set_aside.squares + self.ready.squares) / both.count
+        apart = (self.ready.mean - self.set_aside.mean) ** 2
+        standard_error = variance * (1 / self.ready.count + 1 / self.set_aside.count)
+        if apart < ALIKE**2 * standard_error:
+            archive = self.archive.joined(self.set_aside).at_most(ARCHIVED)
+            return History(
+                measurements=self.measurements,
+                archive=archive,
+                archived_never=self.archived_never,
+            )
+        return replace(self, set_aside=Moments()) if self.ready.count >= PROVED else self
 
     def _before(self, newer: int) -> History:
         ready = [i for i, m in enumerate(self.measurements) if m.ready]
@@ -111,9 +149,12 @@ class History:
         return replace(self, measurements=self.measurements[:end])
 
 
-def _regime(measurements: tuple[LeadTimeMeasurement, ...], old: Belief) -> History:
+def _regime(
+    measurements: tuple[LeadTimeMeasurement, ...], old: Belief, set_aside: Moments
+) -> History:
     return History(
         measurements=measurements,
         memory=old.as_prior(strength=MEMORY_STRENGTH, dof=MEMORY_DOF),
         changed_at=measurements[0].at,
+        set_aside=set_aside,
     )

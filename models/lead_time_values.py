@@ -32,11 +32,13 @@ class LeadTimeKey:
     size_gib: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse an impossible size.
+        """Refuse an impossible key.
 
         Raises:
-            ValueError: if the size is negative or not finite.
+            ValueError: if concurrency or size is negative, or the size not finite.
         """
+        if self.concurrency < 0:
+            raise ValueError(f"concurrency: {self.concurrency} is below 0")
         if self.size_gib is not None and not 0 <= self.size_gib < math.inf:
             raise ValueError(f"size_gib: {self.size_gib} is not a finite number of at least 0")
 
@@ -57,7 +59,7 @@ class LeadTimeMeasurement:
     """One attempt: ``seconds`` from decided to ready, known at ``at`` (seconds since the epoch).
 
     If not ``ready``, it was given up after that long, and might have come later; unless it
-    ``failed``, and so is known never to come.
+    ``failed``, and so is known never to come. ``log`` is the natural logarithm of the seconds.
     """
 
     key: LeadTimeKey
@@ -65,6 +67,7 @@ class LeadTimeMeasurement:
     seconds: float
     ready: bool
     failed: bool = False
+    log: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse an impossible measurement.
@@ -78,11 +81,7 @@ class LeadTimeMeasurement:
             raise ValueError(f"seconds: {self.seconds} is not a finite number of at least 0")
         if self.ready and self.failed:
             raise ValueError("failed: true is not allowed of an attempt that became ready")
-
-    @property
-    def log(self) -> float:
-        """The natural logarithm of the seconds."""
-        return math.log(max(self.seconds, SHORTEST_SECONDS))
+        object.__setattr__(self, "log", math.log(max(self.seconds, SHORTEST_SECONDS)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

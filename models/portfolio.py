@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.blend import Blend, pinball
 from models.forecast import QUANTILES, FloatArray
@@ -164,7 +165,7 @@ class Portfolio:
         return blended, np.sort(np.maximum(corrected, 0.0), axis=-1)
 
     def _remember(
-        self, points: FloatArray, experts: FloatArray, blended: FloatArray, known: FloatArray
+        self, points: FloatArray, experts: FloatArray, blended: FloatArray, known: NDArray[np.bool_]
     ) -> None:
         now = self._time % len(self._point_ring)
         hidden = ~known

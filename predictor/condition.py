@@ -5,6 +5,9 @@ from __future__ import annotations
 from models.forecast import Forecast
 from predictor.workload import Track
 
+#: Demand this much older than a step is said to be old, if no source is known to be down.
+OLD_SECONDS = 60.0
+
 
 def degraded(track: Track, forecast: Forecast | None, *, now: float) -> tuple[str, ...]:
     """Return a short sentence for each thing that is not as it should be."""
@@ -13,18 +16,29 @@ def degraded(track: Track, forecast: Forecast | None, *, now: float) -> tuple[st
         for source, problem in track.failures.items()
     ]
     sentences += track.remarks
+    if _is_old(track, now) and track.reading is not None:
+        age_seconds = now - track.reading.measured_at
+        sentences.append(f"demand: the newest that is known is {age_seconds:.0f} s old")
     if forecast is None:
         sentences.append(_no_forecast(track, now))
     return tuple(sentences)
 
 
-def causes(track: Track, forecast: Forecast | None) -> frozenset[str]:
+def causes(track: Track, forecast: Forecast | None, *, now: float) -> frozenset[str]:
     """Return the same without what changes every second, to log each change once."""
     faults = {f"{source}: {problem}" for source, problem in track.failures.items()}
     faults |= set(track.remarks)
+    if _is_old(track, now):
+        faults.add("demand: nothing new is known")
     if forecast is None:
         faults.add("forecast: none yet" if track.forecast is None else "forecast: ran out")
     return frozenset(faults)
+
+
+def _is_old(track: Track, now: float) -> bool:
+    if track.reading is None or track.failures or track.is_behind:
+        return False
+    return now - track.reading.measured_at > OLD_SECONDS + track.demand.step_seconds
 
 
 def _last_answer(answered_at: float | None, now: float) -> str:

@@ -46,7 +46,7 @@ class EventCounter:
         self._totals = EventTotals(start=now - history_seconds, step_seconds=step_seconds)
         self._next_offsets: dict[int, int] = {}
         self._tally = {"events": 0, "poison": 0, "late": 0, "future": 0, "duplicates": 0, "gaps": 0}
-        self._known_from = now
+        self._known_from = math.inf
         self._handed_out_until = -math.inf
         self.complete_until: float | None = None
 
@@ -107,7 +107,7 @@ class EventCounter:
         """Return the demand of [start, end), and note what was handed out as complete."""
         self._handed_out_until = max(self._handed_out_until, min(end, complete_until))
         self._totals.forget_before(complete_until - self._history_seconds)
-        return self._totals.series(start=start, end=end, known_from=self._known_from)
+        return self._totals.series(start=start, end=end, known_from=min(self._known_from, end))
 
     def _count(self, event: RequestEvent, now: float) -> None:
         if event.at > now + self._totals.step_seconds + MAX_AHEAD_SECONDS:

@@ -75,7 +75,8 @@ class EventTotals:
         inside = slice(max(low, 0), max(high, 0))
         held = np.where(self._missing[inside], np.nan, self._totals[inside] / step)
         values[inside.start - low : inside.start - low + len(held)] = held
-        unknown = math.ceil(known_from / step - ROUNDING) - self._first - low
+        # The step that holds `known_from` counts: before a topic's first event there was none.
+        unknown = math.floor(known_from / step + ROUNDING) - self._first - low
         values[: max(0, unknown)] = np.nan
         return DemandSeries(start=(self._first + low) * step, step_seconds=step, values=values)
 

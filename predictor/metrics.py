@@ -27,8 +27,9 @@ class PredictorMetrics:
         )
         self._forecast = Gauge(
             "headstart_forecast_demand_per_second",
-            "Demand not exceeded with the probability of the quantile, so far ahead.",
-            ["workload", "quantile", "horizon_seconds"],
+            "Demand not exceeded with the probability of the quantile level, so far ahead.",
+            # Plain "quantile" is reserved for summaries: promtool objects to it.
+            ["workload", "quantile_level", "horizon_seconds"],
             registry=self.registry,
         )
         self._forecast_age = Gauge(
@@ -37,6 +38,21 @@ class PredictorMetrics:
             ["workload"],
             registry=self.registry,
         )
+        self._begin_sources()
+        self._tick = Histogram(
+            "headstart_predictor_tick_duration_seconds",
+            "How long a tick took, reading of sources included.",
+            buckets=TICK_BUCKETS,
+            registry=self.registry,
+        )
+        self._tick_errors = Counter(
+            "headstart_predictor_tick_errors_total",
+            "Ticks of a workload that failed by a fault of ours.",
+            ["workload"],
+            registry=self.registry,
+        )
+
+    def _begin_sources(self) -> None:
         self._source_up = Gauge(
             "headstart_source_up",
             "Whether a source answered at the last tick.",
@@ -53,18 +69,6 @@ class PredictorMetrics:
             "headstart_events_total",
             "What became of request events: events, poison, late, future, duplicates, gaps.",
             ["workload", "source", "kind"],
-            registry=self.registry,
-        )
-        self._tick = Histogram(
-            "headstart_predictor_tick_duration_seconds",
-            "How long a tick took, reading of sources included.",
-            buckets=TICK_BUCKETS,
-            registry=self.registry,
-        )
-        self._tick_errors = Counter(
-            "headstart_predictor_tick_errors_total",
-            "Ticks of a workload that failed by a fault of ours.",
-            ["workload"],
             registry=self.registry,
         )
         self._counts: dict[tuple[str, str], KafkaCounts] = {}

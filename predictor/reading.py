@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from models.series import DemandSeries
 from predictor.demand import Answer
 from predictor.errors import SourceUnavailableError
 from predictor.metrics import PredictorMetrics
@@ -42,13 +43,15 @@ class SourceReader:
     async def read(self, track: Track, span: Span, *, now: float) -> list[Answer]:
         """Return the answers, the most trusted first; the archive's last, and only for history."""
         sources = track.demand.sources
-        readings = await asyncio.gather(*(self._ask(track, source, span) for source in sources))
+        readings = await asyncio.gather(
+            *(self._ask(track, source, span, now) for source in sources)
+        )
         answers, remarks = [], []
         for source, reading in zip(sources, readings, strict=True):
             if reading is None:
                 continue
             track.answered_at[source.name] = now
-            answers.append(Answer(source=source.name, reading=reading))
+            answers.append(Answer(source=source.name, reading=_on_grid(reading, span)))
             remarks += [f"{source.name}: {warning}" for warning in reading.warnings]
         track.remarks = tuple(remarks)
         # A source that reads itself in knows more than the archive: wait for it a while.
@@ -56,12 +59,11 @@ class SourceReader:
             answers += await self._archived(track, span, now)
         return answers
 
-    async def _ask(self, track: Track, source: DemandSource, span: Span) -> SourceReading | None:
+    async def _ask(
+        self, track: Track, source: DemandSource, span: Span, now: float
+    ) -> SourceReading | None:
         name, workload = source.name, track.demand.workload
-        # Who failed last time is not waited for that long again.
-        deadline_seconds = self._settings.source_deadline_seconds
-        if name in track.failures:
-            deadline_seconds = min(deadline_seconds, self._settings.tick_seconds)
+        deadline_seconds = self._deadline_seconds(track, name, now)
         try:
             async with asyncio.timeout(deadline_seconds):
                 reading = await source.read(
@@ -83,6 +85,15 @@ class SourceReader:
         track.failures[name] = problem
         self._metrics.source_failed(workload, name)
         return None
+
+    def _deadline_seconds(self, track: Track, name: str, now: float) -> float:
+        """Let a source that fails hold up those that answer only now and then."""
+        others = {source.name for source in track.demand.sources} - track.failures.keys() - {name}
+        if name in track.failures and others:
+            if now - track.waited_at.get(name, 0.0) < self._settings.patience_seconds:
+                return min(self._settings.tick_seconds, self._settings.source_deadline_seconds)
+            track.waited_at[name] = now
+        return self._settings.source_deadline_seconds
 
     def _count_events(self, track: Track, source: DemandSource) -> None:
         if isinstance(source, CountsEvents):
@@ -109,3 +120,15 @@ class SourceReader:
                 reading=SourceReading(series=series, complete_until=complete_until),
             )
         ]
+
+
+def _on_grid(reading: SourceReading, span: Span) -> SourceReading:
+    """Return the reading with exactly the span's steps: starts are sums of floats."""
+    series = reading.series.between(span.read_from, span.end)
+    return SourceReading(
+        series=DemandSeries(
+            start=span.read_from, step_seconds=series.step_seconds, values=series.values
+        ),
+        complete_until=reading.complete_until,
+        warnings=reading.warnings,
+    )

@@ -7,7 +7,9 @@ workload a tick, never the service.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy as np
 from models.forecast import Forecast, WorkloadName
 from models.outlook import Outlook
 from models.series import DemandSeries
-from predictor.calendar import apply
+from predictor.calendar import CalendarWindow, apply
 from predictor.condition import causes, degraded
 from predictor.demand import combine, disagreements
 from predictor.errors import SourceUnavailableError
@@ -52,6 +54,8 @@ class ForecastService:
         self._under_way: dict[WorkloadName, asyncio.Task[None]] = {}
         self._subscriptions = Subscriptions()
         self._one_at_a_time = asyncio.Lock()
+        # A cancelled tick leaves its thread behind; the forecaster must not notice.
+        self._one_thread = threading.Lock()
 
     def workloads(self) -> tuple[WorkloadName, ...]:
         """Return the workloads that are forecast."""
@@ -87,7 +91,7 @@ class ForecastService:
             if workload not in self._under_way:
                 task = asyncio.create_task(self._tick_one(track, now))
                 self._under_way[workload] = task
-                task.add_done_callback(lambda _, name=workload: self._under_way.pop(name, None))
+                task.add_done_callback(functools.partial(self._note_done, workload))
         if self._under_way:
             await asyncio.wait(self._under_way.values(), timeout=self._settings.tick_seconds)
 
@@ -112,6 +116,10 @@ class ForecastService:
         for workload, track in list(self._tracks.items()):
             del self._tracks[workload]
             await self._end(workload, track, is_gone=False)
+
+    def _note_done(self, workload: WorkloadName, task: asyncio.Task[None]) -> None:
+        if self._under_way.get(workload) is task:
+            del self._under_way[workload]
 
     def _progress(self) -> float:
         return sum(track.finished_until for track in self._tracks.values())
@@ -145,7 +153,7 @@ class ForecastService:
                 forecast=forecast,
                 degraded=degraded(track, forecast, now=now),
             )
-            self._log_changes(track, causes(track, forecast))
+            self._log_changes(track, causes(track, forecast, now=now))
             self._subscriptions.publish(outlook)
             self._metrics.show(outlook)
         except Exception:
@@ -186,10 +194,11 @@ class ForecastService:
 
     def _extend(self, track: Track, series: DemandSeries) -> Forecast | None:
         workload = track.demand.workload
-        self._forecaster.extend(workload, series)
         if self._archive is not None:
             self._archive.record_demand(workload, COMBINED, series)
-        return None if track.is_behind else self._forecaster.forecast(workload)
+        with self._one_thread:
+            self._forecaster.extend(workload, series)
+            return None if track.is_behind else self._forecaster.forecast(workload)
 
     async def _with_calendar(self, track: Track, now: float) -> Forecast | None:
         forecast = track.forecast
@@ -197,7 +206,7 @@ class ForecastService:
             return None
         start = forecast.issued_at - forecast.step_seconds
         end = forecast.issued_at + forecast.horizon_seconds
-        windows = []
+        windows: list[CalendarWindow] = []
         for calendar in track.demand.calendars:
             try:
                 windows += await calendar.windows(start=start, end=end)

@@ -23,7 +23,7 @@ class PrometheusSettings:
     """
 
     url: str
-    read_timeout_seconds: float = 5.0
+    read_timeout_seconds: float = 10.0
     deadline_seconds: float = 10.0
     settle_seconds: float = 5.0
     headers: tuple[tuple[str, str], ...] = ()

@@ -55,7 +55,7 @@ class Track:
 
     ``finished_until`` is the end of the last step handed to the forecaster; ``has_demand``
     whether any was known yet. ``failures`` has what is wrong by source, ``answered_at`` when
-    each answered last.
+    each answered last, ``waited_at`` when one that fails was last given all its time.
     """
 
     demand: WorkloadDemand
@@ -67,6 +67,7 @@ class Track:
     forecast: Forecast | None = None
     failures: dict[str, str] = field(default_factory=dict)
     answered_at: dict[str, float] = field(default_factory=dict)
+    waited_at: dict[str, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     logged: frozenset[str] = frozenset()
 

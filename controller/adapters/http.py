@@ -54,7 +54,7 @@ def routes(source: PlanSource) -> list[Route]:
 
     return [
         Route("/v1/plans", all_plans, methods=["GET"]),
-        Route("/v1/plans/{workload}", one_plan, methods=["GET"]),
+        Route("/v1/plans/{workload:path}", one_plan, methods=["GET"]),
         Route("/v1/fleet", fleet, methods=["GET"]),
     ]
 

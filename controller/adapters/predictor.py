@@ -45,12 +45,14 @@ class PredictorStream:
         luck: Callable[[], float],
         settings: StreamSettings | None = None,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_outlook: Callable[[Outlook], None] = lambda _: None,
     ) -> None:
-        """Read with a client whose base URL is the predictor's."""
+        """Read with a client whose base URL is the predictor's; hand each newest outlook on."""
         self._client = client
         self._settings = settings or StreamSettings()
         self._luck = luck
         self._wait = wait
+        self._on_outlook = on_outlook
         self._latest: dict[WorkloadName, Outlook] = {}
         self._failures = 0
         self.malformed_events = 0
@@ -102,6 +104,7 @@ class PredictorStream:
         known = self._latest.get(outlook.workload)
         if known is None or outlook.published_at >= known.published_at:
             self._latest[outlook.workload] = outlook
+            self._on_outlook(outlook)
 
     def _retry_seconds(self) -> float:
         settings = self._settings

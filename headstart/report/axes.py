@@ -55,6 +55,12 @@ def number_text(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+def hours_text(seconds: float) -> str:
+    """Write hours with one digit after the point, so that columns of them line up."""
+    hours = seconds / 3600
+    return f"{hours:,.1f}" if hours < 1000 else f"{hours:,.0f}"
+
+
 def share_text(share: float) -> str:
     """Write a share in percent; near 100 % with the digits that make the difference.
 

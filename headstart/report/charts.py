@@ -40,7 +40,10 @@ def demand_chart(run: ReportInput) -> Chart:
     capacity = run.ready * run.capacity_per_replica
     rows = [Row(label="demand", color="ink", values=run.demand)]
     rows.append(Row(label="capacity of ready replicas", color="ready", values=capacity))
-    frame = Frame.holding(run.times, run.demand, capacity, *_fan_tops(run.fan), height=320)
+    # An uncertain forecast's top quantile may be far off: it shall not press all else flat.
+    most = FAN_HEADROOM * max(_peak(run.demand), _peak(capacity))
+    tops = () if run.fan is None else (np.minimum(run.fan.values[-1], most),)
+    frame = Frame.holding(run.times, run.demand, capacity, *tops, height=320)
     shapes = []
     if run.fan is not None:
         shapes.append(_fan_shapes(frame, run.times, run.fan))
@@ -148,14 +151,10 @@ def _chart(
     return Chart(name=name, html=html, unit=unit, rows=tuple(rows))
 
 
-def _fan_tops(fan: Fan | None) -> tuple[FloatArray, ...]:
-    return () if fan is None else (fan.values[-1],)
-
-
 def _fan_shapes(frame: Frame, times: FloatArray, fan: Fan) -> str:
     """Draw a band between each two quantiles, the lowest one as a line."""
     index = sample(len(times), MAX_POINTS)
-    at, values = times[index], fan.values[:, index]
+    at, values = times[index], np.minimum(fan.values[:, index], frame.ticks[-1])
     last = len(fan.quantiles) - 1
     bands = []
     for i in range(last):
@@ -191,5 +190,7 @@ def _peak(values: FloatArray) -> float:
     return float(finite.max()) if len(finite) else 0.0
 
 
+#: How far above demand and capacity the fan may reach before it is cut.
+FAN_HEADROOM = 1.25
 #: For the script: where the plot area begins and ends, in SVG units.
 PLOT_EDGES = (LEFT, WIDTH - RIGHT, WIDTH)

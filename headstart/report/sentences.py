@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from headstart.report.axes import number_text, share_text, span_text
+from headstart.report.axes import hours_text, number_text, share_text, span_text
 from headstart.report.content import Comparison, ReportInput
-
-SECONDS_PER_HOUR = 3600
 
 
 def headline(run: ReportInput) -> str:
@@ -46,7 +44,7 @@ def against_bound(run: ReportInput) -> str:
 
 def gpu_hours_text(gpu_seconds: float) -> str:
     """Write GPU time in GPU-hours."""
-    return f"{number_text(gpu_seconds / SECONDS_PER_HOUR)} GPU-hours"
+    return f"{hours_text(gpu_seconds)} GPU-hours"
 
 
 def change_text(own: float, other: float) -> str:
@@ -63,6 +61,9 @@ def _difference(run: ReportInput, other: Comparison) -> str:
     gpus = change_text(own.gpu_seconds, other.gpu_seconds)
     gpus = "as much GPU time" if gpus == "the same as" else gpus.removesuffix(" than") + " GPU time"
     late, late_other = 1 - own.attained_share, 1 - other.attained_share
+    if late < 1e-6 < late_other:
+        count = number_text(round(late_other * run.requests_total))
+        return f"{count} late requests, against none with Headstart, which took {gpus}"
     if late_other - late > 0.0005:
         factor = late_other / max(late, 1e-9)
         fewer = f"{factor:.1f} times" if factor < 50 else "more than 50 times"

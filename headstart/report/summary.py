@@ -6,9 +6,9 @@ from html import escape
 
 import numpy as np
 
-from headstart.report.axes import number_text, share_text
+from headstart.report.axes import hours_text, number_text, share_text
 from headstart.report.content import Comparison, ReportInput
-from headstart.report.sentences import SECONDS_PER_HOUR, change_text
+from headstart.report.sentences import change_text
 
 BAR_WIDTH = 1080
 NAME_WIDTH = 240
@@ -26,7 +26,7 @@ def tiles(run: ReportInput) -> str:
             f"{sign} {share_text(run.objective)} within {number_text(run.wait_seconds)} s",
             tone="good" if is_met else "bad",
         ),
-        _tile("GPU-hours", number_text(run.own.gpu_seconds / SECONDS_PER_HOUR), _gpu_note(run)),
+        _tile("GPU-hours", hours_text(run.own.gpu_seconds), _gpu_note(run)),
         _tile(
             "Late requests",
             number_text(round(run.requests_missed)),
@@ -45,7 +45,7 @@ def bars(run: ReportInput) -> str:
     parts = [_bar(run, row, place, highest) for place, row in enumerate(rows)]
     height = ROW_HEIGHT * len(rows) + 4
     text = "; ".join(
-        f"{row.name}: {number_text(row.gpu_seconds / SECONDS_PER_HOUR)} GPU-hours, "
+        f"{row.name}: {hours_text(row.gpu_seconds)} GPU-hours, "
         f"{share_text(row.attained_share)} in time"
         for row in rows
     )
@@ -96,7 +96,7 @@ def _bar(run: ReportInput, row: Comparison, place: int, highest: float) -> str:
     is_met = row.attained_share >= run.objective
     mark = "✓" if is_met else "✗"
     at = NAME_WIDTH + length + 12
-    hours = number_text(row.gpu_seconds / SECONDS_PER_HOUR)
+    hours = hours_text(row.gpu_seconds)
     return (
         f'<text x="{NAME_WIDTH - 14}" y="{top + 28}" class="end name">{escape(row.name)}</text>'
         f'<rect class="bar {color}" x="{NAME_WIDTH}" y="{top + 8}" rx="4" height="30" '

@@ -7,6 +7,7 @@ chooses this accepts it.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 
@@ -76,7 +77,9 @@ class OffsetsReader:
         grown = {partition: end - before.get(partition, 0) for partition, end in ends.items()}
         is_reset = any(delta < 0 for delta in grown.values())
         for counter in self._counters:
-            counter.known_since(since)
+            # Of the step under way at the first look, the beginning was not seen.
+            step = counter.step_seconds
+            counter.known_since(math.ceil(since / step) * step)
             if is_reset or now - since > counter.step_seconds + 3 * self._settings.check_seconds:
                 # Recreated, or not looked at for so long that nobody knows when they came.
                 counter.count_gap()

@@ -63,7 +63,7 @@ class ConsumerThread:
         """End, and wait for that a few seconds; never longer."""
         self._stopped.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=BOOTSTRAP_SECONDS)
+            self._thread.join(timeout=BOOTSTRAP_SECONDS + 1)
 
     def silence(self) -> str | None:
         """Say what is wrong if the broker was not heard for too long; else None."""
@@ -83,7 +83,7 @@ class ConsumerThread:
             self._stopped.wait(PAUSE_SECONDS)
 
     def _consume(self) -> None:
-        consumer = KafkaConsumer(**consumer_settings(self._settings, self._topic))
+        consumer = connect(consumer_settings(self._settings, self._topic))
         try:
             partitions = self._partitions(consumer)
             self._work.attach(consumer, partitions)
@@ -119,6 +119,30 @@ class ConsumerThread:
         if isinstance(error, KafkaError):
             return f"the broker refused ({type(error).__name__})"
         return str(error)
+
+
+def connect(chosen: dict[str, object]) -> KafkaConsumer:
+    """Return a consumer, connected.
+
+    A constructor that fails leaves its network thread and its sockets behind, for ever; with an
+    attempt every few seconds that adds up. So the client inside is made by us, and closed.
+
+    Raises:
+        KafkaError: if no broker answers in time.
+    """
+    made = []
+
+    def make_client(**settings: object) -> object:
+        client = KafkaConsumer.DEFAULT_CONFIG["kafka_client"](**settings)
+        made.append(client)
+        return client
+
+    try:
+        return KafkaConsumer(**chosen, kafka_client=make_client)
+    except BaseException:
+        for client in made:
+            client.close()
+        raise
 
 
 def consumer_settings(settings: KafkaSettings, topic: str) -> dict[str, object]:

@@ -51,6 +51,8 @@ class TopicReader:
             self._counters.append(counter)
             self._by_key.setdefault(counter.key, []).append(counter)
             self._must_rewind = True
+            # From here on, no event means no demand; a record found earlier moves this back.
+            counter.known_since(self._clock())
 
     def remove(self, counter: EventCounter) -> bool:
         """Stop counting for one; say whether anybody is left."""

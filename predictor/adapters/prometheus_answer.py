@@ -69,7 +69,7 @@ def server_error(status: int, body: bytes) -> str:
     try:
         answer = _json(body)
     except SourceUnavailableError as error:
-        return f"HTTP {status}: {_plain(body) or error}" if status != 200 else str(error)
+        return f"HTTP {status}: {error if _is_html(body) else _plain(body)}"
     kind, text = answer.get("errorType"), answer.get("error")
     words = ": ".join(one_line(str(part)) for part in (kind, text) if part)
     return f"HTTP {status}: {words or 'no reason given'}"
@@ -100,7 +100,7 @@ def _is_html(body: bytes) -> bool:
 
 
 def _plain(body: bytes) -> str:
-    return "" if _is_html(body) else one_line(body.decode("utf-8", "replace"))
+    return one_line(body.decode("utf-8", "replace")) or "no reason given"
 
 
 def _texts(value: object) -> tuple[str, ...]:

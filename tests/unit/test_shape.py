@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,24 +13,34 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("models", "predictor", "controller", "headstart")
 WRITTEN = (*PACKAGES, "tests", "benchmarks", "deploy", ".ci")
-WRITTEN_SUFFIXES = {
-    ".py",
-    ".md",
-    ".toml",
-    ".yaml",
-    ".yml",
-    ".html",
-    ".js",
-    ".css",
-    ".xml",
-    ".in",
-    "",
-}
+WRITTEN_KINDS = {".py", ".md", ".toml", ".yaml", ".yml", ".html", ".js", ".css", ".xml", ".in"}
+WRITTEN_NAMES = {"Makefile", "run"}
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 FUNCTION_LINES = 40
 FILE_LINES = 250
 EMPTY_NAMES = {"utils.py", "common.py", "helpers.py", "types.py", "base.py", "misc.py"}
+# The modules of the services that may do I/O, wait, log or read files; all others are core, and
+# pyproject.toml has them in the contract that forbids these.
+SHELL = {
+    "controller.reconciler",
+    "controller.loop_settings",
+    "controller.metrics",
+    "controller.environment_file",
+    "controller.environment_schema",
+    "controller.policy_file",
+    "controller.policy_rules",
+    "controller.policy_schema",
+    "controller.field_types",
+    "controller.schema",
+    "controller.yaml_document",
+    "controller.yaml_lines",
+    "predictor.fitting",
+    "predictor.metrics",
+    "predictor.reading",
+    "predictor.service",
+    "predictor.subscriptions",
+}
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users)/\w+")
 
 
@@ -49,6 +60,17 @@ def test_every_file_is_named_by_a_noun_of_the_field() -> None:
 def test_no_text_names_a_path_of_one_machine() -> None:
     found = {path: MACHINE_PATH.findall(read(path)) for path in texts()}
     assert {path: paths for path, paths in found.items() if paths} == {}
+
+
+def test_every_module_of_a_service_is_either_core_or_shell() -> None:
+    modules = {
+        f"{service}.{path.stem}"
+        for service in ("controller", "predictor")
+        for path in (ROOT / service).glob("*.py")
+        if path.stem != "__init__"
+    }
+    assert modules - SHELL == core_modules() - {"models"}
+    assert modules >= SHELL
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -86,8 +108,15 @@ def texts() -> Iterator[str]:
     """Everything that people wrote: code, tests, documents, settings."""
     folders = (path for name in WRITTEN for path in (ROOT / name).rglob("*"))
     for path in sorted((*ROOT.glob("*"), *folders)):
-        if path.is_file() and path.suffix in WRITTEN_SUFFIXES:
+        if path.is_file() and (path.suffix in WRITTEN_KINDS or path.name in WRITTEN_NAMES):
             yield str(path.relative_to(ROOT))
+
+
+def core_modules() -> set[str]:
+    """The modules that the import contracts keep free of I/O."""
+    contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    [core] = [one for one in contracts if one["name"] == "The core does no I/O and reads no clock"]
+    return set(core["source_modules"])
 
 
 def read(path: str) -> str:

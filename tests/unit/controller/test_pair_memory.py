@@ -11,7 +11,7 @@ def test_a_failure_counts_once_however_often_it_is_seen() -> None:
     once = PairMemory().after_failure(failed(), 0.0)
     assert once.after_failure(failed(), 5.0) is once
     assert once.streak(CHAT) == 1
-    assert once.failed_nodes(CHAT) == ("node-00",)
+    assert once.failed_nodes(CHAT) == {"node-00": (1, FORGET_AFTER_SECONDS)}
 
 
 def test_an_expired_failure_takes_its_streak_with_it() -> None:
@@ -24,7 +24,7 @@ def test_a_success_clears_its_own_pair_and_the_streak_only() -> None:
     memory = PairMemory().after_failure(failed("r1", node="node-00"), 0.0)
     memory = memory.after_failure(failed("r2", node="node-01"), 0.0)
     after = memory.after_success(a_replica(node="node-00"))
-    assert after.failed_nodes(CHAT) == ("node-01",)
+    assert after.failed_nodes(CHAT).keys() == {"node-01"}
     assert after.streak(CHAT) == 0
     assert after.after_success(a_replica(node="node-00")) is after
 

@@ -111,6 +111,13 @@ def test_after_failures_on_every_node_the_least_failed_is_tried_again() -> None:
     assert nodes_of(assign((a_request(),), a_fleet(nodes=2, seen_at=1.0), memory)) == ["node-01"]
 
 
+def test_of_nodes_that_failed_as_often_the_last_to_fail_is_tried_last() -> None:
+    first = a_replica("first", node="node-01", phase=Phase.FAILED)
+    last = a_replica("last", node="node-00", phase=Phase.FAILED)
+    memory = NOTHING.after_failure(first, 0.0).after_failure(last, 50.0)
+    assert nodes_of(assign((a_request(),), a_fleet(nodes=2), memory)) == ["node-01"]
+
+
 def test_a_failed_pair_is_forgotten_in_time() -> None:
     memory = a_memory(("chat", "node-00"))
     assert nodes_of(assign((a_request(),), a_fleet(nodes=2, seen_at=1e6), memory)) == ["node-00"]

@@ -1,0 +1,40 @@
+"""Demand to come, from a forecast, at the level that the objective's loop has reached."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from controller.objective import demand_at
+from controller.observation import Observation
+from models.forecast import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DemandCurve:
+    """Demand per second of the steps from now on; the first began ``begun_seconds`` ago."""
+
+    values: FloatArray
+    step_seconds: float
+    begun_seconds: float
+
+    def peak(self, within_seconds: float) -> float:
+        """Return the most demand of the steps that begin within a while from now."""
+        count = math.ceil((within_seconds + self.begun_seconds) / self.step_seconds)
+        return float(self.values[: max(count, 1)].max())
+
+
+def demand_curve(observation: Observation, level: float) -> DemandCurve | None:
+    """Return the forecast's demand at a level, or None if there is none to lean on."""
+    forecast = observation.outlook.forecast if observation.outlook else None
+    if forecast is None or forecast.is_stale(now=observation.now):
+        return None
+    age = max(observation.now - forecast.issued_at, 0.0)
+    first = int(age / forecast.step_seconds)
+    return DemandCurve(
+        values=demand_at(
+            forecast.values[first:], level, peak_per_second=observation.peak_per_second
+        ),
+        step_seconds=forecast.step_seconds,
+        begun_seconds=age - first * forecast.step_seconds,
+    )

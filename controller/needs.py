@@ -1,0 +1,101 @@
+"""How many replicas are needed already, and what the policy's limits make of a need."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from controller.cluster_view import Phase
+from controller.observation import Observation
+from controller.outcomes import SMOOTH_WINDOW_SECONDS
+from controller.plan import Reason
+from controller.policy import WorkloadPolicy
+
+#: The lower confidence bound of the rate just measured, in standard deviations of a count.
+_BURST_Z = 2.0
+#: How soon a backlog shall be gone.
+_CLEAR_SECONDS = 30.0
+#: Without a forecast: the share of a replica's capacity that may be planned with.
+_BLIND_UTILIZATION = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """How many replicas one cause asks for."""
+
+    replicas: int
+    reason: Reason
+
+
+def replicas_for(per_second: float, policy: WorkloadPolicy) -> int:
+    """Return how many replicas serve a demand per second."""
+    # Round up: half a replica serves nobody. The margin forgives rounding in the last place.
+    return math.ceil(per_second / policy.demand_per_replica - 1e-9)
+
+
+def reactive_need(
+    observation: Observation, policy: WorkloadPolicy, expected: int, *, blind: bool
+) -> Need:
+    """Return what is needed already, whatever the forecast says."""
+    reading = observation.outlook.reading if observation.outlook else None
+    rate = reading.per_second if reading else 0.0
+    sure = 0.0
+    if reading is not None:
+        smooth = observation.smooth_per_second
+        sure = max(_surely(rate, reading.window_seconds), _surely(smooth, SMOOTH_WINDOW_SECONDS))
+    needs = [Need(replicas=replicas_for(sure, policy), reason=Reason.REACTIVE)]
+    if blind:
+        needs.append(
+            Need(
+                replicas=replicas_for(rate / _BLIND_UTILIZATION, policy), reason=Reason.NO_FORECAST
+            )
+        )
+    left = _backlog_at_lead(observation, policy, expected, rate)
+    if left > 0:
+        clearing = rate + left / _CLEAR_SECONDS
+        needs.append(Need(replicas=replicas_for(clearing, policy), reason=Reason.BACKLOG))
+    if observation.boost_per_second > 0:
+        boosted = rate + observation.boost_per_second
+        needs.append(Need(replicas=replicas_for(boosted, policy), reason=Reason.BOOST))
+    return max(needs, key=lambda need: need.replicas)
+
+
+def _surely(per_second: float, window_seconds: float) -> float:
+    """Return the lower confidence bound of a rate counted over a window (Poisson)."""
+    count = per_second * window_seconds
+    return max(count - _BURST_Z * math.sqrt(count), 0.0) / window_seconds
+
+
+def _backlog_at_lead(
+    observation: Observation, policy: WorkloadPolicy, expected: int, rate: float
+) -> float:
+    """Return the backlog that a replica started now would still find when it is ready.
+
+    Replicas under way count as serving half of the lead time.
+    """
+    if observation.backlog <= 0:
+        return 0.0
+    ready = sum(1 for replica in observation.replicas if replica.phase is Phase.READY)
+    serving = (ready + expected) / 2 * policy.demand_per_replica
+    return max(observation.backlog + (rate - serving) * observation.lead_time_seconds, 0.0)
+
+
+def within_limits(need: Need, policy: WorkloadPolicy, expected: int, most: int | None) -> Need:
+    """Return the need within the policy's limits, and which limit bound it."""
+    limits = policy.limits
+    if limits.max_step is not None and need.replicas > expected + limits.max_step:
+        need = Need(replicas=expected + limits.max_step, reason=Reason.MAX_STEP)
+    if need.replicas < limits.min_replicas:
+        need = Need(replicas=limits.min_replicas, reason=Reason.MIN_REPLICAS)
+    if most is not None and need.replicas > most:
+        need = Need(replicas=most, reason=Reason.MAX_REPLICAS)
+    return need
+
+
+def most_replicas(policy: WorkloadPolicy, *, draining: int = 0) -> int | None:
+    """Return how many replicas the limits allow; those that drain still hold their GPUs."""
+    bounds = [policy.limits.max_replicas]
+    if policy.limits.gpu_budget is not None:
+        bounds.append(policy.limits.gpu_budget // policy.standby.gpus_per_replica - draining)
+    known = [bound for bound in bounds if bound is not None]
+    return max(min(known), 0) if known else None

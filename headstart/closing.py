@@ -1,0 +1,55 @@
+"""What is said when a run has ended: the comparison, the verdict, and where the files are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from headstart.report.axes import hours_text, share_text
+from headstart.report.content import ReportInput
+from headstart.report.sentences import against_bound, against_reactive, headline
+from headstart.results import Summary
+
+
+def print_closing(console: Console, run: ReportInput, report: Path) -> None:
+    """Print the comparison and where the report lies."""
+    table = Table(header_style="bold", border_style="dim", box=SIMPLE_HEAD)
+    table.add_column("same traffic, with", no_wrap=True)
+    table.add_column("served in time", justify="right")
+    table.add_column(f"objective {share_text(run.objective)}", justify="center")
+    table.add_column("GPU-hours", justify="right")
+    table.add_column("GPU time", justify="right")
+    for row in run.comparisons:
+        is_own, is_met = row is run.own, row.attained_share >= run.objective
+        table.add_row(
+            row.name,
+            share_text(row.attained_share),
+            "[green]met[/green]" if is_met else "[red]missed[/red]",
+            hours_text(row.gpu_seconds),
+            "" if is_own else _against(row.gpu_seconds, run.own.gpu_seconds),
+            style="bold" if is_own else "",
+        )
+    console.print()
+    console.print(table)
+    for sentence in (headline(run), against_reactive(run), against_bound(run)):
+        if sentence:
+            console.print(sentence, highlight=False)
+    console.print(f"\nReport: {report.resolve()}", highlight=False, soft_wrap=True)
+
+
+def closing_json(summary: Summary, files: tuple[Path, ...]) -> str:
+    """Return the summary and the files' paths as one line of JSON."""
+    content = {"type": "summary", **asdict(summary), "files": [str(f.resolve()) for f in files]}
+    return json.dumps(content, allow_nan=False)
+
+
+def _against(gpu_seconds: float, own: float) -> str:
+    """Write how much more or less it takes than Headstart."""
+    change = gpu_seconds / own - 1 if own > 0 else 0.0
+    percent = round(change * 100)
+    return f"{percent:+d} %" if percent else "the same"

@@ -1,0 +1,29 @@
+"""``headstart predictor``: the forecasting service alone."""
+
+from __future__ import annotations
+
+import argparse
+
+NAME = "predictor"
+HELP = "run the forecasting service alone"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from headstart.service_options import add_service_arguments, add_source_arguments
+
+    add_service_arguments(parser, tick_seconds=2.0)
+    add_source_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM (exit code 0) or Ctrl-C (130)."""
+    from headstart.demand_sources import connections_of, demands_of
+    from headstart.log_setup import set_up_logging
+    from headstart.service_files import setting_of
+    from headstart.wiring import run_predictor, run_until_stopped
+
+    set_up_logging(as_json=arguments.json)
+    setting = setting_of(arguments)
+    demands = demands_of(setting.policies, connections_of(arguments))
+    return run_until_stopped(run_predictor(setting, demands, arguments.state))

@@ -1,0 +1,36 @@
+"""``headstart up``: everything in one process."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "up"
+HELP = "run everything in one process: forecasts, plans and a simulated cluster"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from headstart.service_options import add_service_arguments, add_source_arguments
+
+    add_service_arguments(parser, tick_seconds=5.0)
+    add_source_arguments(parser)
+    parser.add_argument(
+        "--environment", type=Path, metavar="FILE", help="the simulated cluster: restores, nodes"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM (exit code 0) or Ctrl-C (130)."""
+    from headstart.demand_sources import connections_of, demands_of
+    from headstart.log_setup import set_up_logging
+    from headstart.service_files import check_drivers, setting_of
+    from headstart.wiring import run_until_stopped, run_up
+    from headstart.world_files import read_world
+
+    set_up_logging(as_json=arguments.json)
+    setting = setting_of(arguments)
+    check_drivers(setting.policies)
+    environment = read_world(arguments.environment)
+    demands = demands_of(setting.policies, connections_of(arguments))
+    return run_until_stopped(run_up(setting, demands, environment, arguments.state))

@@ -1,0 +1,148 @@
+"""From a policy's demand to the sources and calendars that measure and foretell it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controller.policy import CalendarEntry, KafkaDemand, PrometheusDemand, WorkloadPolicy
+from headstart.errors import UsageError
+from predictor.adapters.icalendar import CronCalendar, Effect, ICalendar
+from predictor.adapters.kafka import KafkaCluster
+from predictor.adapters.prometheus import PrometheusSource
+from predictor.ports import Calendar, DemandSource
+from predictor.settings import KafkaEvents, KafkaSettings, PrometheusSettings
+from predictor.workload import WorkloadDemand
+
+DAY_SECONDS = 86400.0
+#: Demand is measured in steps of this where Prometheus does not say otherwise.
+STEP_SECONDS = 10.0
+#: Where Prometheus has the history, Kafka need not read it once more.
+SHORT_HISTORY_SECONDS = 3600.0
+LONG_HISTORY_SECONDS = 14 * DAY_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """What there is to measure with; None where no address was given."""
+
+    prometheus: PrometheusSettings | None = None
+    kafka: KafkaCluster | None = None
+
+
+def connections_of(arguments: argparse.Namespace) -> Connections:
+    """Return what the command line gives; nothing is connected yet.
+
+    Raises:
+        UsageError: if an address or a credential can't be used.
+    """
+    prometheus: PrometheusSettings | None = None
+    kafka: KafkaCluster | None = None
+    try:
+        if arguments.prometheus:
+            prometheus = PrometheusSettings(
+                url=arguments.prometheus,
+                bearer_token_file=arguments.prometheus_token_file,
+                ca_file=arguments.prometheus_ca_file,
+            )
+        if arguments.kafka:
+            kafka = KafkaCluster(_kafka_settings(arguments))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return Connections(prometheus=prometheus, kafka=kafka)
+
+
+def demands_of(
+    policies: Iterable[WorkloadPolicy], connections: Connections
+) -> tuple[WorkloadDemand, ...]:
+    """Return each policy's demand, measured by these connections.
+
+    Raises:
+        UsageError: if a policy needs a connection that there is not, or a field can't be used.
+    """
+    return tuple(_demand_of(policy, connections) for policy in policies)
+
+
+def _demand_of(policy: WorkloadPolicy, connections: Connections) -> WorkloadDemand:
+    wanted = policy.demand.prometheus
+    step_seconds = wanted.step_seconds if wanted else STEP_SECONDS
+    history_seconds = wanted.history_days * DAY_SECONDS if wanted else LONG_HISTORY_SECONDS
+    try:
+        return WorkloadDemand(
+            workload=policy.workload,
+            step_seconds=step_seconds,
+            history_seconds=history_seconds,
+            sources=_sources(policy, connections, step_seconds),
+            calendars=tuple(_calendar(entry) for entry in policy.demand.calendar),
+        )
+    except ValueError as error:
+        raise UsageError(f"{policy.workload}: {error}") from error
+
+
+def _sources(
+    policy: WorkloadPolicy, connections: Connections, step_seconds: float
+) -> tuple[DemandSource, ...]:
+    """Return the sources, the most trusted first: counted events, then a query, then offsets."""
+    sources: list[DemandSource] = []
+    query, events = policy.demand.prometheus, policy.demand.kafka
+    if query is not None:
+        sources.append(_prometheus(query, connections, policy))
+    if events is not None:
+        history = SHORT_HISTORY_SECONDS if query is not None else LONG_HISTORY_SECONDS
+        source = _kafka(events, connections, policy, step_seconds, history)
+        sources.insert(len(sources) if events.offsets_only else 0, source)
+    return tuple(sources)
+
+
+def _prometheus(
+    wanted: PrometheusDemand, connections: Connections, policy: WorkloadPolicy
+) -> DemandSource:
+    if connections.prometheus is None:
+        raise UsageError(f"--prometheus: missing, the policy {policy.workload} has a query")
+    return PrometheusSource(connections.prometheus, query=wanted.query)
+
+
+def _kafka(
+    wanted: KafkaDemand,
+    connections: Connections,
+    policy: WorkloadPolicy,
+    step_seconds: float,
+    history_seconds: float,
+) -> DemandSource:
+    if connections.kafka is None:
+        raise UsageError(f"--kafka: missing, the policy {policy.workload} reads a topic")
+    events = KafkaEvents(
+        topic=wanted.topic,
+        key=wanted.key,
+        timestamp_field=wanted.timestamp_field,
+        weight_field=wanted.weight_field,
+        offsets_only=wanted.offsets_only,
+    )
+    return connections.kafka.source(
+        events, step_seconds=step_seconds, history_seconds=history_seconds
+    )
+
+
+def _calendar(entry: CalendarEntry) -> Calendar:
+    effect = Effect(multiplier=entry.multiplier, floor_per_second=entry.floor_per_second)
+    if entry.ical is not None:
+        return ICalendar(name=entry.name, ical=entry.ical, timezone=entry.timezone, effect=effect)
+    return CronCalendar(
+        name=entry.name,
+        cron=entry.cron or "",
+        timezone=entry.timezone,
+        duration_seconds=entry.duration_seconds or 0.0,
+        effect=effect,
+    )
+
+
+def _kafka_settings(arguments: argparse.Namespace) -> KafkaSettings:
+    return KafkaSettings(
+        bootstrap_servers=tuple(one.strip() for one in arguments.kafka.split(",")),
+        security_protocol=arguments.kafka_security,
+        sasl_mechanism=arguments.kafka_mechanism,
+        user_name=arguments.kafka_user,
+        password_file=arguments.kafka_password_file,
+        ca_file=arguments.kafka_ca_file,
+    )

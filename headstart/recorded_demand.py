@@ -1,0 +1,52 @@
+"""A trace out of what Prometheus has recorded, instead of a file."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+from headstart.errors import RunFailedError, UsageError
+from headstart.traces import Trace
+from predictor.adapters.prometheus import PrometheusSource
+from predictor.errors import SourceUnavailableError
+from predictor.ports import SourceReading
+from predictor.settings import PrometheusSettings
+
+DAY_SECONDS = 86400.0
+STEP_SECONDS = 10.0
+_MOST_DAYS = 366.0
+
+
+def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
+    """Return the demand of the ``days`` before ``now``; NaN where nothing was recorded.
+
+    Raises:
+        UsageError: if the address or the days can't be used.
+        RunFailedError: if Prometheus does not answer with one series of demand.
+    """
+    if not 0 < days <= _MOST_DAYS:
+        raise UsageError(f"--days: {days:g} is not allowed: must be above 0, up to 366")
+    end = math.floor(now / STEP_SECONDS) * STEP_SECONDS
+    start = end - max(1, round(days * DAY_SECONDS / STEP_SECONDS)) * STEP_SECONDS
+    try:
+        settings = PrometheusSettings(url=url)
+    except ValueError as error:
+        raise UsageError(f"--prometheus: {error}") from error
+    try:
+        reading = asyncio.run(_read(PrometheusSource(settings, query=query), start, end))
+    except SourceUnavailableError as error:
+        raise RunFailedError(f"--prometheus: {error}") from error
+    series = reading.series
+    return Trace(
+        name="prometheus",
+        origin_epoch_seconds=series.start,
+        bin_seconds=series.step_seconds,
+        requests=series.values * series.step_seconds,
+    )
+
+
+async def _read(source: PrometheusSource, start: float, end: float) -> SourceReading:
+    try:
+        return await source.read(start=start, end=end, step_seconds=STEP_SECONDS)
+    finally:
+        await source.close()

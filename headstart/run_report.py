@@ -1,0 +1,133 @@
+"""From a finished replay to what its report shows, and to the files it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from controller.simulation_records import RecordKind
+from headstart.assessment import CLAIRVOYANT, REACTIVE, Assessment
+from headstart.output import prepare_folder, write_whole
+from headstart.plan_log import PlanLog
+from headstart.replay import ReplayResult, Scenario
+from headstart.report.content import Comparison, Decision, Fan, ReportInput
+from headstart.report.page import render_report
+from headstart.results import PLAN_COLUMNS, Summary, write_replicas, write_summary
+from models.forecast import FloatArray
+
+#: The width of the window that the demand drawn is a mean of.
+SHOWN_DEMAND_SECONDS = 10.0
+#: What the other ways to scale are called in front of people, in the order shown.
+NAMES = {
+    REACTIVE: "Kubernetes HPA",
+    "knative": "Knative",
+    "interval": "one interval ahead",
+    "static": "static at the peak",
+    CLAIRVOYANT: "knowing the future",
+}
+
+
+def report_input(
+    title: str,
+    scenario: Scenario,
+    result: ReplayResult,
+    assessment: Assessment,
+    *,
+    fan: Fan | None = None,
+    decisions: tuple[Decision, ...] = (),
+) -> ReportInput:
+    """Gather what the page shows."""
+    plans, trial, score = result.plans, assessment.trial, assessment.score
+    times = plans.column("time")
+    restored = [
+        (record.ready_at, record.ready_at - record.decided_at)
+        for record in result.records
+        if record.kind != RecordKind.INITIAL and record.ready_at is not None
+    ]
+    measured = np.array(sorted(restored)).reshape(-1, 2)
+    return ReportInput(
+        title=title,
+        times=times,
+        demand=_mean_demand(times, scenario),
+        target=plans.column("target"),
+        ready=plans.column("ready"),
+        restoring=plans.column("restoring"),
+        lead_time_seconds=plans.column("lead_time_seconds"),
+        late_share=_at(times, assessment.late_share, trial.start, assessment.late_bin_seconds),
+        capacity_per_replica=trial.capacity_per_replica,
+        objective=trial.attainment,
+        wait_seconds=trial.wait_seconds,
+        comparisons=_comparisons(assessment),
+        requests_total=score.demand,
+        requests_missed=score.missed,
+        restores=assessment.restores,
+        restores_failed=assessment.failures,
+        fan=fan,
+        measured_at=measured[:, 0],
+        measured_seconds=measured[:, 1],
+        decisions=decisions,
+        origin_epoch_seconds=scenario.origin,
+    )
+
+
+def write_run(
+    out: Path, result: ReplayResult, summary: Summary, content: ReportInput
+) -> tuple[Path, ...]:
+    """Write replicas.csv, plans.csv, summary.json and report.html; return their paths.
+
+    Raises:
+        UsageError: if the folder can't be written.
+    """
+    folder = prepare_folder(out)
+    names = ("replicas.csv", "plans.csv", "summary.json", "report.html")
+    replicas, plans, numbers, report = (folder / name for name in names)
+    write_replicas(replicas, result.records, origin=0.0)
+    write_whole(plans, _plan_rows(result.plans))
+    write_summary(numbers, summary)
+    write_whole(report, [render_report(content)])
+    return replicas, plans, numbers, report
+
+
+def _comparisons(assessment: Assessment) -> tuple[Comparison, ...]:
+    rows = [_row("Headstart", assessment.score.attained_share, assessment.score.gpu_seconds)]
+    for key, name in NAMES.items():
+        if key in assessment.comparison:
+            other = assessment.comparison[key]
+            is_bound = key == CLAIRVOYANT
+            rows.append(_row(name, other.attained_share, other.gpu_seconds, is_bound=is_bound))
+    return tuple(rows)
+
+
+def _row(name: str, share: float, gpu_seconds: float, *, is_bound: bool = False) -> Comparison:
+    return Comparison(name=name, attained_share=share, gpu_seconds=gpu_seconds, is_bound=is_bound)
+
+
+def _plan_rows(log: PlanLog) -> Iterator[str]:
+    """Yield the lines of plans.csv; an unknown demand is empty."""
+    yield ",".join(PLAN_COLUMNS) + "\n"
+    reasons = log.reasons()
+    for number, row in enumerate(log.numbers[: log.count].tolist()):
+        cells = ("" if cell != cell else f"{cell:.10g}" for cell in row)
+        yield f"{','.join(cells)},{reasons[number]}\n"
+
+
+def _mean_demand(times: FloatArray, scenario: Scenario) -> FloatArray:
+    """Return demand per second about each time: single seconds of a fine trace are noise."""
+    width = max(SHOWN_DEMAND_SECONDS, scenario.bin_seconds)
+    edges = np.arange(len(scenario.requests) + 1) * scenario.bin_seconds
+    arrived = np.concatenate([[0.0], np.cumsum(np.nan_to_num(scenario.requests))])
+    low, high = times - width / 2, np.minimum(times + width / 2, edges[-1])
+    shown = (np.interp(high, edges, arrived) - np.interp(low, edges, arrived)) / (high - low)
+    is_missing = np.isnan(_at(times, scenario.requests, 0.0, scenario.bin_seconds))
+    return np.where(is_missing, np.nan, shown)
+
+
+def _at(times: FloatArray, values: FloatArray, start: float, step: float) -> FloatArray:
+    """Return the value of the equal step that each time lies in; NaN outside."""
+    place = np.floor((times - start) / step + 1e-9).astype(np.int64)
+    inside = (place >= 0) & (place < len(values))
+    found = np.full(len(times), np.nan)
+    found[inside] = values[place[inside]]
+    return found

@@ -1,0 +1,55 @@
+"""From a service's command line to what it is given; whatever is wrong is said before it starts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from controller.policy import Mode, WorkloadPolicy
+from controller.policy_file import read_policies
+from headstart.errors import UsageError, shown
+from headstart.service_options import address_of, tick_of
+from headstart.wiring import Setting
+
+SIMULATED = "Simulated"
+
+
+def setting_of(arguments: argparse.Namespace) -> Setting:
+    """Read the policies and the options that all services share.
+
+    Raises:
+        UsageError: if an option can't be used.
+        InvalidFileError: if a policy is wrong.
+    """
+    return Setting(
+        policies=read_policies(arguments.policy),
+        listen=address_of(arguments.listen),
+        tick_seconds=tick_of(arguments.tick_seconds),
+    )
+
+
+def check_drivers(policies: Iterable[WorkloadPolicy]) -> None:
+    """Refuse to act with a driver that is not there: the embedded cluster only simulates.
+
+    Raises:
+        UsageError: naming the policy.
+    """
+    for policy in policies:
+        if policy.mode is Mode.ACT and policy.restore.driver != SIMULATED:
+            raise UsageError(
+                f"{policy.workload}: spec.restore.driver: {shown(policy.restore.driver)} can't "
+                f"act here: must be {SIMULATED}, or spec.mode Observe or Recommend"
+            )
+
+
+def http_url(text: str, *, option: str) -> str:
+    """Return an HTTP address.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{option}: {shown(text)} is not allowed: must begin with http(s)://HOST")
+    return text

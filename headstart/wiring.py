@@ -1,0 +1,216 @@
+"""The composition root: which parts a process is made of. No decision is made here."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import random
+import signal
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from controller.adapters import http as controller_http
+from controller.adapters.predictor import PredictorStream
+from controller.adapters.simulated_cluster import SimulatedCluster
+from controller.environment import Environment
+from controller.loop_settings import LoopSettings, Surroundings
+from controller.metrics import ControllerMetrics
+from controller.policy import Mode, WorkloadPolicy
+from controller.ports import Outlooks
+from controller.reconciler import Reconciler
+from controller.simulation import SimulatedWorld
+from controller.tick import tick
+from controller.tick_report import TickReport
+from controller.tick_state import TickSettings, TickState
+from headstart.errors import RunFailedError
+from headstart.explanation import log_line
+from headstart.health import health_routes
+from headstart.live_forecaster import LiveForecaster
+from headstart.plan_facts import PlanFacts
+from headstart.service_options import Address
+from predictor.adapters import http as predictor_http
+from predictor.adapters.store import Store
+from predictor.errors import ListenError
+from predictor.fitting import FitPool
+from predictor.metrics import PredictorMetrics
+from predictor.service import ForecastService
+from predictor.settings import ServiceSettings
+from predictor.workload import WorkloadDemand
+
+_log = logging.getLogger(__name__)
+#: The longest lead time that is expected, and the hold after it.
+REACH_SECONDS = 900.0
+_SPREAD = random.Random()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What every process is given."""
+
+    policies: tuple[WorkloadPolicy, ...]
+    listen: Address
+    tick_seconds: float
+    on_listening: Callable[[int], None] | None = None
+
+
+async def run_up(
+    setting: Setting,
+    demands: Sequence[WorkloadDemand],
+    environment: Environment,
+    state_file: Path | None,
+) -> None:
+    """Run predictor, controller, the simulated cluster and one server until cancelled."""
+    registry = CollectorRegistry()
+    pool = FitPool(max_workers=1)
+    store = Store(state_file) if state_file is not None else None
+    try:
+        service = _service(setting, registry, pool, store)
+        await service.set_workloads(demands, now=time.time())
+        reconciler = _reconciler(setting, registry, service, environment)
+        routes = [
+            *predictor_http.routes(service, registry),
+            *controller_http.routes(reconciler),
+        ]
+        await _together(
+            service.run_forever(time.time, asyncio.sleep),
+            reconciler.run_forever(),
+            _serve(routes, setting),
+        )
+    finally:
+        pool.close()
+        if store is not None:
+            store.close()
+
+
+async def run_predictor(
+    setting: Setting, demands: Sequence[WorkloadDemand], state_file: Path | None
+) -> None:
+    """Run the forecasting service and its server until cancelled."""
+    registry = CollectorRegistry()
+    pool = FitPool(max_workers=1)
+    store = Store(state_file) if state_file is not None else None
+    try:
+        service = _service(setting, registry, pool, store)
+        await service.set_workloads(demands, now=time.time())
+        await _together(
+            service.run_forever(time.time, asyncio.sleep),
+            _serve(predictor_http.routes(service, registry), setting),
+        )
+    finally:
+        pool.close()
+        if store is not None:
+            store.close()
+
+
+async def run_controller(setting: Setting, predictor_url: str, environment: Environment) -> None:
+    """Run the controller on a predictor's stream, and its server, until cancelled."""
+    registry = CollectorRegistry()
+    async with httpx.AsyncClient(base_url=predictor_url) as client:
+        stream = PredictorStream(client, luck=_SPREAD.random)
+        reconciler = _reconciler(setting, registry, stream, environment)
+        routes = [
+            *health_routes(registry, is_ready=lambda: reconciler.fleet is not None),
+            *controller_http.routes(reconciler),
+        ]
+        await _together(stream.follow(), reconciler.run_forever(), _serve(routes, setting))
+
+
+def run_until_stopped(main: Coroutine[Any, Any, None]) -> int:
+    """Run a process's main coroutine; SIGTERM ends it cleanly with exit code 0.
+
+    Raises:
+        RunFailedError: if the address to listen on can't be had.
+    """
+
+    async def stoppable() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await main
+
+    try:
+        asyncio.run(stoppable())
+    except asyncio.CancelledError:
+        _log.info("stopped")
+    except ListenError as error:
+        raise RunFailedError(f"--listen: {error}") from error
+    return 0
+
+
+def _service(
+    setting: Setting, registry: CollectorRegistry, pool: FitPool, store: Store | None
+) -> ForecastService:
+    return ForecastService(
+        forecaster=LiveForecaster(pool, reach_seconds=REACH_SECONDS),
+        settings=ServiceSettings(tick_seconds=setting.tick_seconds),
+        metrics=PredictorMetrics(registry),
+        archive=store,
+    )
+
+
+def _reconciler(
+    setting: Setting, registry: CollectorRegistry, outlooks: Outlooks, environment: Environment
+) -> Reconciler[TickState]:
+    world = SimulatedWorld(environment, time.time())
+    decide = functools.partial(
+        tick,
+        policies=setting.policies,
+        settings=TickSettings(tick_seconds=setting.tick_seconds),
+    )
+    reconciler = Reconciler(
+        Surroundings(
+            cluster=SimulatedCluster(world, time.time),
+            outlooks=outlooks,
+            clock=time.time,
+            luck=_SPREAD.random,
+        ),
+        decide,
+        TickState(),
+        {policy.workload: policy.mode for policy in setting.policies},
+        LoopSettings(tick_seconds=setting.tick_seconds),
+    )
+    reconciler.subscribe(ControllerMetrics(registry).observe)
+    reconciler.subscribe(log_reasons)
+    return reconciler
+
+
+def log_reasons(report: TickReport) -> None:
+    """Log what each plan does and why; in mode Recommend what it would do, in Observe nothing."""
+    for plan in report.plans:
+        mode = report.modes.get(plan.workload)
+        line = log_line(PlanFacts.of_plan(plan))
+        if line and mode is not Mode.OBSERVE:
+            verb = "" if mode is Mode.ACT else "would "
+            _log.info("%s: %s%s", plan.workload, verb, line)
+
+
+async def _serve(routes: Sequence[BaseRoute], setting: Setting) -> None:
+    address = setting.listen
+
+    def say(port: int) -> None:
+        _log.info("serving on http://%s:%d", address.host, port)
+        if setting.on_listening is not None:
+            setting.on_listening(port)
+
+    app = Starlette(routes=list(routes))
+    await predictor_http.serve(app, address.host, address.port, on_listening=say)
+
+
+async def _together(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run parts until one fails or all are cancelled; the first failure ends the process."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(part)
+    except BaseExceptionGroup as failures:
+        # The others were cancelled because of it: the first is what there is to say.
+        raise failures.exceptions[0] from failures

@@ -1,0 +1,102 @@
+"""What replay and backtest are given on the command line: trace, policy, environment."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from controller.environment import Environment
+from controller.policy import Mode, WorkloadPolicy
+from headstart.errors import UsageError
+from headstart.replay import Scenario
+from headstart.traces import Trace, default_capacity, default_warmup, parse_warmup, read_trace
+from models.forecast import WorkloadName
+
+
+def trace_and_warmup(arguments: argparse.Namespace) -> tuple[Trace, float]:
+    """Read the trace, and say how many seconds of it are warm-up.
+
+    Raises:
+        HeadstartError: if either can't be used.
+    """
+    trace = _trace(arguments)
+    if arguments.warmup is None:
+        return trace, default_warmup(trace)
+    return trace, parse_warmup(arguments.warmup, trace)
+
+
+def scenario_of(arguments: argparse.Namespace) -> tuple[Trace, Scenario]:
+    """Read all that a replay is given.
+
+    Raises:
+        HeadstartError: if the trace or an option can't be used.
+        InvalidFileError: if the policy or the environment is wrong.
+    """
+    trace, warmup_seconds = trace_and_warmup(arguments)
+    return trace, Scenario(
+        requests=trace.requests,
+        bin_seconds=trace.bin_seconds,
+        origin=trace.origin_epoch_seconds,
+        policy=_policy(arguments, trace),
+        environment=read_world(arguments.environment),
+        warmup_seconds=warmup_seconds,
+    )
+
+
+def read_world(path: Path | None) -> Environment:
+    """Read an environment file; every default without one."""
+    if path is None:
+        return Environment()
+    # Here, so that only who needs the files' rules waits for them.
+    from controller.environment_file import read_environment
+
+    return read_environment(path)
+
+
+def choose_policy(policies: tuple[WorkloadPolicy, ...], name: str | None) -> WorkloadPolicy:
+    """Return the policy of that name, or the only one.
+
+    Raises:
+        UsageError: if there is no such policy, or several and no name.
+    """
+    names = ", ".join(policy.workload for policy in policies)
+    if name is None:
+        if len(policies) == 1:
+            return policies[0]
+        raise UsageError(f"--workload: missing, the file has {len(policies)} policies: {names}")
+    for policy in policies:
+        if policy.workload == name:
+            return policy
+    raise UsageError(f"--workload: {name!r} is not allowed: must be one of {names}")
+
+
+def _trace(arguments: argparse.Namespace) -> Trace:
+    """Return the trace of the file, or what Prometheus has recorded."""
+    if (arguments.trace is None) == (arguments.prometheus is None):
+        raise UsageError("TRACE: give either a file or --prometheus URL with --query")
+    if arguments.trace is not None:
+        return read_trace(arguments.trace)
+    if not arguments.query:
+        raise UsageError("--query: missing, say which series of Prometheus is the demand")
+    # Here, so that who has a file needs no client.
+    from headstart.recorded_demand import recorded_trace
+
+    return recorded_trace(
+        arguments.prometheus, arguments.query, days=arguments.days, now=time.time()
+    )
+
+
+def _policy(arguments: argparse.Namespace, trace: Trace) -> WorkloadPolicy:
+    """Return the policy, acting whatever its mode: a replay touches nothing."""
+    if arguments.policy is None:
+        if arguments.workload is not None:
+            raise UsageError("--workload: only with --policy")
+        capacity = default_capacity(trace)
+        name = WorkloadName(trace.name)
+        return WorkloadPolicy(workload=name, demand_per_replica=capacity, mode=Mode.ACT)
+    from controller.policy_file import read_policies
+
+    policies = read_policies(arguments.policy, needs_demand=False)
+    return replace(choose_policy(policies, arguments.workload), mode=Mode.ACT)

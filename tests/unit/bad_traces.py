@@ -1,0 +1,201 @@
+"""Traces that are refused."""
+
+from __future__ import annotations
+
+from tests.unit.bad_input import BadInput
+
+COUNTS = "timestamp,requests\n"
+
+BAD_TRACES = (
+    BadInput(
+        "an empty file",
+        "",
+        ("trace.csv: the file is empty",),
+    ),
+    BadInput(
+        "a header alone",
+        COUNTS,
+        ("trace.csv: a header and no line after it",),
+    ),
+    BadInput(
+        "a header of nowhere",
+        "time,count\n1,2\n",
+        (
+            "trace.csv:1: header: 'time,count' is not allowed: "
+            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
+            "(one line a request)",
+        ),
+    ),
+    BadInput(
+        "no header",
+        "0,1\n10,2\n",
+        (
+            "trace.csv:1: header: '0,1' is not allowed: "
+            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
+            "(one line a request)",
+        ),
+    ),
+    BadInput(
+        "semicolons",
+        "timestamp;requests\n0;1\n",
+        (
+            "trace.csv:1: header: 'timestamp;requests' is not allowed: "
+            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
+            "(one line a request)",
+        ),
+    ),
+    BadInput(
+        "a word for a count",
+        COUNTS + "0,many\n10,2\n",
+        (
+            "trace.csv:2: requests: 'many' is not allowed: "
+            "must be a number of at least 0; leave the line out if it is not known",
+        ),
+    ),
+    BadInput(
+        "a negative count",
+        COUNTS + "0,1\n10,-2\n",
+        (
+            "trace.csv:3: requests: -2 is not allowed: "
+            "must be a number of at least 0; leave the line out if it is not known",
+        ),
+    ),
+    BadInput(
+        "no number",
+        COUNTS + "0,nan\n10,2\n",
+        (
+            "trace.csv:2: requests: 'nan' is not allowed: "
+            "must be a number of at least 0; leave the line out if it is not known",
+        ),
+    ),
+    BadInput(
+        "no end",
+        COUNTS + "0,1\n10,inf\n",
+        (
+            "trace.csv:3: requests: 'inf' is not allowed: "
+            "must be a number of at least 0; leave the line out if it is not known",
+        ),
+    ),
+    BadInput(
+        "no count",
+        COUNTS + "0,\n10,2\n",
+        (
+            "trace.csv:2: requests: '' is not allowed: "
+            "must be a number of at least 0; leave the line out if it is not known",
+        ),
+    ),
+    BadInput(
+        "a column too few",
+        COUNTS + "0,1\n10\n",
+        ("trace.csv:3: 1 column, the header has 2",),
+    ),
+    BadInput(
+        "an empty line",
+        COUNTS + "0,1\n\n10,2\n",
+        ("trace.csv:3: the line is empty",),
+    ),
+    BadInput(
+        "one line",
+        COUNTS + "0,1\n",
+        ("trace.csv: one line of counts: at least 2 are needed to tell the bin",),
+    ),
+    BadInput(
+        "the same time twice",
+        COUNTS + "0,1\n10,1\n10,1\n",
+        ("trace.csv:4: timestamp: 10 is not allowed: must be later than 10 in the line before",),
+    ),
+    BadInput(
+        "time running backwards",
+        COUNTS + "10,1\n20,1\n0,1\n",
+        ("trace.csv:4: timestamp: 0 is not allowed: must be later than 20 in the line before",),
+    ),
+    BadInput(
+        "a time off the grid",
+        COUNTS + "0,1\n10,1\n20,1\n25,1\n",
+        (
+            "trace.csv:5: timestamp: 25 is not allowed: "
+            "must be whole bins of 10 s, the most common spacing, after the first",
+        ),
+    ),
+    BadInput(
+        "a time before 1970",
+        COUNTS + "-10,1\n0,1\n",
+        (
+            "trace.csv:2: timestamp: -10 is not allowed: "
+            "must be unix seconds, unix milliseconds or ISO 8601, from 1970 to 2100",
+        ),
+    ),
+    BadInput(
+        "a time far ahead",
+        COUNTS + "1e20,1\n2e20,1\n",
+        (
+            "trace.csv:2: timestamp: '1e20' is not allowed: "
+            "must be unix seconds, unix milliseconds or ISO 8601, from 1970 to 2100",
+        ),
+    ),
+    BadInput(
+        "a time that is a word",
+        COUNTS + "now,1\nthen,1\n",
+        (
+            "trace.csv:2: timestamp: 'now' is not allowed: "
+            "must be unix seconds, unix milliseconds or ISO 8601, from 1970 to 2100",
+        ),
+    ),
+    BadInput(
+        "a zone on one line only",
+        COUNTS + "2026-01-01T00:00:00Z,1\n2026-01-01T00:01:00,1\n",
+        (
+            "trace.csv:3: timestamp: '2026-01-01T00:01:00' is not allowed: "
+            "must have a time zone on every line or on none (none means UTC)",
+        ),
+    ),
+    BadInput(
+        "a gap of many years",
+        COUNTS + "0,1\n1,1\n2,1\n1700000000,1\n",
+        (
+            "trace.csv:5: timestamp: 1700000000 is not allowed: "
+            "must be within 40000000 bins of 1 s after the first",
+        ),
+    ),
+    BadInput(
+        "an open quote",
+        COUNTS + '0,"1\n',
+        ("trace.csv:2: broken CSV: unexpected end of data",),
+    ),
+    BadInput(
+        "one second of arrivals",
+        "TIMESTAMP,ContextTokens\n5.1,1\n5.2,1\n",
+        ("trace.csv: a log of arrivals must span at least 2 seconds",),
+    ),
+    BadInput(
+        "an arrival long after",
+        "timestamp\n1\n2\n1700000000\n",
+        (
+            "trace.csv:4: timestamp: 1700000000 is not allowed: "
+            "must be within 460 days of the others in a log of arrivals",
+        ),
+    ),
+    BadInput(
+        "empty lines without end",
+        COUNTS + "0,1\n" + "\n" * 2_000_000 + "10,2\n",
+        ("trace.csv:3: the line is empty",),
+    ),
+    BadInput(
+        "a day that is none",
+        COUNTS + "2026-02-28,1\n2026-02-29,1\n",
+        (
+            "trace.csv:3: timestamp: '2026-02-29' is not allowed: "
+            "must be unix seconds, unix milliseconds or ISO 8601, from 1970 to 2100",
+        ),
+    ),
+    BadInput(
+        "not text",
+        b"\xff\xfe\x00\x81",
+        ("trace.csv: is not a text file (UTF-8)",),
+    ),
+    BadInput(
+        "zeros",
+        b"\x00" * 64,
+        ("trace.csv: is not a text file (UTF-8)",),
+    ),
+)

@@ -1,0 +1,158 @@
+"""``explain``: a plan told in sentences, from a running controller or a finished replay."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from controller.plan import Plan, Reason, Upcoming
+from controller.plan_codec import encode_plan
+from headstart.__main__ import main
+from headstart.explanation import explain, log_line
+from headstart.plan_facts import PlanFacts
+from tests.builders import a_plan
+
+HEADER = (
+    "time,demand_per_second,target,floor,reactive,ready,restoring,lead_time_seconds,"
+    "quantile_level,reason\n"
+)
+
+
+def sentences(plan: Plan) -> tuple[str, ...]:
+    return explain(PlanFacts.of_plan(plan), time_text=lambda seconds: f"{seconds:.0f} s")
+
+
+@contextmanager
+def a_controller(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers.get(self.path, (404, '{"error": "no such plan"}'))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_plan_says_demand_quantile_lead_time_reason_and_what_starts() -> None:
+    assert sentences(a_plan(target=3, starts=2)) == (
+        "At 100 s the target of chat is 3 replicas: 1 ready, 0 restoring.",
+        "Demand is 12.5 per second.",
+        "The forecast needs 3 replicas: they cover the demand of the next 62 s in 95 % of cases, "
+        "and 62 s is the lead time learned from restores.",
+        "Demand that is already here needs 1 replica.",
+        "The forecast sets the target: it is the higher of the two.",
+        "2 restores start now, to serve by 162 s.",
+        "As the forecast stands, no further restore is due.",
+        "If they did not start now, 1 replica would have to do until after 162 s: "
+        "requests may wait.",
+    )
+
+
+def test_what_comes_next_is_said_with_its_time() -> None:
+    plan = replace(a_plan(), upcoming=(Upcoming(start_at=140.0, count=2),))
+    told = " ".join(sentences(plan))
+    assert "Next: 2 restores in 40 s, at 140 s, if the forecast stays as it is." in told
+
+
+def test_without_a_forecast_none_is_spoken_of() -> None:
+    told = " ".join(sentences(replace(a_plan(reason=Reason.NO_FORECAST), demand_per_second=None)))
+    assert "The forecast needs" not in told
+    assert "Demand is not known" in told
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_its_sentence(reason: Reason) -> None:
+    told = sentences(a_plan(reason=reason))
+    assert not any(sentence.startswith("The reason given is") for sentence in told)
+
+
+def test_the_log_line_says_what_starts_and_why() -> None:
+    line = log_line(PlanFacts.of_plan(a_plan(target=3, starts=2)))
+    assert line == "start 2 restores: forecast p95 of the next 62 s needs 3 replicas"
+    assert log_line(PlanFacts.of_plan(a_plan(starts=0))) == ""
+
+
+def test_a_running_controller_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    body = json.dumps(encode_plan(a_plan(at=3600.0)))
+    with a_controller({"/v1/plans/chat": (200, body)}) as url:
+        assert main(["explain", "chat", "--url", url]) == 0
+    assert capsys.readouterr().out.startswith("At 01:00:00 UTC the target of chat is 2 replicas")
+
+
+def test_an_iso_time_becomes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    body = json.dumps(encode_plan(a_plan()))
+    with a_controller({"/v1/plans/chat?at=60.000": (200, body)}) as url:
+        assert main(["explain", "chat", "--url", url, "--at", "1970-01-01T00:01:00Z"]) == 0
+    assert "chat" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((404, '{"error": "workload: no plan"}'), "404: workload: no plan"),
+        ((200, "<html>"), "is no plan: Expecting value"),
+        ((200, "[]"), "is no plan: plan: "),
+        ((502, "Bad\nGateway"), "502: Bad Gateway"),
+    ],
+)
+def test_an_answer_that_is_no_plan_is_one_line(
+    answer: tuple[int, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with a_controller({"/v1/plans/chat": answer}) as url:
+        assert main(["explain", "chat", "--url", url]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_finished_run_is_explained_at_a_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "600,9,1,1,1,1,0,60,0.9,forecast\n605,9,3,3,1,1,0,60,0.9,forecast\n"
+    (tmp_path / "plans.csv").write_text(HEADER + rows, encoding="utf-8")
+    assert main(["explain", "--run", str(tmp_path), "--at", "602"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("At 600 s the target is 1 replica")
+    assert "The next restores of this run started at 605 s." in told
+    assert main(["explain", "--run", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["target"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--at", "599"], "--at: 599 is not allowed"),
+        (["--at", "noon"], "--at: 'noon' is not allowed: must be a number of seconds"),
+    ],
+)
+def test_a_time_without_a_plan_is_bad_usage(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = "600,9,1,1,1,1,0,60,0.9,forecast\n"
+    (tmp_path / "plans.csv").write_text(HEADER + row, encoding="utf-8")
+    assert main(["explain", "--run", str(tmp_path), *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_a_workload_there_is_nobody_to_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain"]) == 2
+    assert "WORKLOAD: missing" in capsys.readouterr().err

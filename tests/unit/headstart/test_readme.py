@@ -1,0 +1,34 @@
+"""The README promises only what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from controller.policy_file import parse_policies
+from headstart.command_line import parse
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.split("#")[0].split()[1:]
+    for block in BLOCKS
+    for line in block.splitlines()
+    if line.startswith("headstart ")
+]
+
+
+def test_its_policy_is_valid() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert [policy.workload for policy in parse_policies(text, "README.md")] == ["chat"]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_its_commands_are_understood(words: list[str]) -> None:
+    assert callable(parse(words).run)
+
+
+def test_it_shows_commands() -> None:
+    assert len(COMMANDS) >= 4

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+from numpy.testing import assert_array_equal
+
+from models.series import DemandSeries
+from predictor.demand import Answer, CombinedDemand, agreement, combine, disagreements
+from tests.unit.predictor.builders import NAN, START, STEP, a_series, an_answer
+
+BUSY = [8.0, 10.0, 12.0] * 20
+
+
+def combined(
+    *answers: Answer, now: float = START + 1000 * STEP, patience_seconds: float = 1e9
+) -> CombinedDemand:
+    return combine(answers, now=now, patience_seconds=patience_seconds)
+
+
+def test_a_step_comes_from_the_most_trusted_source_that_knows_it() -> None:
+    joined = combined(an_answer("prometheus", 1, NAN, NAN), an_answer("kafka", 9, 2, NAN))
+    assert_array_equal(joined.series.values, [1, 2, NAN])
+
+
+def test_what_one_source_says_is_finished_up_to_where_it_is_complete() -> None:
+    joined = combined(an_answer("kafka", 1, 2, 3, steps_complete=2))
+    assert joined.finished_until == START + 2 * STEP
+
+
+def test_a_step_that_the_most_trusted_knows_does_not_wait_for_the_others() -> None:
+    joined = combined(
+        an_answer("prometheus", 1, 2, steps_complete=2),
+        an_answer("kafka", 1, NAN, steps_complete=1),
+    )
+    assert joined.finished_until == START + 2 * STEP
+
+
+def test_a_step_that_the_most_trusted_lacks_waits_for_the_others() -> None:
+    joined = combined(
+        an_answer("prometheus", 1, NAN, 3), an_answer("kafka", 1, 2, 3, steps_complete=1)
+    )
+    assert joined.finished_until == START + STEP
+
+
+def test_a_step_nobody_knows_in_time_is_finished_as_missing() -> None:
+    joined = combined(
+        an_answer("prometheus", 1, NAN, NAN),
+        an_answer("kafka", 1, 2, 3, steps_complete=1),
+        now=START + 2 * STEP + 60,
+        patience_seconds=60,
+    )
+    assert joined.finished_until == START + 2 * STEP
+
+
+def test_patience_alone_finishes_nothing() -> None:
+    joined = combined(an_answer("kafka", 1, NAN, steps_complete=0), patience_seconds=1)
+    assert joined.finished_until == START
+
+
+def test_the_reading_is_the_newest_known_step_with_what_each_source_says() -> None:
+    joined = combined(an_answer("prometheus", 1, 2, NAN), an_answer("kafka", 1, 4, 6))
+    assert joined.reading is not None
+    assert joined.reading.measured_at == START + 3 * STEP
+    assert joined.reading.per_second == 6
+    assert joined.reading.sources == (("prometheus", 2.0), ("kafka", 6.0))
+
+
+def test_an_unfinished_step_is_no_reading() -> None:
+    assert combined(an_answer("kafka", 5, 6, steps_complete=0)).reading is None
+
+
+def test_zeros_out_of_a_busy_source_are_missing() -> None:
+    joined = combined(an_answer("prometheus", *BUSY, 0, 0))
+    assert_array_equal(joined.series.values[-2:], [NAN, NAN])
+    assert joined.reading is not None
+    assert joined.reading.per_second == 12
+
+
+def test_another_source_stands_in_for_an_outage() -> None:
+    joined = combined(an_answer("prometheus", *BUSY, 0, 0), an_answer("kafka", *BUSY, 7, 8))
+    assert_array_equal(joined.series.values[-2:], [7, 8])
+
+
+def test_zeros_on_which_two_sources_agree_are_demand() -> None:
+    joined = combined(an_answer("prometheus", *BUSY, 0, 0), an_answer("kafka", *BUSY, 0, 0))
+    assert_array_equal(joined.series.values[-2:], [0, 0])
+
+
+def test_no_answer_is_refused() -> None:
+    with pytest.raises(ValueError, match="none given"):
+        combined()
+
+
+def test_agreement_is_the_share_over_the_steps_that_both_know() -> None:
+    assert agreement(a_series(4, 4, NAN), a_series(1, 3, 50)) == 0.5
+
+
+@pytest.mark.parametrize("first", [a_series(0, 0), a_series(NAN, NAN)])
+def test_nothing_is_said_of_agreement_with_an_idle_source(first: DemandSeries) -> None:
+    assert agreement(first, a_series(1, 1)) is None
+
+
+def test_sources_that_differ_much_are_named() -> None:
+    answers = [an_answer("prometheus", 4, 4), an_answer("kafka", 1, 1)]
+    assert disagreements(answers) == ("kafka: disagrees with prometheus by a large factor",)
+
+
+def test_steps_still_growing_are_no_disagreement() -> None:
+    answers = [
+        an_answer("prometheus", 4, 4),
+        an_answer("kafka", 4, 0, steps_complete=1),
+    ]
+    assert disagreements(answers) == ()
