@@ -29,7 +29,7 @@ _USUAL_LEAD_QUANTILE = 0.9
 class Calibration:
     """What was learned from outcomes: how sure to be of demand, and of the lead time."""
 
-    level: float = 1.5
+    level: float = 2.0
     lead_time_quantile: float = _USUAL_LEAD_QUANTILE
 
 

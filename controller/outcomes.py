@@ -104,7 +104,7 @@ def served(
 
 def queue_ahead(outcomes: Outcomes, *, now: float, per_second: float, capacity: float) -> float:
     """Return the reckoned queue at ``now``, demand having gone on as last measured."""
-    if outcomes.until is None or not outcomes.ready_log:
+    if outcomes.until is None or not outcomes.seen_seconds:
         return 0.0
     ready = outcomes.ready_log[-1][1]
     grown = (per_second - ready * capacity) * max(now - outcomes.until, 0.0)

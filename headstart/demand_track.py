@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from controller.environment import Metrics
 from models.forecast import FloatArray
 from models.outlook import DemandReading
-from models.series import DemandSeries
+from models.series import DemandSeries, mask_outages
 
 #: Demand is forecast in steps of at least this: finer ones are mostly noise.
 SHORTEST_STEP_SECONDS = 10.0
 #: Coarser bins are read in steps of this, as a scrape inside the bin would show them.
 LONGEST_STEP_SECONDS = 60.0
+#: For so long, silence from a busy series is taken for an outage of its metrics.
+_DOUBTED_SECONDS = 3600.0
 
 
 def step_of(bin_seconds: float) -> float:
@@ -26,12 +28,18 @@ def step_of(bin_seconds: float) -> float:
     return bin_seconds
 
 
+def without_outages(series: DemandSeries) -> DemandSeries:
+    """Return the series with the first hour of zeros out of a busy series as missing."""
+    steps = max(1, round(_DOUBTED_SECONDS / series.step_seconds))
+    return replace(series, values=mask_outages(series.values, outage_steps=steps))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DemandTrack:
     """Demand of bins that arrives evenly inside each; times in seconds since the epoch.
 
     ``cumulative[i]`` is what arrived before bin i, ``missing[i]`` how many bins before it are
-    missing.
+    missing, or are zeros that an outage explains better.
     """
 
     origin: float
@@ -46,6 +54,8 @@ class DemandTrack:
     ) -> DemandTrack:
         """Prepare the requests of each bin, NaN where missing."""
         zero = np.zeros(1)
+        bins = DemandSeries(start=origin, step_seconds=bin_seconds, values=requests)
+        requests = without_outages(bins).values
         return cls(
             origin=origin,
             bin_seconds=bin_seconds,

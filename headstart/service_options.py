@@ -58,7 +58,10 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--kafka-password-file", type=Path, metavar="FILE", help="of SASL")
     group.add_argument("--kafka-ca-file", type=Path, metavar="FILE", help="trusted CA")
     group.add_argument(
-        "--state", type=Path, metavar="FILE", help="keeps demand over restarts (SQLite)"
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="keeps demand and measured starts over restarts (SQLite)",
     )
 
 

@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from controller.adapters import http as controller_http
 from controller.adapters.predictor import PredictorStream
 from controller.adapters.simulated_cluster import SimulatedCluster
 from controller.environment import Environment
+from controller.learned import learned
 from controller.loop_settings import LoopSettings, Surroundings
 from controller.metrics import ControllerMetrics
 from controller.policy import Mode, WorkloadPolicy
@@ -37,6 +39,7 @@ from headstart.health import health_routes
 from headstart.live_forecaster import LiveForecaster
 from headstart.plan_facts import PlanFacts
 from headstart.service_options import Address
+from headstart.start_memory import StartMemory, remembered
 from predictor.adapters import http as predictor_http
 from predictor.adapters.store import Store
 from predictor.errors import ListenError
@@ -75,7 +78,7 @@ async def run_up(
     try:
         service = _service(setting, registry, pool, store)
         await service.set_workloads(demands, now=time.time())
-        reconciler = _reconciler(setting, registry, service, environment)
+        reconciler = _reconciler(setting, registry, service, environment, store)
         routes = [
             *predictor_http.routes(service, registry),
             *controller_http.routes(reconciler),
@@ -111,12 +114,18 @@ async def run_predictor(
             store.close()
 
 
-async def run_controller(setting: Setting, predictor_url: str, environment: Environment) -> None:
+async def run_controller(
+    setting: Setting, predictor_url: str, environment: Environment, state_file: Path | None
+) -> None:
     """Run the controller on a predictor's stream, and its server, until cancelled."""
     registry = CollectorRegistry()
-    async with httpx.AsyncClient(base_url=predictor_url) as client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=predictor_url))
+        store = Store(state_file) if state_file is not None else None
+        if store is not None:
+            stack.callback(store.close)
         stream = PredictorStream(client, luck=_SPREAD.random)
-        reconciler = _reconciler(setting, registry, stream, environment)
+        reconciler = _reconciler(setting, registry, stream, environment, store)
         routes = [
             *health_routes(registry, is_ready=lambda: reconciler.fleet is not None),
             *controller_http.routes(reconciler),
@@ -158,7 +167,11 @@ def _service(
 
 
 def _reconciler(
-    setting: Setting, registry: CollectorRegistry, outlooks: Outlooks, environment: Environment
+    setting: Setting,
+    registry: CollectorRegistry,
+    outlooks: Outlooks,
+    environment: Environment,
+    store: Store | None,
 ) -> Reconciler[TickState]:
     world = SimulatedWorld(environment, time.time())
     decide = functools.partial(
@@ -174,17 +187,28 @@ def _reconciler(
             luck=_SPREAD.random,
         ),
         decide,
-        TickState(),
+        TickState(lead_times=remembered(store)) if store is not None else TickState(),
         {policy.workload: policy.mode for policy in setting.policies},
         LoopSettings(tick_seconds=setting.tick_seconds),
     )
-    reconciler.subscribe(ControllerMetrics(registry).observe)
+    metrics = ControllerMetrics(registry)
+    reconciler.subscribe(metrics.observe)
+
+    def show_learned(_: TickReport) -> None:
+        for policy in setting.policies:
+            metrics.show_learned(learned(reconciler.state, policy))
+
+    reconciler.subscribe(show_learned)
+    if store is not None:
+        reconciler.subscribe(StartMemory(store, lambda: reconciler.state).observe)
     reconciler.subscribe(log_reasons)
     return reconciler
 
 
 def log_reasons(report: TickReport) -> None:
     """Log what each plan does and why; in mode Recommend what it would do, in Observe nothing."""
+    for line in report.events:
+        _log.info("%s", line)
     for plan in report.plans:
         mode = report.modes.get(plan.workload)
         line = log_line(PlanFacts.of_plan(plan))

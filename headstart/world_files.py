@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from controller.environment import Environment
-from controller.policy import Mode, WorkloadPolicy
+from controller.policy import Mode, ScaleDown, WorkloadPolicy
 from headstart.errors import UsageError
 from headstart.replay import Scenario
 from headstart.traces import Trace, default_capacity, default_warmup, parse_warmup, read_trace
@@ -95,7 +95,13 @@ def _policy(arguments: argparse.Namespace, trace: Trace) -> WorkloadPolicy:
             raise UsageError("--workload: only with --policy")
         capacity = default_capacity(trace)
         name = WorkloadName(trace.name)
-        return WorkloadPolicy(workload=name, demand_per_replica=capacity, mode=Mode.ACT)
+        # Demand here is a fluid: a replica let go has nothing under way to drain.
+        return WorkloadPolicy(
+            workload=name,
+            demand_per_replica=capacity,
+            mode=Mode.ACT,
+            scale_down=ScaleDown(drain_seconds=0.0),
+        )
     from controller.policy_file import read_policies
 
     policies = read_policies(arguments.policy, needs_demand=False)

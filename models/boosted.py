@@ -17,11 +17,15 @@ from models.forecast import QUANTILES, FloatArray
 
 _ROWS = 24_000
 _TREES = 80
+_LEAF_ROWS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BoostedQuantiles:
-    """Fitted trees, one model a quantile, and the offset that they were fitted with."""
+    """Fitted trees, one model a quantile, and the offset that they were fitted with.
+
+    Without models, for want of history to fit them on, every forecast is missing (NaN).
+    """
 
     models: tuple[HistGradientBoostingRegressor, ...]
     offset: float
@@ -30,6 +34,8 @@ class BoostedQuantiles:
     def predict(self, maker: FeatureMaker, origins: NDArray[np.intp]) -> FloatArray:
         """Return demand per second, shape [origins, horizons, quantiles], ascending."""
         count = len(self.steps)
+        if not self.models:
+            return np.full((len(origins), count, len(QUANTILES)), np.nan)
         origin_rows = np.repeat(origins, count)
         ahead = np.tile(self.steps, len(origins))
         table = np.hstack(
@@ -51,11 +57,13 @@ def fit_boosted(
 ) -> BoostedQuantiles:
     """Fit on all of ``demand`` (per second, NaN where missing), rows drawn at random.
 
-    Origins and targets that are missing are left out.
+    Origins and targets that are missing are left out; if next to nothing is left, so are models.
     """
     offset = offset_of(demand, step_seconds=step_seconds)
     maker = FeatureMaker(filled(demand), start=start, step_seconds=step_seconds, offset=offset)
     origins, ahead = _draw(demand, steps, seed)
+    if len(origins) < 2 * _LEAF_ROWS:  # too few for a tree's first split
+        return BoostedQuantiles(models=(), offset=offset, steps=steps)
     table = np.hstack([maker.of_origins(origins), maker.of_horizons(origins, ahead)])
     target = np.log(demand[origins + ahead] + offset) - maker.level[origins]
     models = tuple(
@@ -64,7 +72,7 @@ def fit_boosted(
             quantile=level,
             max_iter=_TREES,
             max_leaf_nodes=15,
-            min_samples_leaf=40,
+            min_samples_leaf=_LEAF_ROWS,
             learning_rate=0.1,
             early_stopping=False,
             random_state=seed,
@@ -85,5 +93,8 @@ def _draw(
     wanted = min(_ROWS, max(1, (last - first)) * len(steps))
     origins = generator.integers(first, max(last, first + 1), size=wanted)
     ahead = generator.choice(steps, size=wanted)
+    # A history shorter than the longest horizon has no target for every pair.
+    held = origins + ahead < len(demand)
+    origins, ahead = origins[held], ahead[held]
     keep = known[origins] & known[origins + ahead]
     return origins[keep], ahead[keep]

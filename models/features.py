@@ -28,9 +28,10 @@ def filled(demand: FloatArray) -> FloatArray:
 
 def ewma(values: FloatArray, half_life: float) -> FloatArray:
     """Return exponentially weighted means, the half-life in steps."""
+    if not len(values):
+        return values
     keep = 0.5 ** (1.0 / half_life)
-    start = values[:1] * keep if len(values) else values
-    return np.asarray(lfilter([1.0 - keep], [1.0, -keep], values, zi=start)[0])
+    return np.asarray(lfilter([1.0 - keep], [1.0, -keep], values, zi=values[:1] * keep)[0])
 
 
 def offset_of(demand: FloatArray, *, step_seconds: float) -> float:

@@ -22,7 +22,7 @@ from models.smoothing import DampedHolt, Levels
 _HALF_LIVES_STEPS = (0.7, 4.0, 20.0, 120.0)
 _SLOW = 3  # the level that profiles are relative to
 _POINT_EXPERTS = ("ewma 0.7", "ewma 4", "ewma 20", "holt", "day profile", "hour profile", "ar")
-_AR = 6
+_EWMA, _AR = 1, 6
 _EXPERTS = (*_POINT_EXPERTS, "boosted")
 _WINDOW = 2000
 # Before there are residuals: spread in units of the square root of the count (Poisson-like).
@@ -72,6 +72,8 @@ class Portfolio:
         self._calibration = ResidualWindow(shape[1:], QUANTILES, size=_WINDOW)
         self._time = 0
         self.quantiles: FloatArray = np.full(shape[1:], np.nan)
+        #: What the plain exponentially weighted mean says, for whoever compares.
+        self.ewma_quantiles: FloatArray = self.quantiles
 
     def advance(self, end: float, demand: FloatArray, learned: Learned | None = None) -> None:
         """Take in the step that ended at ``end`` and renew ``quantiles``.
@@ -95,6 +97,7 @@ class Portfolio:
         blended, calibrated = self._blended(experts, offset)
         self._remember(points, experts, blended, known)
         self.quantiles = np.where(known[:, None, None], calibrated, self.quantiles)
+        self.ewma_quantiles = experts[_EWMA]
         self._time += 1
 
     def _offset(self) -> FloatArray:

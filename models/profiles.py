@@ -30,7 +30,7 @@ class Profile:
         self._sums = np.zeros((workloads, slots))
         self._mean = np.zeros((workloads, slots))
         self._visits = np.zeros((workloads, slots))
-        self._count = 0
+        self._counts = np.zeros(workloads)
         self._current = -1
 
     def _slots_at(self, times: FloatArray) -> FloatArray:
@@ -42,20 +42,20 @@ class Profile:
         if slot != self._current:
             self._close()
             self._current = slot
-        if not np.isnan(log_ratio).any():
-            self._sums[:, slot] += log_ratio
-            self._count += 1
+        self._sums[:, slot] += np.nan_to_num(log_ratio)
+        self._counts += ~np.isnan(log_ratio)
 
     def _close(self) -> None:
         """Fold the finished visit to a slot into the slot's mean."""
         slot = self._current
-        if self._count:
-            seen = self._sums[:, slot] / self._count
-            self._visits[:, slot] += 1
+        visited = self._counts > 0
+        if visited.any():
+            seen = self._sums[:, slot] / np.maximum(self._counts, 1.0)
+            self._visits[:, slot] += visited
             share = np.maximum(_NEW_CYCLE_SHARE, 1.0 / (1.0 + self._visits[:, slot]))
-            self._mean[:, slot] += share * (seen - self._mean[:, slot])
+            self._mean[:, slot] += np.where(visited, share * (seen - self._mean[:, slot]), 0.0)
             self._sums[:, slot] = 0.0
-            self._count = 0
+            self._counts = np.zeros(len(visited))
 
     def log_ratios(self, end: float, steps: FloatArray, deviation: FloatArray) -> FloatArray:
         """Return the expected log ratios for steps ahead of ``end``, shape [workloads, steps].

@@ -40,15 +40,17 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need a real part, so that ``-m 'not real'`` leaves them out."""
     for item in items:
-        if REAL_PARTS & set(getattr(item, "fixturenames", ())):
+        if _needs_real_part(item):
             item.add_marker(pytest.mark.real)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failure what the servers said last."""
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with the failure of a test what its servers said last."""
     report = yield
-    if report.failed:
+    if report.failed and _needs_real_part(item):
         report.sections += [(f"{server.name} log", server.log_tail()) for server in _running]
     return report
 
@@ -104,6 +106,10 @@ def _started(server: Server, stack: contextlib.ExitStack) -> Server:
     with _failing_in_words():
         server.start()
     return server
+
+
+def _needs_real_part(item: pytest.Item) -> bool:
+    return bool(REAL_PARTS & set(getattr(item, "fixturenames", ())))
 
 
 @contextlib.contextmanager

@@ -34,4 +34,4 @@ def run(arguments: argparse.Namespace) -> int:
     check_drivers(setting.policies)
     url = http_url(arguments.predictor, option="--predictor")
     environment = read_world(arguments.environment)
-    return run_until_stopped(run_controller(setting, url, environment))
+    return run_until_stopped(run_controller(setting, url, environment, arguments.state))

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from controller.actions import Start
 from controller.cluster_view import Fleet, NodeName, Phase, Replica
 from controller.environment import Environment, StandbyNodes, StartLatency
-from controller.policy import Limits, Restore, ScaleDown, Standby, WorkloadPolicy
+from controller.policy import Limits, Mode, Restore, ScaleDown, Standby, WorkloadPolicy
 from controller.simulation import SimulatedWorld
 from controller.simulation_pool import node_names
 from controller.simulation_records import Outcome
@@ -29,6 +29,7 @@ STEP_SECONDS = 10.0
 NODES = node_names(5)
 CHAT = WorkloadPolicy(
     workload=WorkloadName("chat"),
+    mode=Mode.ACT,
     demand_per_replica=1.0,
     limits=Limits(min_replicas=1, max_replicas=7),
     restore=Restore(timeout_seconds=240.0, max_concurrent_per_node=2),
@@ -36,6 +37,7 @@ CHAT = WorkloadPolicy(
 )
 SEARCH = WorkloadPolicy(
     workload=WorkloadName("search"),
+    mode=Mode.ACT,
     demand_per_replica=2.0,
     standby=Standby(gpus_per_replica=2),
     limits=Limits(gpu_budget=7, priority=1),

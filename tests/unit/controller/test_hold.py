@@ -1,0 +1,45 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.hold import Hold
+
+HOLD_SECONDS = 60
+
+#: Whole seconds, so that the brute force meets the window's edge exactly as the hold does.
+TARGETS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20)), min_size=1, max_size=60)
+
+
+def test_before_the_first_target_nothing_is_held() -> None:
+    assert Hold().highest == 0
+
+
+def test_a_target_is_held_for_as_long_as_the_policy_says_and_no_longer() -> None:
+    hold = Hold().with_target(5, now=0.0, hold_seconds=60.0)
+    assert hold.with_target(1, now=60.0, hold_seconds=60.0).highest == 5
+    assert hold.with_target(1, now=60.1, hold_seconds=60.0).highest == 1
+
+
+def test_without_a_hold_only_the_newest_target_counts() -> None:
+    hold = Hold().with_target(5, now=0.0, hold_seconds=0.0)
+    assert hold.with_target(1, now=5.0, hold_seconds=0.0).highest == 1
+
+
+@given(targets=TARGETS)
+def test_the_highest_is_the_maximum_over_the_window(targets: list[tuple[int, int]]) -> None:
+    hold, now = Hold(), 0
+    seen: list[tuple[int, int]] = []
+    for gap, target in targets:
+        now += gap
+        seen.append((now, target))
+        hold = hold.with_target(target, now=now, hold_seconds=HOLD_SECONDS)
+        assert hold.highest == max(t for at, t in seen if at >= now - HOLD_SECONDS)
+
+
+@given(targets=TARGETS)
+def test_only_targets_that_may_still_matter_are_kept(targets: list[tuple[int, int]]) -> None:
+    hold, now = Hold(), 0
+    for gap, target in targets:
+        now += gap
+        hold = hold.with_target(target, now=now, hold_seconds=HOLD_SECONDS)
+    kept = [target for _, target in hold.entries]
+    assert kept == sorted(set(kept), reverse=True)

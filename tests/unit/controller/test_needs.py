@@ -1,0 +1,128 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.needs import Need, most_replicas, reactive_need, replicas_for, within_limits
+from controller.observation import Observation
+from controller.plan import Reason
+from controller.policy import Limits
+from tests.unit.controller.builders import a_policy, a_reading, an_observation
+
+POLICY = a_policy(capacity=2.0)
+NOBODY = Need(replicas=0, reason=Reason.REACTIVE)
+
+
+def need_of(observation: Observation, *, expected: int = 0, blind: bool = False) -> Need:
+    return reactive_need(observation, POLICY, expected, blind=blind)
+
+
+def test_half_a_replica_serves_nobody() -> None:
+    assert [replicas_for(demand, POLICY) for demand in (0.0, 0.1, 2.0, 2.1)] == [0, 1, 1, 2]
+
+
+def test_rounding_in_the_last_place_starts_no_replica() -> None:
+    assert replicas_for(0.1 + 0.2, a_policy(capacity=0.1)) == 3
+
+
+def test_where_nothing_is_known_nothing_is_needed() -> None:
+    assert need_of(an_observation(smooth_per_second=50.0)) == NOBODY
+    assert need_of(an_observation(), blind=True).replicas == 0
+
+
+def test_a_rate_counts_as_far_as_it_is_surely_not_chance() -> None:
+    # 5 s at 20/s are 100 requests, give or take 10: two such deviations fewer make 16/s.
+    need = need_of(an_observation(reading=a_reading(20.0)))
+    assert need == Need(replicas=8, reason=Reason.REACTIVE)
+
+
+def test_a_rate_that_stays_is_surer() -> None:
+    # A minute at 20/s is 1200 requests, give or take 35: hardly fewer than 19/s.
+    need = need_of(an_observation(reading=a_reading(20.0), smooth_per_second=20.0))
+    assert need == Need(replicas=10, reason=Reason.REACTIVE)
+
+
+def test_a_request_or_two_start_nothing() -> None:
+    assert need_of(an_observation(reading=a_reading(0.4))) == NOBODY
+
+
+def test_without_a_forecast_capacity_is_planned_with_slack() -> None:
+    seen = an_observation(reading=a_reading(7.0))
+    assert need_of(seen, blind=True) == Need(replicas=5, reason=Reason.NO_FORECAST)
+
+
+def test_a_backlog_is_cleared_in_half_a_minute() -> None:
+    # Nobody serves: 60 wait, and 55 s later, when a start of now is ready, 60 + 55 * 2 do.
+    seen = an_observation(reading=a_reading(2.0), backlog=60.0)
+    assert need_of(seen) == Need(
+        replicas=math.ceil((2.0 + 170.0 / 30.0) / 2.0), reason=Reason.BACKLOG
+    )
+
+
+def test_a_backlog_that_is_gone_before_a_start_is_ready_starts_nothing() -> None:
+    # Four replicas serve 8/s: 300 are worked off in the 55 s of a restore, 400 are not.
+    quick = an_observation(ready=4, reading=a_reading(2.0), backlog=300.0)
+    slow = an_observation(ready=4, reading=a_reading(2.0), backlog=400.0)
+    assert need_of(quick, expected=4).reason is Reason.REACTIVE
+    assert need_of(slow, expected=4).reason is Reason.BACKLOG
+
+
+def test_replicas_under_way_count_for_half_of_the_way() -> None:
+    seen = an_observation(ready=2, restoring=4, reading=a_reading(2.0), backlog=300.0)
+    assert need_of(seen, expected=2).reason is Reason.BACKLOG
+    assert need_of(seen, expected=6).reason is Reason.REACTIVE
+
+
+def test_a_boost_is_added_to_the_rate() -> None:
+    seen = an_observation(reading=a_reading(2.0), boost_per_second=6.0)
+    assert need_of(seen) == Need(replicas=4, reason=Reason.BOOST)
+
+
+@given(
+    low=st.floats(0.0, 1e4),
+    more=st.floats(0.0, 1e4),
+    backlog=st.floats(0.0, 1e4),
+    ready=st.integers(0, 5),
+)
+def test_more_demand_never_needs_fewer(low: float, more: float, backlog: float, ready: int) -> None:
+    def needed(rate: float) -> int:
+        seen = an_observation(ready=ready, reading=a_reading(rate), backlog=backlog)
+        return need_of(seen, expected=ready, blind=True).replicas
+
+    assert needed(low + more) >= needed(low)
+
+
+def limited(replicas: int, limits: Limits, *, expected: int = 0) -> Need:
+    policy = a_policy(limits=limits)
+    need = Need(replicas=replicas, reason=Reason.FORECAST)
+    return within_limits(need, policy, expected, most_replicas(policy))
+
+
+@pytest.mark.parametrize(
+    ("replicas", "limits", "replicas_left", "reason"),
+    [
+        (5, Limits(), 5, Reason.FORECAST),
+        (5, Limits(max_step=2), 3, Reason.MAX_STEP),
+        (3, Limits(max_step=2), 3, Reason.FORECAST),
+        (1, Limits(min_replicas=4), 4, Reason.MIN_REPLICAS),
+        (9, Limits(max_replicas=4), 4, Reason.MAX_REPLICAS),
+        (9, Limits(max_replicas=2, max_step=8), 2, Reason.MAX_REPLICAS),
+        (0, Limits(min_replicas=5, max_step=2), 5, Reason.MIN_REPLICAS),
+    ],
+)
+def test_the_limit_that_binds_is_the_reason(
+    replicas: int, limits: Limits, replicas_left: int, reason: Reason
+) -> None:
+    assert limited(replicas, limits, expected=1) == Need(replicas=replicas_left, reason=reason)
+
+
+def test_a_gpu_budget_is_counted_in_whole_replicas_and_with_those_that_drain() -> None:
+    policy = a_policy(limits=Limits(gpu_budget=7), gpus_per_replica=2)
+    assert [most_replicas(policy, draining=count) for count in (0, 1, 3, 9)] == [3, 2, 0, 0]
+
+
+def test_of_two_bounds_the_tighter_holds() -> None:
+    assert most_replicas(a_policy(limits=Limits(gpu_budget=7, max_replicas=4))) == 4
+    assert most_replicas(a_policy(limits=Limits(gpu_budget=3, max_replicas=4))) == 3
+    assert most_replicas(a_policy()) is None

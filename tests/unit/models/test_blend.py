@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_array_equal
+
+from models.blend import Blend, pinball
+from models.forecast import FloatArray
+
+NAN = float("nan")
+losses = arrays(np.float64, (6, 3), elements=st.just(NAN) | st.floats(0, 1e9))
+
+
+def a_blend(*, experts: int) -> Blend:
+    """Return a blend of one workload, one horizon and one quantile."""
+    return Blend((experts, 1, 1, 1))
+
+
+def learn(blend: Blend, *each: float) -> None:
+    blend.learn(np.array(each)[:, None, None, None])
+
+
+def weights(blend: Blend, *awake: bool) -> FloatArray:
+    return blend.weights(np.array(awake)[:, None, None, None])[:, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("actual", "expected"), [(12.0, 1.8), (8.0, 0.2), (10.0, 0.0)])
+def test_pinball_weighs_too_little_nine_times_as_much_at_the_ninth_decile(
+    actual: float, expected: float
+) -> None:
+    assert pinball(np.array(actual - 10.0), np.array(0.9)) == pytest.approx(expected)
+
+
+def test_experts_begin_equal() -> None:
+    assert weights(a_blend(experts=4), True, True, True, True) == pytest.approx([0.25] * 4)
+
+
+def test_weights_fall_exponentially_with_the_mean_loss() -> None:
+    blend = a_blend(experts=3)
+    learn(blend, 1.0, 1.2, 1.1)
+    learn(blend, 1.0, 1.4, 1.1)
+    means = [1.0, 1.3, 1.1]
+    raw = [math.exp(-20 * mean / (sum(means) / 3)) for mean in means]
+    assert weights(blend, True, True, True) == pytest.approx([each / sum(raw) for each in raw])
+
+
+def test_old_losses_are_forgotten() -> None:
+    blend = a_blend(experts=2)
+    for _ in range(2000):
+        learn(blend, 0.1, 1.0)
+    for _ in range(12_000):
+        learn(blend, 1.0, 0.1)
+    first, second = weights(blend, True, True)
+    assert second > first
+
+
+def test_an_expert_that_sleeps_has_no_say_and_learns_nothing() -> None:
+    blend = a_blend(experts=2)
+    learn(blend, 1.0, 0.1)
+    before = weights(blend, True, True)
+    for _ in range(50):
+        learn(blend, NAN, NAN)
+    assert_array_equal(weights(blend, True, True), before)
+    assert weights(blend, True, False) == pytest.approx([1.0, 0.0])
+
+
+def test_a_newcomer_joins_as_slightly_worse_than_the_others() -> None:
+    blend = a_blend(experts=3)
+    learn(blend, 1.0, 1.0, NAN)
+    first, second, newcomer = weights(blend, True, True, True)
+    assert first == second
+    assert newcomer == pytest.approx(first * math.exp(-20 * 0.1))
+
+
+def test_nobody_awake_is_no_weight_at_all() -> None:
+    assert_array_equal(weights(a_blend(experts=2), False, False), [0.0, 0.0])
+
+
+@given(losses, st.lists(st.booleans(), min_size=3, max_size=3).filter(any))
+def test_weights_of_those_awake_sum_to_one(history: FloatArray, awake: list[bool]) -> None:
+    blend = a_blend(experts=3)
+    for step in history:
+        learn(blend, *step)
+    found = weights(blend, *awake)
+    assert found.sum() == pytest.approx(1.0)
+    assert (found >= 0).all()
+    assert not found[~np.array(awake)].any()

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from models.forecast import QUANTILES, FloatArray
+from models.learned import LearnedModels, fit_learned, refit_after, refit_points
+from models.series import DemandSeries
+
+NAN = float("nan")
+STEPS = np.array([1, 4, 9])
+HOUR_SECONDS, DAY_SECONDS = 3600.0, 86400.0
+
+
+def a_series(values: FloatArray, *, step_seconds: float = 60.0) -> DemandSeries:
+    return DemandSeries(start=500_000.0, step_seconds=step_seconds, values=values)
+
+
+def some_demand(steps: int, *, seed: int = 0) -> FloatArray:
+    wave = 50 + 30 * np.sin(np.arange(steps) / 40)
+    return np.asarray(wave * np.random.default_rng(seed).gamma(20.0, 0.05, steps))
+
+
+DEMAND = some_demand(900)
+
+
+@pytest.fixture(scope="module")
+def models() -> LearnedModels:
+    return fit_learned(a_series(DEMAND[:720]), STEPS, seed=7)
+
+
+def test_both_experts_speak_of_every_origin_and_horizon(models: LearnedModels) -> None:
+    points, quantiles = models.predict(a_series(DEMAND), np.arange(900))
+    assert points.shape == (900, len(STEPS))
+    assert quantiles.shape == (900, len(STEPS), len(QUANTILES))
+    assert (points >= 0).all()
+    assert (quantiles >= 0).all()
+    assert (np.diff(quantiles, axis=-1) >= 0).all()
+
+
+@given(cut=st.integers(0, 898), seed=st.integers(1, 2**32 - 1), missing=st.booleans())
+def test_what_is_said_of_an_origin_does_not_depend_on_later_steps(
+    models: LearnedModels, cut: int, seed: int, missing: bool
+) -> None:
+    origins = np.unique([0, cut // 2, cut])
+    changed = DEMAND.copy()
+    changed[cut + 1 :] = NAN if missing else 5 * some_demand(900, seed=seed)[cut + 1 :]
+    points, quantiles = models.predict(a_series(DEMAND), origins)
+    other_points, other_quantiles = models.predict(a_series(changed), origins)
+    assert_array_equal(points, other_points)
+    assert_array_equal(quantiles, other_quantiles)
+
+
+def test_history_beyond_a_fortnight_is_not_fitted() -> None:
+    # In steps of an hour a fortnight is 336 of them.
+    demand, other = some_demand(400), some_demand(400)
+    other[:64] = 1e6
+    found = []
+    for values in (demand, other):
+        fit = fit_learned(a_series(values, step_seconds=HOUR_SECONDS), STEPS, seed=7)
+        found.append(fit.predict(a_series(demand, step_seconds=HOUR_SECONDS), np.array([390])))
+    assert_array_equal(found[0][0], found[1][0])
+    assert_array_equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_an_outage_all_along_leaves_trees_silent_and_fails_nothing(known: int) -> None:
+    values = np.full(720, NAN)
+    values[:known] = 20.0
+    points, quantiles = fit_learned(a_series(values), STEPS, seed=7).predict(
+        a_series(values), np.array([719])
+    )
+    assert np.isfinite(points).all()
+    assert np.isnan(quantiles).all()
+
+
+@pytest.mark.parametrize(
+    ("steps", "step_seconds", "expected"),
+    [
+        (0, 10.0, 720),
+        (719, 10.0, 720),
+        (720, 10.0, 1080),
+        (1000, 60.0, 1500),
+        (10_000, 60.0, 11_440),  # a day
+        (80_000, 60.0, 90_000),  # an eighth
+        (800, DAY_SECONDS, 900),
+        (720, 2 * DAY_SECONDS, 810),
+    ],
+)
+def test_a_fit_is_due_after_half_as_much_again_or_a_day_or_an_eighth(
+    steps: int, step_seconds: float, expected: int
+) -> None:
+    assert refit_after(steps, step_seconds=step_seconds) == expected
+
+
+def test_fits_are_due_wherever_the_one_before_says_so() -> None:
+    assert list(refit_points(2430, step_seconds=10.0)) == [720, 1080, 1620, 2430]
+    assert list(refit_points(719, step_seconds=10.0)) == []
