@@ -15,9 +15,8 @@ class Observation:
 
     ``replicas`` are those that exist, of any phase. ``backlog`` is demand that arrived and is
     not served yet. ``lead_time_seconds`` is the quantile of measured start times to plan with.
-    ``boost_per_second`` is demand announced by alerts. ``free_slots`` is how many replicas the
-    pool could still take, ``smooth_per_second`` the mean
-    demand of the last minute and ``peak_per_second`` the highest seen of late.
+    ``boost_per_second`` is demand announced by alerts, ``smooth_per_second`` the mean demand of
+    the last minute, ``peak_per_second`` the highest seen of late.
     """
 
     workload: WorkloadName
@@ -29,4 +28,3 @@ class Observation:
     boost_per_second: float = 0.0
     smooth_per_second: float = 0.0
     peak_per_second: float = 0.0
-    free_slots: int = 0

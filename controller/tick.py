@@ -73,7 +73,8 @@ def tick(
         )
         plans.append(planned)
         workloads[name] = replace(judged, hold=hold)
-    placements = assign(_requests(plans, policies), _without_cancelled(fleet, plans), memory)
+    left = _without_cancelled(fleet, plans, policies)
+    placements = assign(_requests(plans, policies), left, memory)
     state = TickState(
         workloads=workloads,
         lead_times=lead_times,
@@ -144,9 +145,17 @@ def _requests(
     )
 
 
-def _without_cancelled(fleet: Fleet, plans: Sequence[Plan]) -> Fleet:
+def _without_cancelled(
+    fleet: Fleet, plans: Sequence[Plan], policies: Sequence[WorkloadPolicy]
+) -> Fleet:
     """Return the fleet as it will be once this tick's cancels are done: their GPUs are free."""
-    gone = {name for planned in plans for name, _ in planned.cancels}
+    gone = {
+        name
+        for planned, policy in zip(plans, policies, strict=True)
+        for name, _ in planned.cancels
+        # Nobody carries out what a workload that may not act would cancel: it keeps its GPUs.
+        if policy.mode is Mode.ACT
+    }
     if not gone:
         return fleet
     return replace(fleet, replicas=tuple(r for r in fleet.replicas if r.name not in gone))

@@ -14,16 +14,19 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.forecast import QUANTILES, FloatArray
 from models.horizons import HorizonGrid
-from models.learned import LearnedModels, fit_learned, refit_points
+from models.learned import fit_learned, refit_points
 from models.portfolio import Learned, Portfolio
 from models.series import DemandSeries
 
 #: A fit takes a few seconds; what it learned is used no earlier than this after its last step.
 _FIT_SECONDS = 60.0
 _SEED = 7
+#: Origins asked at once: enough to share the overhead, few enough to stay small in memory.
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,31 +55,45 @@ def learned_track(
     )
     due = list(refit_points(count - 1, step_seconds=series.step_seconds))
     delay = int(np.ceil(_FIT_SECONDS / series.step_seconds))
-    fits: list[Future[LearnedModels]] = [
-        pool.submit(
-            fit_learned,
-            series.between(series.start, series.start + steps * series.step_seconds),
-            grid.steps,
-            _SEED,
-        )
-        for steps in due
+    ends = [*due[1:], count][: len(due)]
+    spans = [(steps + delay, min(end + delay, count)) for steps, end in zip(due, ends, strict=True)]
+    # The workers also ask what they fitted: beside two of them, trees asked here would fight
+    # for processors with every tick.
+    asked: list[Future[LearnedTrack]] = [
+        pool.submit(_fit_and_ask, _first(series, max(steps, high)), grid.steps, steps, low, high)
+        for steps, (low, high) in zip(due, spans, strict=True)
     ]
     if due:
         yield due[0], track
-    ends = [*due[1:], count][: len(due)]
-    for steps, end, fit in zip(due, ends, fits, strict=True):
-        model = fit.result()
-        for low in range(steps + delay, min(end + delay, count), _BLOCK):
-            origins = np.arange(low, min(low + _BLOCK, end + delay, count))
-            points, quantiles = model.predict(series, origins)
-            track.points[origins] = points
-            track.quantiles[origins] = quantiles
+    for end, (low, high), answer in zip(ends, spans, asked, strict=True):
+        said = answer.result()
+        track.points[low:high] = said.points
+        track.quantiles[low:high] = said.quantiles
         yield end, track
     yield count, track
 
 
-#: Origins asked at once: enough to share the overhead, few enough to stay small in memory.
-_BLOCK = 4096
+def _first(series: DemandSeries, steps: int) -> DemandSeries:
+    """Return the first steps of a series."""
+    return series.between(series.start, series.start + steps * series.step_seconds)
+
+
+def _fit_and_ask(
+    series: DemandSeries, horizons: NDArray[np.intp], steps: int, low: int, high: int
+) -> LearnedTrack:
+    """Fit on the first ``steps``, and ask of the origins [low, high); meant for a process pool."""
+    model = fit_learned(_first(series, steps), horizons, _SEED)
+    wanted = max(high - low, 0)
+    said = LearnedTrack(
+        points=np.empty((wanted, len(horizons)), dtype=np.float32),
+        quantiles=np.empty((wanted, len(horizons), len(QUANTILES)), dtype=np.float32),
+    )
+    for begin in range(low, high, _BLOCK):
+        origins = np.arange(begin, min(begin + _BLOCK, high))
+        points, quantiles = model.predict(series, origins)
+        said.points[origins - low] = points
+        said.quantiles[origins - low] = quantiles
+    return said
 
 
 def advance(portfolio: Portfolio, series: DemandSeries, step: int, track: LearnedTrack) -> None:

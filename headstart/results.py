@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from controller.plan import Plan
 from headstart.output import write_whole
+from headstart.plan_log import COLUMNS, PlanLog
 from headstart.scoring import Score
 from headstart.trial import ReplicaTimes
 from models.forecast import FloatArray
@@ -30,18 +30,7 @@ REPLICA_COLUMNS = (
     "released_at",
     "outcome",
 )
-PLAN_COLUMNS = (
-    "time",
-    "demand_per_second",
-    "target",
-    "floor",
-    "reactive",
-    "ready",
-    "restoring",
-    "lead_time_seconds",
-    "quantile_level",
-    "reason",
-)
+PLAN_COLUMNS = (*COLUMNS, "reason")
 #: Rows of forecasts that are formatted in one go.
 ROWS_AT_ONCE = 20_000
 
@@ -114,17 +103,15 @@ def write_replicas(path: Path, records: Iterable[ReplicaLife], *, origin: float)
     write_whole(path, rows())
 
 
-def write_plans(path: Path, plans: Iterable[Plan], *, origin: float) -> None:
-    """Write ``plans.csv``, a row a plan; ``origin`` is the trace's start."""
+def write_plans(path: Path, plans: PlanLog) -> None:
+    """Write ``plans.csv``, a row a plan; a demand not known is empty."""
+    reasons = plans.reasons()
 
     def rows() -> Iterator[str]:
         yield ",".join(PLAN_COLUMNS) + "\n"
-        for p in plans:
-            demand = "" if p.demand_per_second is None else f"{p.demand_per_second:.6g}"
-            yield (
-                f"{_seconds(p.at, origin)},{demand},{p.target},{p.floor},{p.reactive},{p.ready},"
-                f"{p.restoring},{p.lead_time_seconds:.6g},{p.quantile_level:.6g},{p.reason!s}\n"
-            )
+        for number, row in enumerate(plans.numbers[: plans.count].tolist()):
+            cells = ("" if cell != cell else f"{cell:.10g}" for cell in row)
+            yield f"{','.join(cells)},{reasons[number]}\n"
 
     write_whole(path, rows())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from controller.simulation_records import RecordKind
 from headstart.assessment import CLAIRVOYANT, REACTIVE, Assessment
 from headstart.output import prepare_folder, write_whole
-from headstart.plan_log import PlanLog
 from headstart.replay import ReplayResult, Scenario
 from headstart.report.content import Comparison, Decision, Fan, ReportInput
 from headstart.report.page import render_report
-from headstart.results import PLAN_COLUMNS, Summary, write_replicas, write_summary
+from headstart.results import Summary, write_plans, write_replicas, write_summary
 from models.forecast import FloatArray
 
 #: The width of the window that the demand drawn is a mean of.
@@ -84,7 +82,7 @@ def write_run(
     names = ("replicas.csv", "plans.csv", "summary.json", "report.html")
     replicas, plans, numbers, report = (folder / name for name in names)
     write_replicas(replicas, result.records, origin=0.0)
-    write_whole(plans, _plan_rows(result.plans))
+    write_plans(plans, result.plans)
     write_summary(numbers, summary)
     write_whole(report, [render_report(content)])
     return replicas, plans, numbers, report
@@ -102,15 +100,6 @@ def _comparisons(assessment: Assessment) -> tuple[Comparison, ...]:
 
 def _row(name: str, share: float, gpu_seconds: float, *, is_bound: bool = False) -> Comparison:
     return Comparison(name=name, attained_share=share, gpu_seconds=gpu_seconds, is_bound=is_bound)
-
-
-def _plan_rows(log: PlanLog) -> Iterator[str]:
-    """Yield the lines of plans.csv; an unknown demand is empty."""
-    yield ",".join(PLAN_COLUMNS) + "\n"
-    reasons = log.reasons()
-    for number, row in enumerate(log.numbers[: log.count].tolist()):
-        cells = ("" if cell != cell else f"{cell:.10g}" for cell in row)
-        yield f"{','.join(cells)},{reasons[number]}\n"
 
 
 def _mean_demand(times: FloatArray, scenario: Scenario) -> FloatArray:

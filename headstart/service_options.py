@@ -39,6 +39,12 @@ def add_service_arguments(parser: argparse.ArgumentParser, *, tick_seconds: floa
         help="how often to look and plan anew (default: %(default)g)",
     )
     parser.add_argument("--json", action="store_true", help="log as JSON lines")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="keeps demand and measured starts over restarts (SQLite)",
+    )
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,12 +63,6 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--kafka-user", metavar="NAME", help="of SASL")
     group.add_argument("--kafka-password-file", type=Path, metavar="FILE", help="of SASL")
     group.add_argument("--kafka-ca-file", type=Path, metavar="FILE", help="trusted CA")
-    group.add_argument(
-        "--state",
-        type=Path,
-        metavar="FILE",
-        help="keeps demand and measured starts over restarts (SQLite)",
-    )
 
 
 def address_of(text: str) -> Address:

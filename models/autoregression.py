@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.tsa.ar_model import AutoReg
 
 from models.features import ewma, filled, offset_of
 from models.forecast import FloatArray
@@ -48,6 +47,9 @@ def fit_autoregression(
     demand: FloatArray, *, step_seconds: float, steps: NDArray[np.intp]
 ) -> Autoregression:
     """Fit on the newest day or so of ``demand`` (per second, NaN where missing)."""
+    # Here, so that only who fits loads it.
+    from statsmodels.tsa.ar_model import AutoReg
+
     offset = offset_of(demand, step_seconds=step_seconds)
     _, ratio = _log_ratio(filled(demand[-2 * _FIT_STEPS :]), offset)
     ratio = ratio[-_FIT_STEPS:]

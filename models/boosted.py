@@ -7,13 +7,16 @@ Source: Friedman (2001); the histogram method is scikit-learn's. The target is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from models.features import FeatureMaker, filled, offset_of
 from models.forecast import QUANTILES, FloatArray
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
 
 _ROWS = 24_000
 _TREES = 80
@@ -59,6 +62,9 @@ def fit_boosted(
 
     Origins and targets that are missing are left out; if next to nothing is left, so are models.
     """
+    # Here, so that only who fits loads it: 70 MiB.
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
     offset = offset_of(demand, step_seconds=step_seconds)
     maker = FeatureMaker(filled(demand), start=start, step_seconds=step_seconds, offset=offset)
     origins, ahead = _draw(demand, steps, seed)

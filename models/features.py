@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from models.forecast import FloatArray
 
@@ -30,6 +29,9 @@ def ewma(values: FloatArray, half_life: float) -> FloatArray:
     """Return exponentially weighted means, the half-life in steps."""
     if not len(values):
         return values
+    # Here, so that only who fits or asks fitted models loads it: 80 MiB.
+    from scipy.signal import lfilter
+
     keep = 0.5 ** (1.0 / half_life)
     return np.asarray(lfilter([1.0 - keep], [1.0, -keep], values, zi=values[:1] * keep)[0])
 

@@ -73,33 +73,34 @@ def folder_of_prometheus() -> Path:
 def kafka_broker(jars_of_kafka: Path) -> Iterator[KafkaBroker]:
     """One broker for all tests that only read and write topics of their own."""
     with contextlib.ExitStack() as stack:
-        yield _started(KafkaBroker(jars=jars_of_kafka), stack)
+        yield started(KafkaBroker(jars=jars_of_kafka), stack)
 
 
 @pytest.fixture(scope="session")
 def prometheus_server(folder_of_prometheus: Path) -> Iterator[PrometheusServer]:
     """One server without targets, for tests that only ask; history needs a server of its own."""
     with contextlib.ExitStack() as stack:
-        yield _started(PrometheusServer(binaries=folder_of_prometheus), stack)
+        yield started(PrometheusServer(binaries=folder_of_prometheus), stack)
 
 
 @pytest.fixture
 def start_kafka(jars_of_kafka: Path) -> Iterator[StartKafka]:
     """Start brokers that the test may kill, freeze and restart."""
     with contextlib.ExitStack() as stack:
-        yield lambda: _started(KafkaBroker(jars=jars_of_kafka), stack)
+        yield lambda: started(KafkaBroker(jars=jars_of_kafka), stack)
 
 
 @pytest.fixture
 def start_prometheus(folder_of_prometheus: Path) -> Iterator[StartPrometheus]:
     """Start servers with the given ``host:port`` targets, to kill, freeze and restart."""
     with contextlib.ExitStack() as stack:
-        yield lambda targets: _started(
+        yield lambda targets: started(
             PrometheusServer(targets, binaries=folder_of_prometheus), stack
         )
 
 
-def _started(server: Server, stack: contextlib.ExitStack) -> Server:
+def started(server: Server, stack: contextlib.ExitStack) -> Server:
+    """Start a server that the stack closes, and whose log is shown with a failure."""
     _running.append(server)
     stack.callback(_running.remove, server)
     stack.callback(server.close)

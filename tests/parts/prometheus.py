@@ -35,13 +35,7 @@ class PrometheusServer(ServerProcess):
         super().__init__()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        config = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "scrape_configs": [
-                {"job_name": "app", "static_configs": [{"targets": list(targets)}]},
-            ],
-        }
-        (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._configure(targets)
 
     def command(self) -> list[str]:
         """Run with remote write received, and a retention that keeps old history."""
@@ -61,6 +55,11 @@ class PrometheusServer(ServerProcess):
             return requests.get(f"{self.url}/-/ready", timeout=2).status_code == 200
         except requests.RequestException:
             return False
+
+    def scrape(self, targets: Sequence[str]) -> None:
+        """Scrape these from now on: to be called once the history that they follow is written."""
+        self._configure(targets)
+        requests.post(f"{self.url}/-/reload", timeout=REQUEST_SECONDS).raise_for_status()
 
     def remote_write(self, series: Sequence[WrittenSeries]) -> None:
         """Write history; all series that share a time span must come in one call.
@@ -95,6 +94,15 @@ class PrometheusServer(ServerProcess):
         """Return the series of a range query; start and end in seconds since the epoch."""
         asked = {"query": expression, "start": start, "end": end, "step": step_seconds}
         return self._result("query_range", asked)
+
+    def _configure(self, targets: Sequence[str]) -> None:
+        config = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "scrape_configs": [
+                {"job_name": "app", "static_configs": [{"targets": list(targets)}]},
+            ],
+        }
+        (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def _result(self, endpoint: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
         url = f"{self.url}/api/v1/{endpoint}"

@@ -12,6 +12,7 @@ import pytest
 from controller.plan import Plan, Reason
 from headstart.errors import UsageError
 from headstart.output import prepare_folder, write_whole
+from headstart.plan_log import PlanLog
 from headstart.results import (
     Summary,
     write_forecasts,
@@ -134,12 +135,16 @@ def test_times_late_in_a_long_trace_keep_their_milliseconds(tmp_path: Path) -> N
 def test_plans_come_back_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "plans.csv"
 
-    write_plans(path, [a_plan(), a_plan(demand=None)], origin=ORIGIN)
+    log = PlanLog.sized(2)
+    log.add(10.0, a_plan())
+    log.add(15.0, a_plan(demand=None))
+
+    write_plans(path, log)
 
     first, second = read_plans(path)
     assert first == PlanRow(
         time=10,
-        demand_per_second=12.3457,
+        demand_per_second=12.3456789,
         target=5,
         floor=5,
         reactive=3,
@@ -155,7 +160,7 @@ def test_plans_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_plans_have_the_documented_columns(tmp_path: Path) -> None:
     path = tmp_path / "plans.csv"
 
-    write_plans(path, [], origin=ORIGIN)
+    write_plans(path, PlanLog.sized(0))
 
     assert path.read_text() == (
         "time,demand_per_second,target,floor,reactive,ready,restoring,"

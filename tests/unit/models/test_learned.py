@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -41,6 +41,7 @@ def test_both_experts_speak_of_every_origin_and_horizon(models: LearnedModels) -
     assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
+@settings(max_examples=15)
 @given(cut=st.integers(0, 898), seed=st.integers(1, 2**32 - 1), missing=st.booleans())
 def test_what_is_said_of_an_origin_does_not_depend_on_later_steps(
     models: LearnedModels, cut: int, seed: int, missing: bool
@@ -60,7 +61,7 @@ def test_history_beyond_a_fortnight_is_not_fitted() -> None:
     other[:64] = 1e6
     found = []
     for values in (demand, other):
-        fit = fit_learned(a_series(values, step_seconds=HOUR_SECONDS), STEPS, seed=7)
+        fit = fit_learned(a_series(values, step_seconds=HOUR_SECONDS), STEPS[:1], seed=7)
         found.append(fit.predict(a_series(demand, step_seconds=HOUR_SECONDS), np.array([390])))
     assert_array_equal(found[0][0], found[1][0])
     assert_array_equal(found[0][1], found[1][1])

@@ -1,0 +1,282 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.cluster_view import Phase
+from controller.hold import Hold
+from controller.objective import Calibration
+from controller.observation import Observation
+from controller.plan import Plan, Reason, Upcoming
+from controller.planner import plan
+from controller.policy import Limits, WorkloadPolicy
+from tests.builders import a_replica
+from tests.unit.controller.builders import (
+    NOW,
+    a_forecast,
+    a_policy,
+    a_reading,
+    an_observation,
+)
+
+POLICY = a_policy(hold_seconds=60.0)
+MEDIAN = Calibration(level=0.0)
+
+
+def planned(
+    observation: Observation,
+    policy: WorkloadPolicy = POLICY,
+    *,
+    hold: Hold | None = None,
+    calibration: Calibration = MEDIAN,
+) -> Plan:
+    return plan(observation, policy, calibration, hold or Hold(), tick_seconds=5.0)[0]
+
+
+def a_ramp(at_step: int, *, low: float = 1.0, high: float = 4.0) -> list[float]:
+    """Return demand that rises once, ``at_step`` steps of 10 s from the forecast's issue."""
+    return [low] * at_step + [high] * (30 - at_step)
+
+
+def test_restores_start_one_lead_time_and_a_tick_before_the_ramp() -> None:
+    ramp = a_forecast(a_ramp(10), issued_at=NOW)
+    seen = an_observation(ready=1, forecast=ramp, lead_time_seconds=55.0)
+    early = planned(replace(seen, now=NOW + 40.0))
+    in_time = planned(replace(seen, now=NOW + 40.1))
+    assert (early.starts, early.reason) == (0, Reason.FORECAST)
+    assert (in_time.starts, in_time.target, in_time.reason) == (3, 4, Reason.FORECAST)
+
+
+def test_a_longer_lead_time_starts_earlier() -> None:
+    seen = an_observation(ready=1, forecast=a_forecast(a_ramp(10)))
+    assert planned(replace(seen, lead_time_seconds=90.0)).starts == 0
+    assert planned(replace(seen, lead_time_seconds=96.0)).starts == 3
+
+
+def test_what_is_under_way_is_not_started_twice() -> None:
+    seen = an_observation(ready=1, restoring=2, forecast=a_forecast(4.0))
+    assert planned(seen).starts == 1
+
+
+def test_starts_whose_time_has_not_come_are_listed_with_it() -> None:
+    steps = [1.0] * 10 + [3.0] * 10 + [2.0] * 4 + [4.0] * 6
+    seen = an_observation(ready=1, forecast=a_forecast(steps), lead_time_seconds=55.0)
+    assert planned(seen).upcoming == (
+        Upcoming(start_at=NOW + 100.0 - 55.0, count=2),
+        Upcoming(start_at=NOW + 240.0 - 55.0, count=1),
+    )
+
+
+def test_a_listed_start_never_lies_in_the_past() -> None:
+    # A limit keeps it from starting now, though its time has come.
+    limited = a_policy(limits=Limits(max_step=1))
+    (next_start,) = planned(an_observation(forecast=a_forecast(3.0)), limited).upcoming
+    assert next_start == Upcoming(start_at=NOW, count=2)
+
+
+def test_nothing_is_listed_without_a_forecast_or_a_need() -> None:
+    assert planned(an_observation(reading=a_reading(9.0))).upcoming == ()
+    assert planned(an_observation(ready=2, forecast=a_forecast(2.0))).upcoming == ()
+
+
+def test_no_demand_is_a_reason() -> None:
+    quiet = planned(an_observation(reading=a_reading(0.0), forecast=a_forecast(0.0)))
+    assert (quiet.target, quiet.reason) == (0, Reason.NO_DEMAND)
+
+
+def test_reaction_goes_above_the_forecast_where_demand_surely_is_higher() -> None:
+    seen = an_observation(reading=a_reading(20.0), forecast=a_forecast(3.0), smooth_per_second=20.0)
+    what = planned(seen)
+    assert (what.floor, what.reason) == (3, Reason.REACTIVE)
+    assert what.target == what.reactive > 15
+
+
+def test_without_a_forecast_the_reactive_part_is_alone_in_charge() -> None:
+    blind = planned(an_observation(reading=a_reading(7.0)))
+    stale = planned(
+        an_observation(reading=a_reading(7.0), forecast=a_forecast(99.0, issued_at=NOW - 300.0))
+    )
+    assert (blind.floor, blind.target, blind.reason) == (0, 10, Reason.NO_FORECAST)
+    assert stale == blind
+
+
+def test_the_plan_says_what_it_rests_on() -> None:
+    seen = an_observation(
+        ready=2, restoring=1, reading=a_reading(2.5), forecast=a_forecast(3.0, spread=0.1)
+    )
+    what = planned(seen, calibration=Calibration(level=1.0))
+    assert (what.at, what.ready, what.restoring) == (NOW, 2, 1)
+    assert (what.demand_per_second, what.lead_time_seconds) == (2.5, 55.0)
+    assert (what.quantile_level, what.floor) == (0.8, 4)
+
+
+def test_a_target_is_held_before_a_replica_goes() -> None:
+    busy = an_observation(ready=4, reading=a_reading(4.0), forecast=a_forecast(4.0))
+    _, hold = plan(busy, POLICY, MEDIAN, Hold(), tick_seconds=5.0)
+
+    def later(seconds: float) -> Plan:
+        quiet = a_forecast(1.0, issued_at=NOW + seconds)
+        reading = a_reading(1.0, at=NOW + seconds)
+        seen = an_observation(ready=4, now=NOW + seconds, reading=reading, forecast=quiet)
+        return planned(seen, hold=hold)
+
+    held, over = later(60.0), later(61.0)
+    assert (held.target, held.reason, held.releases) == (4, Reason.HOLD, ())
+    assert (over.target, len(over.releases)) == (1, 3)
+
+
+def test_a_replica_that_will_soon_be_needed_again_stays() -> None:
+    # Lead time, tick and hold reach 120 s ahead.
+    soon = an_observation(ready=4, forecast=a_forecast(a_ramp(11)))
+    not_soon = an_observation(ready=4, forecast=a_forecast(a_ramp(12)))
+    assert (planned(soon).releases, planned(soon).reason) == ((), Reason.HOLD)
+    assert len(planned(not_soon).releases) == 3
+
+
+def test_what_is_held_is_never_started_anew() -> None:
+    _, hold = plan(
+        an_observation(forecast=a_forecast(9.0)), POLICY, MEDIAN, Hold(), tick_seconds=5.0
+    )
+    seen = an_observation(ready=2, forecast=a_forecast(1.0))
+    assert (planned(seen, hold=hold).target, planned(seen, hold=hold).starts) == (2, 0)
+
+
+def test_the_youngest_go_first() -> None:
+    seen = an_observation(
+        a_replica("old", started_at=10.0),
+        a_replica("young", started_at=1000.0),
+        a_replica("middle", started_at=500.0),
+        forecast=a_forecast(1.0),
+    )
+    assert planned(seen).releases == ("young", "middle")
+
+
+def test_starts_that_nobody_waits_for_any_more_go_before_replicas_that_serve() -> None:
+    what = planned(an_observation(ready=3, restoring=2, forecast=a_forecast(2.0)))
+    assert [why for _, why in what.cancels] == ["not needed any more"] * 2
+    assert len(what.releases) == 1
+
+
+def test_only_as_many_starts_are_called_off_as_are_too_many() -> None:
+    what = planned(an_observation(ready=1, restoring=4, forecast=a_forecast(3.0)))
+    assert (len(what.cancels), what.releases) == (2, ())
+
+
+def test_failed_and_hung_starts_are_cancelled_in_words_and_replaced() -> None:
+    failed = replace(a_replica("failed", phase=Phase.FAILED), failure="image is corrupt")
+    hung = a_replica("hung", phase=Phase.RESTORING, started_at=NOW - 90.0, deadline_at=NOW)
+    what = planned(an_observation(failed, hung, forecast=a_forecast(2.0)))
+    assert what.cancels == (
+        ("failed", "failed: image is corrupt"),
+        ("hung", "not ready after 90 s"),
+    )
+    assert (what.restoring, what.starts) == (0, 2)
+
+
+def test_a_start_is_waited_for_until_its_deadline() -> None:
+    slow = a_replica("slow", phase=Phase.RESTORING, deadline_at=NOW + 0.1)
+    what = planned(an_observation(slow, forecast=a_forecast(1.0)))
+    assert (what.restoring, what.starts, what.cancels) == (1, 0, ())
+
+
+def test_a_replica_that_drains_serves_nobody() -> None:
+    leaving = a_replica("leaving", phase=Phase.DRAINING)
+    assert planned(an_observation(leaving, forecast=a_forecast(1.0))).starts == 1
+
+
+def test_a_replica_that_drains_still_counts_against_the_gpu_budget() -> None:
+    tight = a_policy(limits=Limits(gpu_budget=2))
+    leaving = a_replica("leaving", phase=Phase.DRAINING)
+    what = planned(an_observation(leaving, ready=1, forecast=a_forecast(5.0)), tight)
+    assert (what.target, what.starts, what.reason) == (1, 0, Reason.MAX_REPLICAS)
+
+
+def test_silence_is_no_reason_to_let_go_of_what_serves() -> None:
+    reading = a_reading(0.0, at=NOW - 61.0)
+    silent = planned(an_observation(ready=3, restoring=1, reading=reading))
+    assert (silent.target, silent.releases, silent.cancels) == (4, (), ())
+    assert planned(an_observation(ready=3)).target == 3
+
+
+def test_a_recent_reading_or_a_forecast_ends_the_silence() -> None:
+    heard = an_observation(ready=3, reading=a_reading(0.0, at=NOW - 60.0))
+    foreseen = an_observation(ready=3, forecast=a_forecast(0.0))
+    assert len(planned(heard).releases) == len(planned(foreseen).releases) == 3
+
+
+def test_a_limit_that_was_lowered_holds_even_in_silence() -> None:
+    what = planned(an_observation(ready=3), a_policy(limits=Limits(max_replicas=2)))
+    assert (what.target, len(what.releases)) == (2, 1)
+
+
+def test_the_smallest_number_of_replicas_is_kept_without_demand() -> None:
+    policy = a_policy(limits=Limits(min_replicas=2))
+    what = planned(an_observation(ready=1, forecast=a_forecast(0.0)), policy)
+    assert (what.target, what.starts, what.reason) == (2, 1, Reason.MIN_REPLICAS)
+
+
+DEMAND = st.floats(0.0, 40.0)
+STEPS = st.lists(DEMAND, min_size=1, max_size=30)
+COUNTS = st.integers(0, 12)
+LIMITS = st.builds(
+    Limits,
+    min_replicas=st.integers(0, 3),
+    max_replicas=st.none() | st.integers(3, 15),
+    max_step=st.none() | st.integers(1, 5),
+    gpu_budget=st.none() | st.integers(3, 30),
+)
+
+
+def seen_with(steps: list[float], ready: int, restoring: int, backlog: float = 0.0) -> Observation:
+    """Return an observation whose reading is the first step's demand."""
+    return an_observation(
+        ready=ready,
+        restoring=restoring,
+        reading=a_reading(steps[0]),
+        forecast=a_forecast(steps),
+        backlog=backlog,
+    )
+
+
+@given(steps=STEPS, ready=COUNTS, restoring=COUNTS, limits=LIMITS, gpus=st.integers(1, 3))
+def test_a_plan_never_goes_beyond_the_largest_number_of_replicas_or_the_gpu_budget(
+    steps: list[float], ready: int, restoring: int, limits: Limits, gpus: int
+) -> None:
+    policy = a_policy(limits=limits, gpus_per_replica=gpus)
+    what = planned(seen_with(steps, ready, restoring, backlog=100.0), policy)
+    if limits.max_replicas is not None:
+        assert what.target <= limits.max_replicas
+    if limits.gpu_budget is not None:
+        assert what.target * gpus <= limits.gpu_budget
+    if limits.max_step is not None:
+        assert what.target <= max(ready + restoring + limits.max_step, limits.min_replicas)
+
+
+@given(
+    steps=STEPS,
+    more=st.floats(1.0, 10.0),
+    ready=COUNTS,
+    restoring=COUNTS,
+    limits=LIMITS,
+)
+def test_more_demand_never_means_fewer_starts_or_more_releases(
+    steps: list[float], more: float, ready: int, restoring: int, limits: Limits
+) -> None:
+    policy = a_policy(limits=limits)
+    less = planned(seen_with(steps, ready, restoring), policy)
+    much = planned(seen_with([step * more for step in steps], ready, restoring), policy)
+    assert much.starts >= less.starts
+    assert len(much.releases) <= len(less.releases)
+    assert len(much.cancels) <= len(less.cancels)
+
+
+@given(steps=STEPS, ready=COUNTS, restoring=COUNTS, limits=LIMITS)
+def test_what_is_left_after_a_plan_is_its_target(
+    steps: list[float], ready: int, restoring: int, limits: Limits
+) -> None:
+    what = planned(seen_with(steps, ready, restoring), a_policy(limits=limits))
+    left = ready + restoring - len(what.releases) - len(what.cancels)
+    assert left + what.starts == what.target
+    assert ready - len(what.releases) >= min(ready, what.target)
+    assert what.starts == 0 or not (what.releases or what.cancels)

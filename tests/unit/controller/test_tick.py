@@ -1,0 +1,257 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.actions import Cancel, Release, Start
+from controller.cluster_view import Fleet, Phase, StartKind
+from controller.outcomes import Outcomes
+from controller.policy import Limits, Mode, Restore, WorkloadPolicy
+from controller.tick import TickResult, tick
+from controller.tick_state import TickSettings, TickState, WorkloadState
+from models.forecast import WorkloadName
+from models.lead_time import estimate, measurements
+from models.lead_time_values import LeadTimeKey
+from models.outlook import Outlook
+from tests.builders import CHAT, a_fleet, a_node, a_replica
+from tests.unit.controller.builders import NOW, a_forecast, a_policy, a_reading, an_outlook
+
+SEARCH = "search"
+
+
+def demands(**per_second: float) -> dict[WorkloadName, Outlook]:
+    """Return outlooks in which each workload's demand is and stays as said."""
+    return {
+        WorkloadName(name): an_outlook(
+            workload=name, reading=a_reading(rate), forecast=a_forecast(rate, workload=name)
+        )
+        for name, rate in per_second.items()
+    }
+
+
+def a_tick(
+    fleet: Fleet,
+    outlooks: Mapping[WorkloadName, Outlook],
+    *policies: WorkloadPolicy,
+    state: TickState | None = None,
+    settings: TickSettings | None = None,
+) -> TickResult:
+    return tick(
+        replace(fleet, seen_at=NOW),
+        outlooks,
+        state or TickState(),
+        NOW,
+        policies=policies or (a_policy(),),
+        settings=settings or TickSettings(fixed_lead_time_seconds=55.0),
+    )
+
+
+def starts(result: TickResult) -> list[tuple[str, str]]:
+    """Return which workload starts a replica on which node."""
+    return [(a.workload, a.node) for a in result.actions if isinstance(a, Start)]
+
+
+def a_failed_replica(workload: str = CHAT, node: str = "node-00", *, attempt: int = 1) -> Fleet:
+    """Return a fleet with a start on one of two nodes that has just failed."""
+    failed = a_replica(
+        f"{workload}-1", workload=workload, node=node, phase=Phase.FAILED, attempt=attempt
+    )
+    return a_fleet(replace(failed, decided_at=NOW - 30.0, failure="no image"), nodes=2)
+
+
+def test_what_a_plan_asks_for_is_started_where_there_is_room() -> None:
+    result = a_tick(a_fleet(nodes=3), demands(chat=2.0))
+    assert starts(result) == [("chat", "node-00"), ("chat", "node-01")]
+    assert [plan.starts for plan in result.plans] == [2]
+
+
+def test_a_start_says_when_it_was_decided_and_why() -> None:
+    (start,) = a_tick(a_fleet(), demands(chat=1.0)).actions
+    assert isinstance(start, Start)
+    assert (start.decided_at, start.attempt, start.kind) == (NOW, 1, StartKind.RESTORE)
+    assert start.reason == "forecast: target 1"
+    assert NOW < start.deadline_at <= NOW + 600.0
+
+
+def test_every_start_has_a_name_of_its_own() -> None:
+    policies = (a_policy(), a_policy(SEARCH))
+    result = a_tick(a_fleet(nodes=9), demands(chat=3.0, search=3.0), *policies)
+    assert len({action.name for action in result.actions}) == 6
+
+
+def test_no_start_is_waited_for_beyond_the_users_timeout() -> None:
+    impatient = a_policy(restore=Restore(timeout_seconds=20.0))
+    settings = TickSettings()
+    result = a_tick(a_fleet(), demands(chat=1.0), impatient, settings=settings)
+    (start,) = result.actions
+    assert isinstance(start, Start)
+    assert start.deadline_at == NOW + 20.0
+    assert result.plans[0].lead_time_seconds == 20.0
+
+
+def test_the_lead_time_is_learned_unless_it_is_fixed() -> None:
+    quick = [
+        replace(a_replica(f"chat-{number}", node="node-00"), decided_at=0.0, ready_at=12.0)
+        for number in range(30)
+    ]
+    fleet = a_fleet(*quick, nodes=(a_node(gpus=40),))
+    learned = a_tick(fleet, demands(chat=1.0), settings=TickSettings()).plans[0]
+    fixed = a_tick(fleet, demands(chat=1.0)).plans[0]
+    assert 11.0 < learned.lead_time_seconds < 20.0
+    assert fixed.lead_time_seconds == 55.0
+
+
+def test_each_workload_has_its_own_lead_time_demand_and_replicas() -> None:
+    fleet = a_fleet(a_replica(), a_replica("search-1", workload=SEARCH, node="node-01"))
+    result = a_tick(fleet, demands(chat=1.0, search=2.0), a_policy(), a_policy(SEARCH))
+    assert [(p.workload, p.ready, p.target) for p in result.plans] == [
+        ("chat", 1, 1),
+        ("search", 1, 2),
+    ]
+    assert set(result.state.workloads) == {"chat", "search"}
+    assert {m.key for m in measurements(result.state.lead_times)} == {
+        LeadTimeKey(snapshot="chat"),
+        LeadTimeKey(snapshot="search"),
+    }
+
+
+def test_replicas_of_a_workload_without_a_policy_are_left_alone_but_hold_their_gpus() -> None:
+    strangers = [
+        a_replica(f"other-{phase}", workload="other", node=f"node-0{number}", phase=phase)
+        for number, phase in enumerate((Phase.FAILED, Phase.READY))
+    ]
+    result = a_tick(a_fleet(*strangers, nodes=3), demands(chat=3.0))
+    assert starts(result) == [("chat", "node-02")]
+    assert len(result.actions) == 1
+
+
+def test_a_workload_nothing_is_known_of_keeps_what_it_has() -> None:
+    result = a_tick(a_fleet(a_replica()), {})
+    assert (result.actions, result.plans[0].target) == ((), 1)
+
+
+def test_a_failed_start_is_retried_elsewhere_in_the_same_tick() -> None:
+    result = a_tick(a_failed_replica(), demands(chat=1.0))
+    cancel, start = result.actions
+    assert isinstance(cancel, Cancel)
+    assert isinstance(start, Start)
+    assert (cancel.name, cancel.reason) == ("chat-1", "failed: no image")
+    assert (start.node, start.attempt) == ("node-01", 2)
+    assert result.events == ("chat: chat-1 on node-00 failed after 30 s: no image",)
+
+
+def test_a_retry_is_made_once() -> None:
+    state = a_tick(a_failed_replica(), demands(chat=1.0)).state
+    assert state.memory.owed_attempts(CHAT) == ()
+
+
+def test_after_failures_a_start_is_given_more_time() -> None:
+    def deadline(fleet: Fleet) -> float:
+        patient = a_policy(restore=Restore(size_gib=13.0, timeout_seconds=1e6))
+        result = a_tick(fleet, demands(chat=1.0), patient)
+        (start,) = [a for a in result.actions if isinstance(a, Start)]
+        return start.deadline_at - NOW
+
+    assert deadline(a_failed_replica()) > 1.5 * deadline(a_fleet(nodes=2))
+
+
+def test_a_gpu_that_is_given_up_may_be_taken_in_the_same_tick() -> None:
+    only_node = replace(a_failed_replica(), nodes=(a_node(),))
+    assert starts(a_tick(only_node, demands(chat=1.0))) == [("chat", "node-00")]
+
+
+def test_what_goes_is_asked_to_go_before_anything_is_started() -> None:
+    fleet = a_fleet(
+        a_replica("search-1", workload=SEARCH),
+        a_replica("chat-1", node="node-01", phase=Phase.FAILED),
+        nodes=3,
+    )
+    result = a_tick(fleet, demands(chat=1.0, search=0.0), a_policy(), a_policy(SEARCH))
+    assert [type(action) for action in result.actions] == [Cancel, Release, Start]
+    assert result.actions[1] == Release(name="search-1", drain_seconds=30.0, reason="target 0")
+
+
+def test_who_is_below_the_smallest_number_of_replicas_comes_first() -> None:
+    greedy = a_policy(SEARCH, limits=Limits(priority=9))
+    needy = a_policy(limits=Limits(min_replicas=1))
+    result = a_tick(a_fleet(nodes=2), demands(chat=0.0, search=9.0), greedy, needy)
+    assert sorted(starts(result)) == [("chat", "node-00"), ("search", "node-01")]
+
+
+@pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.RECOMMEND])
+def test_who_may_not_act_plans_but_takes_no_gpu_from_who_may(mode: Mode) -> None:
+    watched = a_policy(SEARCH, mode=mode, limits=Limits(priority=9, min_replicas=2))
+    result = a_tick(a_fleet(nodes=2), demands(chat=2.0, search=9.0), watched, a_policy())
+    assert result.plans[0].starts == 9
+    assert starts(result) == [("chat", "node-00"), ("chat", "node-01")]
+
+
+@pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.RECOMMEND])
+def test_what_may_not_be_cancelled_keeps_its_gpu(mode: Mode) -> None:
+    watched = a_policy(SEARCH, mode=mode)
+    fleet = a_failed_replica(SEARCH, "node-00")
+    result = a_tick(fleet, demands(chat=2.0, search=1.0), watched, a_policy())
+    assert starts(result) == [("chat", "node-01")]
+
+
+def test_a_backlog_shows_in_the_plan() -> None:
+    waiting = Outcomes(until=NOW - 5.0, queue=300.0, ready_log=((0.0, 1),), seen_seconds=60.0)
+    state = TickState(workloads={CHAT: WorkloadState(outcomes=waiting)})
+    calm = a_tick(a_fleet(a_replica()), demands(chat=1.0)).plans[0]
+    busy = a_tick(a_fleet(a_replica()), demands(chat=1.0), state=state).plans[0]
+    assert (calm.target, busy.target, busy.reason) == (1, 11, "backlog")
+
+
+def test_a_tick_is_a_function_of_its_arguments() -> None:
+    fleet, outlooks, state = a_failed_replica(), demands(chat=3.0), TickState()
+    first = a_tick(fleet, outlooks, state=state)
+    second = a_tick(fleet, outlooks, state=state)
+    assert (first.plans, first.actions, first.events) == (
+        second.plans,
+        second.actions,
+        second.events,
+    )
+    assert (state.workloads, state.memory.failures) == ({}, ())
+    key = LeadTimeKey(snapshot="chat")
+    assert estimate(state.lead_times, key).measurements == 0
+
+
+PHASES = st.lists(st.sampled_from(Phase), max_size=8)
+
+
+@given(
+    chat=PHASES,
+    search=PHASES,
+    rates=st.tuples(st.floats(0.0, 20.0), st.floats(0.0, 20.0)),
+    gpus=st.integers(0, 3),
+)
+def test_no_gpu_is_promised_twice_and_every_action_has_one_aim(
+    chat: list[Phase], search: list[Phase], rates: tuple[float, float], gpus: int
+) -> None:
+    replicas = [
+        a_replica(
+            f"{name}-{number}",
+            workload=name,
+            node=f"node-{number:02d}",
+            phase=phase,
+            deadline_at=NOW + 100.0 * (number % 2),
+        )
+        for name, phases in ((CHAT, chat), (SEARCH, search))
+        for number, phase in enumerate(phases)
+    ]
+    nodes = tuple(a_node(f"node-{number:02d}", gpus=gpus) for number in range(8))
+    result = a_tick(
+        a_fleet(*replicas, nodes=nodes),
+        demands(chat=rates[0], search=rates[1]),
+        a_policy(),
+        a_policy(SEARCH),
+    )
+    cancelled = {a.name for a in result.actions if isinstance(a, Cancel)}
+    used = [r.node for r in replicas if r.name not in cancelled]
+    for _, node in starts(result):
+        used.append(node)
+        assert used.count(node) <= gpus
+    assert len({a.name for a in result.actions}) == len(result.actions)
+    assert all(action.reason for action in result.actions)
