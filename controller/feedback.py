@@ -100,7 +100,13 @@ def demand_judged(
         and now - replica.decided_at > observation.lead_time_seconds
         for replica in replicas
     )
-    state = replace(state, outcomes=outcomes, slow_restores=slow)
+    state = WorkloadState(
+        calibration=state.calibration,
+        hold=state.hold,
+        outcomes=outcomes,
+        judged=state.judged,
+        slow_restores=slow,
+    )
     until = outcomes.until
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
         return state

@@ -23,6 +23,9 @@ _ABOVE_PEAK = 1.1
 _LEAD_QUANTILES = (0.5, 0.995)
 _LEAD_UP, _LEAD_DOWN_PER_MINUTE = 0.03, 0.0002
 _USUAL_LEAD_QUANTILE = 0.9
+# Which share of outcomes each level covers.
+_COVERED_LEVELS = np.arange(-2.0, len(QUANTILES))
+_COVERED_SHARES = np.asarray((0.2, 0.35, *QUANTILES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ def _urgency(measured: Measured, allowed: float, error: float) -> float:
 
 def covered(level: float) -> float:
     """Return the share of outcomes that a level's demand covers."""
-    return float(np.interp(level, np.arange(-2, len(QUANTILES)), (0.2, 0.35, *QUANTILES)))
+    return float(np.interp(level, _COVERED_LEVELS, _COVERED_SHARES))
 
 
 def demand_at(values: FloatArray, level: float, *, peak_per_second: float) -> FloatArray:

@@ -78,13 +78,10 @@ def served(
     seconds = until - since
     memory = min(outcomes.seen_seconds + seconds, _USUAL_SECONDS)
     usual = outcomes.usual_per_second
-    smooth = per_second + math.exp(-seconds / _SMOOTH_SECONDS) * (
-        outcomes.smooth_per_second - per_second
-    )
+    smooth = _toward(per_second, outcomes.smooth_per_second, seconds)
     peak = outcomes.peak_per_second * math.exp(-seconds / _PEAK_SECONDS)
     fade = math.exp(-seconds / _RECENT_SECONDS)
-    return replace(
-        outcomes,
+    return Outcomes(
         until=until,
         queue=queue,
         ready_log=_trimmed(outcomes.ready_log, until),
@@ -93,6 +90,7 @@ def served(
         idle_gpu_seconds=outcomes.idle_gpu_seconds + max(idle, 0.0),
         usual_per_second=usual + (per_second - usual) * seconds / memory,
         seen_seconds=outcomes.seen_seconds + seconds,
+        window_start=outcomes.window_start,
         window_demand=outcomes.window_demand + per_second * seconds,
         window_late=outcomes.window_late + late,
         recent_demand=outcomes.recent_demand * fade + per_second * seconds,
@@ -100,6 +98,11 @@ def served(
         smooth_per_second=smooth,
         peak_per_second=max(peak, smooth),
     )
+
+
+def _toward(per_second: float, smooth: float, seconds: float) -> float:
+    """Return the smooth demand after a while of ``per_second``."""
+    return per_second + math.exp(-seconds / _SMOOTH_SECONDS) * (smooth - per_second)
 
 
 def queue_ahead(outcomes: Outcomes, *, now: float, per_second: float, capacity: float) -> float:

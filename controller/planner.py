@@ -134,10 +134,10 @@ def _upcoming(
     begins = observation.now - curve.begun_seconds
     rising = np.maximum.accumulate(np.ceil(curve.values / policy.demand_per_replica - 1e-9))
     upcoming = []
-    for index in np.flatnonzero(np.diff(rising, prepend=float(have)) > 0):
+    for index in (0, *(np.flatnonzero(rising[1:] > rising[:-1]) + 1).tolist()):
         needed = int(rising[index])
         if needed > have:
-            at = begins + int(index) * curve.step_seconds - observation.lead_time_seconds
+            at = begins + index * curve.step_seconds - observation.lead_time_seconds
             upcoming.append(Upcoming(start_at=max(at, observation.now), count=needed - have))
             have = needed
     return tuple(upcoming)

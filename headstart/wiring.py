@@ -207,8 +207,6 @@ def _reconciler(
 
 def log_reasons(report: TickReport) -> None:
     """Log what each plan does and why; in mode Recommend what it would do, in Observe nothing."""
-    for line in report.events:
-        _log.info("%s", line)
     for plan in report.plans:
         mode = report.modes.get(plan.workload)
         line = log_line(PlanFacts.of_plan(plan))

@@ -33,7 +33,7 @@ class Blend:
         self._seen += awake
         # A plain mean until the memory is full, so that the first losses count alike.
         gain = 1.0 / np.minimum(np.maximum(self._seen, 1.0), _MEMORY_STEPS)
-        self._loss += np.where(awake, gain * (np.nan_to_num(losses) - self._loss), 0.0)
+        self._loss += np.where(awake, gain * (losses - self._loss), 0.0)
 
     def weights(self, awake: FloatArray) -> FloatArray:
         """Return weights that sum to 1 over the experts that are awake.

@@ -43,9 +43,11 @@ class Forecast:
             raise ValueError(
                 f"values: shape {self.values.shape} does not end in {len(self.quantiles)} quantiles"
             )
-        if not np.isfinite(self.values).all() or (self.values < 0).any():
+        # A value that is missing makes both comparisons false.
+        low, high = self.values.min(initial=0.0), self.values.max(initial=0.0)
+        if not (low >= 0.0 and high < np.inf):
             raise ValueError("values: every value must be finite and at least 0")
-        if (np.diff(self.values, axis=1) < 0).any():
+        if (self.values[:, 1:] < self.values[:, :-1]).any():
             raise ValueError("values: must not fall from one quantile to the next")
 
     @property

@@ -102,15 +102,15 @@ class Portfolio:
 
     def _offset(self) -> FloatArray:
         """Return what is added before a logarithm: one request a step, or 2 % of the level."""
-        slow = np.nan_to_num(self._ewma.values[_SLOW])
-        return np.asarray(np.maximum(1.0 / self._step, 0.02 * slow))
+        # A level that is not known yet is NaN, which fmax passes over.
+        return np.asarray(np.fmax(1.0 / self._step, 0.02 * self._ewma.values[_SLOW]))
 
     def _gather(self, ring: FloatArray) -> FloatArray:
         """Return what was forecast for this step, horizon by horizon; horizons come first."""
         when = (self._time - self._grid.steps) % len(ring)
         if ring is self._blend_ring:
-            return np.asarray(np.moveaxis(ring[when, :, self._rows], 0, 1))
-        return np.asarray(np.moveaxis(ring[when, :, :, self._rows], 0, 2))
+            return ring[when, :, self._rows].swapaxes(0, 1)
+        return ring[when, :, :, self._rows].swapaxes(0, 1).swapaxes(1, 2)
 
     def _score(self, demand: FloatArray, offset: FloatArray) -> None:
         if np.isnan(demand).all():

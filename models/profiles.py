@@ -42,8 +42,9 @@ class Profile:
         if slot != self._current:
             self._close()
             self._current = slot
-        self._sums[:, slot] += np.nan_to_num(log_ratio)
-        self._counts += ~np.isnan(log_ratio)
+        known = ~np.isnan(log_ratio)
+        self._sums[:, slot] += np.where(known, log_ratio, 0.0)
+        self._counts += known
 
     def _close(self) -> None:
         """Fold the finished visit to a slot into the slot's mean."""

@@ -58,7 +58,7 @@ class DampedHolt:
         """Take in one step's demand, shape [workloads], NaN where missing."""
         carried = self._level + self._damping * self._trend
         carried = np.where(np.isnan(carried), demand, carried)
-        error = np.nan_to_num(demand - carried)
+        error = np.where(np.isnan(demand), 0.0, demand - carried)
         self._level = carried + self._level_gain * error
         self._trend = self._damping * self._trend + self._trend_gain * error
 

@@ -53,9 +53,10 @@ def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -
     """
     if not answers:
         raise ValueError("answers: none given")
-    masked = [_masked(answer.reading.series) for answer in answers]
+    complete = [_complete(answer.reading) for answer in answers]
+    masked = [_masked(series) for series in complete]
     merged = merge(masked)
-    values = np.where(_agreed_idle(answers), 0.0, merged.values)
+    values = np.where(_agreed_idle(complete), 0.0, merged.values)
     series = DemandSeries(start=merged.start, step_seconds=merged.step_seconds, values=values)
     finished = _finished(answers, masked[0].values, now - patience_seconds)
     steps = len(values) if finished.all() else int(np.argmin(finished))
@@ -89,15 +90,24 @@ def disagreements(answers: Sequence[Answer]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
+def _complete(reading: SourceReading) -> DemandSeries:
+    """Return what will not change: a step still growing must not stand before another's whole."""
+    series = reading.series
+    ends = series.start + series.step_seconds * np.arange(1, len(series.values) + 1)
+    # Half a millisecond: the ends are sums of floats.
+    values = np.where(ends <= reading.complete_until + 5e-4, series.values, np.nan)
+    return DemandSeries(start=series.start, step_seconds=series.step_seconds, values=values)
+
+
 def _masked(series: DemandSeries) -> DemandSeries:
     return DemandSeries(
         start=series.start, step_seconds=series.step_seconds, values=mask_outages(series.values)
     )
 
 
-def _agreed_idle(answers: Sequence[Answer]) -> NDArray[np.bool_]:
+def _agreed_idle(complete: Sequence[DemandSeries]) -> NDArray[np.bool_]:
     """Mark the steps where two sources or more say zero and none says more: no outage then."""
-    values = np.array([answer.reading.series.values for answer in answers])
+    values = np.array([series.values for series in complete])
     zeros = (values == 0).sum(axis=0)
     busy = (values > 0).any(axis=0)
     agreed: NDArray[np.bool_] = (zeros >= 2) & ~busy

@@ -27,6 +27,10 @@ hypothesis.settings.register_profile("ordinary", derandomize=True, deadline=None
 hypothesis.settings.register_profile("soak", max_examples=5_000, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"))
 
+# As the product's workers have it. Threads that wait for each other by spinning take a minute for
+# a fit of two seconds when the machine has something else to do.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REAL_PARTS = {"jars_of_kafka", "folder_of_prometheus"}
 _running: list[ServerProcess] = []
 

@@ -136,7 +136,7 @@ class HeadstartUp(ServerProcess):
                 self.fleets.append(fleet)
 
 
-def until(ask: Callable[[], T], what: str, *, within_seconds: float = 120.0) -> T:
+def until(ask: Callable[[], T | None], what: str, *, within_seconds: float = 120.0) -> T:
     """Ask again until the answer is true, and return it.
 
     Raises:

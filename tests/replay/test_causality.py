@@ -53,7 +53,7 @@ def demand(*, seed: int) -> FloatArray:
     """Return requests of each bin: waves, noise and a burst or two."""
     generator = np.random.default_rng(seed)
     rate = 60 + 40 * np.sin(np.arange(BINS) / 40 + seed) + 80 * (np.arange(BINS) % 300 > 280)
-    return np.floor(BIN_SECONDS * rate * generator.gamma(20.0, 0.05, BINS))
+    return np.asarray(np.floor(BIN_SECONDS * rate * generator.gamma(20.0, 0.05, BINS)))
 
 
 def played(requests: FloatArray) -> ReplayResult:

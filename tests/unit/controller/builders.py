@@ -82,17 +82,14 @@ def an_outlook(
     )
 
 
-def replicas_of(
-    phase: Phase, count: int, *, workload: str = CHAT, ready_first_at: float = 0.0
-) -> tuple[Replica, ...]:
-    """Return replicas on a node each, started one second apart and not yet due at ``NOW``."""
+def replicas_of(phase: Phase, count: int) -> tuple[Replica, ...]:
+    """Return chat's replicas on a node each, started a second apart and not yet due at ``NOW``."""
     return tuple(
         a_replica(
-            f"{workload}-{phase}-{number}",
-            workload=workload,
+            f"{CHAT}-{phase}-{number}",
             node=f"node-{number:02d}",
             phase=phase,
-            started_at=ready_first_at + number,
+            started_at=float(number),
             deadline_at=NOW + 600.0,
         )
         for number in range(count)

@@ -48,8 +48,9 @@ def test_a_request_or_two_start_nothing() -> None:
 
 
 def test_without_a_forecast_capacity_is_planned_with_slack() -> None:
-    seen = an_observation(reading=a_reading(7.0))
-    assert need_of(seen, blind=True) == Need(replicas=5, reason=Reason.NO_FORECAST)
+    # Seven tenths of 2/s: seven replicas would do for 9.8/s.
+    seen = an_observation(reading=a_reading(10.0))
+    assert need_of(seen, blind=True) == Need(replicas=8, reason=Reason.NO_FORECAST)
 
 
 def test_a_backlog_is_cleared_in_half_a_minute() -> None:

@@ -50,7 +50,8 @@ def test_what_comes_once_the_queue_takes_longer_than_the_wait_is_late() -> None:
 def test_a_queue_beyond_the_wait_is_late_until_it_is_worked_off() -> None:
     # Nine more are served a second than come: after one second 20, or 2 s of service, are left.
     outcomes = flow(an_account(ready=10, queue=29.0), 1.0, until=10.0)
-    assert (outcomes.queue, outcomes.late) == (0.0, pytest.approx(1.0))
+    assert outcomes.late == pytest.approx(1.0)
+    assert outcomes.queue == 0.0
 
 
 def test_a_long_queue_that_stays_long_makes_everything_late() -> None:
@@ -153,7 +154,7 @@ def test_there_is_no_queue_before_any_demand_was_seen() -> None:
     assert queue_ahead(Outcomes(until=0.0), now=15.0, per_second=3.0, capacity=1.0) == 0.0
 
 
-def late_in_a_line(rates: list[float], service: float, step_seconds: float = 0.02) -> float:
+def late_in_a_line(rates: list[float], service: float, step_seconds: float = 0.05) -> float:
     """Return the demand that leaves a first-in-first-out line later than the wait.
 
     Parcels of one small step each join the end of the line and are served from its front.

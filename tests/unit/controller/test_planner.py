@@ -1,9 +1,5 @@
 from dataclasses import replace
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from controller.cluster_view import Phase
 from controller.hold import Hold
 from controller.objective import Calibration
@@ -214,69 +210,3 @@ def test_the_smallest_number_of_replicas_is_kept_without_demand() -> None:
     policy = a_policy(limits=Limits(min_replicas=2))
     what = planned(an_observation(ready=1, forecast=a_forecast(0.0)), policy)
     assert (what.target, what.starts, what.reason) == (2, 1, Reason.MIN_REPLICAS)
-
-
-DEMAND = st.floats(0.0, 40.0)
-STEPS = st.lists(DEMAND, min_size=1, max_size=30)
-COUNTS = st.integers(0, 12)
-LIMITS = st.builds(
-    Limits,
-    min_replicas=st.integers(0, 3),
-    max_replicas=st.none() | st.integers(3, 15),
-    max_step=st.none() | st.integers(1, 5),
-    gpu_budget=st.none() | st.integers(3, 30),
-)
-
-
-def seen_with(steps: list[float], ready: int, restoring: int, backlog: float = 0.0) -> Observation:
-    """Return an observation whose reading is the first step's demand."""
-    return an_observation(
-        ready=ready,
-        restoring=restoring,
-        reading=a_reading(steps[0]),
-        forecast=a_forecast(steps),
-        backlog=backlog,
-    )
-
-
-@given(steps=STEPS, ready=COUNTS, restoring=COUNTS, limits=LIMITS, gpus=st.integers(1, 3))
-def test_a_plan_never_goes_beyond_the_largest_number_of_replicas_or_the_gpu_budget(
-    steps: list[float], ready: int, restoring: int, limits: Limits, gpus: int
-) -> None:
-    policy = a_policy(limits=limits, gpus_per_replica=gpus)
-    what = planned(seen_with(steps, ready, restoring, backlog=100.0), policy)
-    if limits.max_replicas is not None:
-        assert what.target <= limits.max_replicas
-    if limits.gpu_budget is not None:
-        assert what.target * gpus <= limits.gpu_budget
-    if limits.max_step is not None:
-        assert what.target <= max(ready + restoring + limits.max_step, limits.min_replicas)
-
-
-@given(
-    steps=STEPS,
-    more=st.floats(1.0, 10.0),
-    ready=COUNTS,
-    restoring=COUNTS,
-    limits=LIMITS,
-)
-def test_more_demand_never_means_fewer_starts_or_more_releases(
-    steps: list[float], more: float, ready: int, restoring: int, limits: Limits
-) -> None:
-    policy = a_policy(limits=limits)
-    less = planned(seen_with(steps, ready, restoring), policy)
-    much = planned(seen_with([step * more for step in steps], ready, restoring), policy)
-    assert much.starts >= less.starts
-    assert len(much.releases) <= len(less.releases)
-    assert len(much.cancels) <= len(less.cancels)
-
-
-@given(steps=STEPS, ready=COUNTS, restoring=COUNTS, limits=LIMITS)
-def test_what_is_left_after_a_plan_is_its_target(
-    steps: list[float], ready: int, restoring: int, limits: Limits
-) -> None:
-    what = planned(seen_with(steps, ready, restoring), a_policy(limits=limits))
-    left = ready + restoring - len(what.releases) - len(what.cancels)
-    assert left + what.starts == what.target
-    assert ready - len(what.releases) >= min(ready, what.target)
-    assert what.starts == 0 or not (what.releases or what.cancels)

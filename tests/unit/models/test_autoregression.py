@@ -19,7 +19,7 @@ def an_ar_series(phi: tuple[float, float], *, steps: int, seed: int = 2) -> Floa
     logs = [0.0, 0.0]
     for shock in generator.normal(0, 0.05, steps):
         logs.append(phi[0] * logs[-1] + phi[1] * logs[-2] + shock)
-    return 100.0 * np.exp(np.array(logs[2:]))
+    return np.asarray(100.0 * np.exp(np.array(logs[2:])))
 
 
 def log_ratios(demand: FloatArray, offset: float) -> tuple[list[float], float]:

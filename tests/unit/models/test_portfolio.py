@@ -72,7 +72,6 @@ def test_a_missing_step_leaves_the_published_quantiles_as_they_were(
 def test_missing_steps_before_the_first_value_teach_nothing(
     demand: list[float], missing: int
 ) -> None:
-    # A day's and an hour's slots have both passed the same number of times: only never.
     waited = a_portfolio()
     for step in range(missing):
         waited.advance(START - (missing - step - 1) * STEP_SECONDS, np.array([NAN]))

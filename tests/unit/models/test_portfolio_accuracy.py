@@ -28,7 +28,8 @@ def blended(demand: FloatArray) -> FloatArray:
 
 def ewma_forecasts(demand: FloatArray, half_life: float) -> FloatArray:
     """Return what an EWMA with the quantiles of its own newest 500 errors would have said."""
-    keep, level, levels = 0.5 ** (1 / half_life), float(demand[0]), []
+    keep, level = 0.5 ** (1 / half_life), float(demand[0])
+    levels: list[float] = []
     errors = [deque([0.0], maxlen=500) for _ in GRID.steps]
     found = np.empty((len(demand), len(GRID), len(QUANTILES)))
     for step, value in enumerate(demand):

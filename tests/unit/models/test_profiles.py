@@ -37,7 +37,7 @@ def feed(profile: Profile, log_ratios: list[float]) -> float:
 
 
 def said(profile: Profile, end: float, *, deviation: float) -> FloatArray:
-    return profile.log_ratios(end, AHEAD, np.array([deviation]))[0]
+    return np.asarray(profile.log_ratios(end, AHEAD, np.array([deviation]))[0])
 
 
 def test_a_profile_that_learned_nothing_lets_today_fade_by_half_in_five_minutes() -> None:

@@ -68,6 +68,22 @@ def test_an_unfinished_step_is_no_reading() -> None:
     assert combined(an_answer("kafka", 5, 6, steps_complete=0)).reading is None
 
 
+def test_a_step_still_growing_in_one_source_is_taken_from_one_that_has_it_whole() -> None:
+    joined = combined(
+        an_answer("kafka", 8, 3, 0, steps_complete=1), an_answer("prometheus", 8, 9, 10)
+    )
+    assert_array_equal(joined.series.values, [8, 9, 10])
+    assert joined.reading is not None
+    assert joined.reading.per_second == 10
+
+
+def test_zeros_still_growing_agree_with_nobody() -> None:
+    joined = combined(
+        an_answer("kafka", *BUSY, 0, steps_complete=len(BUSY)), an_answer("prometheus", *BUSY, 0)
+    )
+    assert_array_equal(joined.series.values[-1:], [NAN])
+
+
 def test_zeros_out_of_a_busy_source_are_missing() -> None:
     joined = combined(an_answer("prometheus", *BUSY, 0, 0))
     assert_array_equal(joined.series.values[-2:], [NAN, NAN])

@@ -1,0 +1,110 @@
+"""What a tick of the controller costs for 1, 20 and 200 workloads of about 30 replicas each.
+
+Run it with `python benchmarks/tick_speed.py`. Demand rises and falls, so that ticks start and
+release replicas too. The simulated cluster's own time is not counted; nor is a busy machine.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from benchmarks._traffic import START_EPOCH_SECONDS
+from controller.environment import Environment, StandbyNodes
+from controller.errors import ActionRefusedError
+from controller.policy import Mode, WorkloadPolicy
+from controller.simulation import SimulatedWorld
+from controller.tick import tick
+from controller.tick_state import TickSettings, TickState
+from models.forecast import QUANTILES, FloatArray, Forecast, WorkloadName
+from models.outlook import DemandReading, Outlook
+
+_TICK_SECONDS = 5.0
+_STEPS_AHEAD = 90
+_STEP_SECONDS = 10.0
+_REPLICAS = 30
+_CAPACITY = 4.0
+_MEASURED_TICKS = {1: 2000, 20: 200, 200: 30}
+_WARMUP_TICKS = 10
+
+
+def main() -> None:
+    """Measure and print."""
+    for workloads, ticks in _MEASURED_TICKS.items():
+        took, replicas, actions = measure(workloads, ticks)
+        print(
+            f"{workloads:3d} workloads, {replicas:5d} replicas: {took:8.0f} µs a tick, "
+            f"{took / workloads:5.0f} µs a workload, {actions / ticks:.2f} actions a tick"
+        )
+
+
+def measure(workloads: int, ticks: int) -> tuple[float, int, int]:
+    """Return the mean µs of a tick, the replicas at its end, and how many actions there were."""
+    start = float(START_EPOCH_SECONDS)
+    policies = [a_policy(number) for number in range(workloads)]
+    standby = StandbyNodes(nodes=workloads * _REPLICAS * 2)
+    world = SimulatedWorld(Environment(standby=standby), start)
+    for policy in policies:
+        world.begin_ready(policy.workload, _REPLICAS, start)
+    settings, state = TickSettings(tick_seconds=_TICK_SECONDS), TickState()
+    spent, actions = 0.0, 0
+    for number in range(_WARMUP_TICKS + ticks):
+        now = start + number * _TICK_SECONDS
+        world.advance(now)
+        fleet = world.fleet()
+        outlooks = {
+            policy.workload: outlook(policy.workload, now, phase)
+            for phase, policy in enumerate(policies)
+        }
+        began = time.process_time()
+        result = tick(fleet, outlooks, state, now, policies=policies, settings=settings)
+        if number >= _WARMUP_TICKS:
+            spent += time.process_time() - began
+            actions += len(result.actions)
+        state = result.state
+        for action in result.actions:
+            try:
+                world.apply(action)
+            except ActionRefusedError:
+                continue
+    return spent / ticks * 1e6, len(world.fleet().replicas), actions
+
+
+def a_policy(number: int) -> WorkloadPolicy:
+    """Return the policy of one workload."""
+    name = WorkloadName(f"chat-{number:03d}")
+    return WorkloadPolicy(workload=name, demand_per_replica=_CAPACITY, mode=Mode.ACT)
+
+
+def outlook(workload: WorkloadName, now: float, phase: int) -> Outlook:
+    """Return a reading and a forecast of demand that swings by a fifth within the hour."""
+    issued_at = now - now % _STEP_SECONDS
+    ends: FloatArray = issued_at + _STEP_SECONDS * np.arange(1.0, _STEPS_AHEAD + 1)
+    middle = _demand(ends, phase)[:, None]
+    return Outlook(
+        workload=workload,
+        published_at=now,
+        reading=DemandReading(
+            measured_at=now - _TICK_SECONDS,
+            window_seconds=_TICK_SECONDS,
+            per_second=float(_demand(np.asarray([now]), phase)[0]),
+        ),
+        forecast=Forecast(
+            workload=workload,
+            issued_at=issued_at,
+            step_seconds=_STEP_SECONDS,
+            quantiles=QUANTILES,
+            values=middle * np.linspace(1.0, 1.3, len(QUANTILES)),
+            basis="benchmark",
+        ),
+    )
+
+
+def _demand(times: FloatArray, phase: int) -> FloatArray:
+    mean = 0.8 * _REPLICAS * _CAPACITY
+    return np.asarray(mean * (1.0 + 0.2 * np.sin(2 * np.pi * times / 3600.0 + phase)))
+
+
+if __name__ == "__main__":
+    main()
