@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from controller.cluster_view import Phase, Replica, StartKind
-from controller.objective import Measured, update
+from controller.objective import Calibration, Measured, level_covering, update
 from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
 from controller.pair_memory import PairMemory
-from controller.policy import WorkloadPolicy
+from controller.policy import Mode, WorkloadPolicy
 from controller.tick_state import TickSettings, WorkloadState
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn
 
@@ -86,6 +86,9 @@ def demand_judged(
     now, replicas = observation.now, observation.replicas
     reading = observation.outlook.reading if observation.outlook else None
     ready = sum(1 for replica in replicas if replica.phase is Phase.READY)
+    if policy.mode is not Mode.ACT:
+        # Nobody carries out these plans: judge them as if somebody did.
+        ready = max(ready, state.target)
     outcomes = with_ready(state.outcomes, now=now, ready=ready)
     if reading is not None:
         outcomes = served(
@@ -95,7 +98,7 @@ def demand_judged(
             capacity=policy.demand_per_replica,
             wait_seconds=policy.objective.wait_seconds,
         )
-    slow = state.slow_restores or any(
+    late_starts = any(
         replica.phase is Phase.RESTORING
         and now - replica.decided_at > observation.lead_time_seconds
         for replica in replicas
@@ -105,12 +108,27 @@ def demand_judged(
         hold=state.hold,
         outcomes=outcomes,
         judged=state.judged,
-        slow_restores=slow,
+        slow_restores=state.slow_restores or late_starts,
+        target=state.target,
     )
     until = outcomes.until
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
         return state
     return _window_closed(state, policy, outcomes, until, settings)
+
+
+def priced(calibration: Calibration, policy: WorkloadPolicy) -> Calibration:
+    """Return the calibration to plan with: where money decides, its level is not a matter of luck.
+
+    The newsvendor's quantile (Arrow, Harris and Marschak 1951): one more replica pays while the
+    chance that demand needs it is worth more than its GPUs.
+    """
+    cost = policy.objective.cost
+    if cost is None:
+        return calibration
+    gpu_second = cost.gpu_hour / 3600.0 * policy.standby.gpus_per_replica
+    saved = cost.missed_request * policy.demand_per_replica
+    return replace(calibration, level=level_covering(1.0 - min(gpu_second / saved, 1.0)))
 
 
 def _window_closed(

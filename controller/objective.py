@@ -20,7 +20,7 @@ _LEVELS = (-2.0, 16.0)
 _BEYOND_LAST = 0.15
 _AIM = 0.4  # of the misses that the objective allows
 _ABOVE_PEAK = 1.1
-_LEAD_QUANTILES = (0.5, 0.995)
+_HIGHEST_LEAD_QUANTILE = 0.995
 _LEAD_UP, _LEAD_DOWN_PER_MINUTE = 0.03, 0.0002
 _USUAL_LEAD_QUANTILE = 0.9
 # Which share of outcomes each level covers.
@@ -64,7 +64,7 @@ def update(calibration: Calibration, measured: Measured, objective: Objective) -
     weight = min(measured.demand / usual, 3.0) * minutes
     if late_share > allowed and measured.slow_restores:
         quantile = calibration.lead_time_quantile + _LEAD_UP * late_share * minutes
-        return replace(calibration, lead_time_quantile=min(quantile, _LEAD_QUANTILES[1]))
+        return replace(calibration, lead_time_quantile=min(quantile, _HIGHEST_LEAD_QUANTILE))
     gain = _GAIN_PER_MINUTE * (_REFERENCE_MISS / allowed) ** 0.5
     error = late_share - _AIM * allowed
     level = calibration.level + gain * weight * error * _urgency(measured, allowed, error)
@@ -83,6 +83,18 @@ def _urgency(measured: Measured, allowed: float, error: float) -> float:
 def covered(level: float) -> float:
     """Return the share of outcomes that a level's demand covers."""
     return float(np.interp(level, _COVERED_LEVELS, _COVERED_SHARES))
+
+
+def level_covering(share: float) -> float:
+    """Return the level that covers a share of outcomes; the inverse of ``covered``.
+
+    Beyond the last quantile two units stand for a tenfold rarer miss.
+    """
+    last = QUANTILES[-1]
+    if share > last:
+        rarer = np.log10((1.0 - last) / max(1.0 - share, 1e-9))
+        return float(min(_COVERED_LEVELS[-1] + 2.0 * rarer, _LEVELS[1]))
+    return float(np.interp(share, _COVERED_SHARES, _COVERED_LEVELS))
 
 
 def demand_at(values: FloatArray, level: float, *, peak_per_second: float) -> FloatArray:

@@ -32,10 +32,7 @@ def plan(
 ) -> tuple[Plan, Hold]:
     """Return what to do for one workload now, and the hold with this tick's target in it."""
     now, hold_seconds = observation.now, policy.scale_down.hold_seconds
-    ready = [r for r in observation.replicas if r.phase is Phase.READY]
-    restoring = [
-        r for r in observation.replicas if r.phase is Phase.RESTORING and r.deadline_at > now
-    ]
+    ready, restoring = _present(observation)
     expected = len(ready) + len(restoring)
     curve = demand_curve(observation, calibration.level)
     reach = observation.lead_time_seconds + tick_seconds
@@ -44,10 +41,9 @@ def plan(
     reactive = reactive_need(observation, policy, expected, blind=curve is None)
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=len(observation.replicas) - expected)
-    limited = within_limits(need, policy, expected, most)
-    hold = hold.with_target(limited.replicas, now=now, hold_seconds=hold_seconds)
-    target = _held(limited, _keep(observation, kept, hold, expected), most)
-    reading = observation.outlook.reading if observation.outlook else None
+    need = within_limits(need, policy, expected, most)
+    hold = hold.with_target(need.replicas, now=now, hold_seconds=hold_seconds)
+    target = _held(need, _keep(observation, kept, hold, expected), most)
     planned = Plan(
         workload=observation.workload,
         at=now,
@@ -56,7 +52,7 @@ def plan(
         reactive=reactive.replicas,
         ready=len(ready),
         restoring=len(restoring),
-        demand_per_second=None if reading is None else reading.per_second,
+        demand_per_second=_demand(observation),
         lead_time_seconds=observation.lead_time_seconds,
         quantile_level=covered(calibration.level),
         reason=target.reason,
@@ -66,6 +62,22 @@ def plan(
         upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
     )
     return planned, hold
+
+
+def _present(observation: Observation) -> tuple[list[Replica], list[Replica]]:
+    """Return the replicas that are ready, and those that still may be by their deadline."""
+    ready = [r for r in observation.replicas if r.phase is Phase.READY]
+    restoring = [
+        r
+        for r in observation.replicas
+        if r.phase is Phase.RESTORING and r.deadline_at > observation.now
+    ]
+    return ready, restoring
+
+
+def _demand(observation: Observation) -> float | None:
+    reading = observation.outlook.reading if observation.outlook else None
+    return None if reading is None else reading.per_second
 
 
 def _keep(observation: Observation, kept: int, hold: Hold, expected: int) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from controller.actions import Action, Cancel, Release, Start
 from controller.cluster_view import Fleet, Replica, ReplicaName, StartKind
-from controller.feedback import demand_judged, key_of, starts_judged
+from controller.feedback import demand_judged, key_of, priced, starts_judged
 from controller.observation import Observation
 from controller.outcomes import queue_ahead
 from controller.placement import Placement, PlacementRequest, after_placement, assign
@@ -45,40 +45,27 @@ def tick(
 ) -> TickResult:
     """Judge what came of earlier plans, plan every workload anew, and place what must start."""
     owned = _by_workload(fleet.replicas, policies)
-    lead_times, memory = state.lead_times, state.memory.at(now)
-    workloads: dict[WorkloadName, WorkloadState] = {}
+    state = replace(state, memory=state.memory.at(now))
     plans: list[Plan] = []
     lines: list[str] = []
     for policy in policies:
-        own, name = owned[policy.workload], policy.workload
-        before = state.workloads.get(name, WorkloadState())
-        judged, lead_times, memory, said = starts_judged(
-            own, before, policy, lead_times, memory, now=now
-        )
-        lines += said
+        name = policy.workload
         seen = Observation(
             workload=name,
             now=now,
-            replicas=tuple(own),
+            replicas=tuple(owned[name]),
             outlook=outlooks.get(name),
-            lead_time_seconds=_lead_time(lead_times, policy, judged, settings),
+            lead_time_seconds=0.0,
         )
-        judged = demand_judged(judged, policy, seen, settings)
-        planned, hold = plan(
-            _with_outcomes(seen, judged, policy),
-            policy,
-            judged.calibration,
-            judged.hold,
-            tick_seconds=settings.tick_seconds,
-        )
+        planned, state, said = _planned(seen, state, policy, settings)
         plans.append(planned)
-        workloads[name] = replace(judged, hold=hold)
+        lines += said
     left = _without_cancelled(fleet, plans, policies)
-    placements = assign(_requests(plans, policies), left, memory)
+    placements = assign(_requests(plans, policies), left, state.memory)
     state = TickState(
-        workloads=workloads,
-        lead_times=lead_times,
-        memory=after_placement(memory, placements),
+        workloads={policy.workload: state.workloads[policy.workload] for policy in policies},
+        lead_times=state.lead_times,
+        memory=after_placement(state.memory, placements),
     )
     return TickResult(
         plans=tuple(plans),
@@ -86,6 +73,33 @@ def tick(
         state=state,
         events=tuple(lines),
     )
+
+
+def _planned(
+    seen: Observation, state: TickState, policy: WorkloadPolicy, settings: TickSettings
+) -> tuple[Plan, TickState, tuple[str, ...]]:
+    """Judge one workload and plan it; return the state with what was learned, and what to log."""
+    before = state.workloads.get(policy.workload, WorkloadState())
+    judged, lead_times, memory, said = starts_judged(
+        seen.replicas, before, policy, state.lead_times, state.memory, now=seen.now
+    )
+    lead = _lead_time(lead_times, policy, judged, settings)
+    seen = replace(seen, lead_time_seconds=lead)
+    judged = demand_judged(judged, policy, seen, settings)
+    planned, hold = plan(
+        _with_outcomes(seen, judged, policy),
+        policy,
+        priced(judged.calibration, policy),
+        judged.hold,
+        tick_seconds=settings.tick_seconds,
+    )
+    after = replace(judged, hold=hold, target=planned.target)
+    known = TickState(
+        workloads={**state.workloads, policy.workload: after},
+        lead_times=lead_times,
+        memory=memory,
+    )
+    return planned, known, said
 
 
 def _by_workload(

@@ -30,7 +30,8 @@ class WorkloadState:
     """What is remembered of one workload.
 
     ``judged`` are the living replicas whose start has been measured already; ``slow_restores``
-    says that a start of the minute under way has taken longer than the lead time.
+    says that a start of the minute under way has taken longer than the lead time. ``target`` is
+    the last plan's.
     """
 
     calibration: Calibration = field(default_factory=Calibration)
@@ -38,6 +39,7 @@ class WorkloadState:
     outcomes: Outcomes = field(default_factory=Outcomes)
     judged: frozenset[ReplicaName] = frozenset()
     slow_restores: bool = False
+    target: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from headstart.demand_track import without_outages
 from headstart.forecast_track import advance, fit_pool, learned_track
 from headstart.traces import Trace
 from models.forecast import QUANTILES, FloatArray
-from models.horizons import grid_of
+from models.horizons import HorizonGrid, grid_of
 from models.portfolio import Portfolio
 from models.scores import coverage, weighted_quantile_loss
 from models.series import DemandSeries
@@ -65,23 +65,9 @@ def backtest(
             values=trace.requests / bin_seconds,
         )
     )
-    count, first = len(series.values), max(1, round(warmup_seconds / bin_seconds))
-    values = np.full((count, len(grid), len(QUANTILES)), np.nan)
-    plain = np.full_like(values, np.nan)
-    portfolio = Portfolio(grid, step_seconds=bin_seconds)
-    with fit_pool(_WORKERS) as pool:
-        tracks = learned_track(series, grid, pool)
-        covered, track = next(tracks)
-        for step in range(count):
-            while step >= covered:
-                covered, track = next(tracks)
-            advance(portfolio, series, step, track)
-            values[step] = portfolio.quantiles[0]
-            plain[step] = portfolio.ewma_quantiles[0]
-            if progress is not None:
-                progress(step + 1, count)
-    requests = trace.requests
-    tested = np.arange(first - 1, count)
+    values, plain = _played(series, grid, progress or (lambda done, total: None))
+    requests, first = trace.requests, max(1, round(warmup_seconds / bin_seconds))
+    tested = np.arange(first - 1, len(requests))
     return Backtest(
         origins=np.asarray((tested + 1) * bin_seconds, dtype=np.float64),
         horizons_seconds=tuple(step * bin_seconds for step in steps),
@@ -94,6 +80,27 @@ def backtest(
             for index in range(len(QUANTILES))
         ),
     )
+
+
+def _played(
+    series: DemandSeries, grid: HorizonGrid, progress: Callable[[int, int], object]
+) -> tuple[FloatArray, FloatArray]:
+    """Return what the portfolio and the plain mean said of every step, demand per second."""
+    count = len(series.values)
+    values = np.full((count, len(grid), len(QUANTILES)), np.nan)
+    plain = np.full_like(values, np.nan)
+    portfolio = Portfolio(grid, step_seconds=series.step_seconds)
+    with fit_pool(_WORKERS) as pool:
+        tracks = learned_track(series, grid, pool)
+        covered, track = next(tracks)
+        for step in range(count):
+            while step >= covered:
+                covered, track = next(tracks)
+            advance(portfolio, series, step, track)
+            values[step] = portfolio.quantiles[0]
+            plain[step] = portfolio.ewma_quantiles[0]
+            progress(step + 1, count)
+    return values, plain
 
 
 def _pairs(

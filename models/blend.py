@@ -47,6 +47,7 @@ class Blend:
         loss = np.where(awake, loss, np.inf)
         best = loss.min(axis=0)
         best = np.where(np.isfinite(best), best, 0.0)
-        raw = np.exp(-_SHARPNESS * (loss - best) / np.maximum(known, 1e-12))
+        # On the scale of the best: one absurd expert must not make the others look alike.
+        raw = np.exp(-_SHARPNESS * (loss - best) / np.maximum(best, 1e-12))
         raw = np.where(awake, raw, 0.0)
         return np.asarray(raw / np.maximum(raw.sum(axis=0), 1e-300))

@@ -6,6 +6,11 @@ import argparse
 import json
 import math
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headstart.backtest import Backtest
 
 NAME = "backtest"
 HELP = "measure how accurate the forecasts would have been on your own traffic"
@@ -50,31 +55,36 @@ def run(arguments: argparse.Namespace) -> int:
         quantiles=result.quantiles,
         values=result.values,
     )
-    summary = {
-        "trace": trace.name,
-        "origins": len(result.origins),
-        "weighted_quantile_loss": result.loss,
-        "ewma_weighted_quantile_loss": result.ewma_loss,
-        "coverage": dict(zip((f"{q:g}" for q in result.quantiles), result.coverage, strict=True)),
-        "file": str(path),
-    }
     if arguments.json:
-        sys.stdout.write(json.dumps(_finite(summary)) + "\n")
+        sys.stdout.write(json.dumps(_summary(trace.name, result, path)) + "\n")
         return 0
+    sys.stdout.write(f"{trace.name}: {_sentences(result)}\n{path}\n")
+    return 0
+
+
+def _sentences(result: Backtest) -> str:
     ratio = result.loss / result.ewma_loss if result.ewma_loss > 0 else float("nan")
     covered = ", ".join(
         f"{share:.3f} at {q:g}" for q, share in zip(result.quantiles, result.coverage, strict=True)
     )
-    sys.stdout.write(
-        f"{trace.name}: weighted quantile loss {result.loss:.4f}, {ratio:.3f} of a moving"
-        f" average's {result.ewma_loss:.4f}\ncoverage: {covered}\n{path}\n"
+    return (
+        f"weighted quantile loss {result.loss:.4f}, {ratio:.3f} of a moving average's"
+        f" {result.ewma_loss:.4f}\ncoverage: {covered}"
     )
-    return 0
 
 
-def _finite(summary: dict[str, object]) -> dict[str, object]:
-    """Return the summary with null where nothing could be scored: JSON knows no NaN."""
+def _summary(name: str, result: Backtest, path: Path) -> dict[str, object]:
+    """Return what --json prints, null where nothing could be scored: JSON knows no NaN."""
+    levels = (f"{q:g}" for q in result.quantiles)
     return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in summary.items()
+        "trace": name,
+        "origins": len(result.origins),
+        "weighted_quantile_loss": _finite(result.loss),
+        "ewma_weighted_quantile_loss": _finite(result.ewma_loss),
+        "coverage": dict(zip(levels, map(_finite, result.coverage), strict=True)),
+        "file": str(path),
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.objective import Calibration, Measured, covered, demand_at, update
+from controller.objective import (
+    Calibration,
+    Measured,
+    covered,
+    demand_at,
+    level_covering,
+    update,
+)
 from controller.policy import Objective
 from models.forecast import QUANTILES
 
@@ -167,3 +174,15 @@ def test_a_higher_level_never_means_less_demand(low: float, high: float, peak: f
     low, high = sorted((low, high))
     at_low = np.array(demand(low, peak_per_second=peak))
     assert (np.array(demand(high, peak_per_second=peak)) >= at_low - 1e-9).all()
+
+
+@given(share=st.floats(0.2, 0.99))
+def test_a_level_that_covers_a_share_covers_it(share: float) -> None:
+    assert covered(level_covering(share)) == pytest.approx(share)
+
+
+def test_beyond_the_last_quantile_rarer_misses_take_higher_levels_up_to_the_bound() -> None:
+    levels = [level_covering(share) for share in (0.99, 0.999, 0.9999, 1.0)]
+    assert levels == sorted(levels)
+    assert levels[1] == pytest.approx(6.0)
+    assert level_covering(1.0) <= 16.0

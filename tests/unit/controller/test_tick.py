@@ -7,7 +7,7 @@ from controller.actions import Cancel, Release, Start
 from controller.cluster_view import Fleet, Phase, ReplicaName, StartKind
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
-from controller.policy import Limits, Mode, Restore, WorkloadPolicy
+from controller.policy import Cost, Limits, Mode, Objective, Restore, WorkloadPolicy
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.forecast import WorkloadName
@@ -228,3 +228,33 @@ def test_a_tick_is_a_function_of_its_arguments() -> None:
     assert (state.workloads, state.memory.failures) == ({}, ())
     key = LeadTimeKey(snapshot="chat")
     assert estimate(state.lead_times, key).measurements == 0
+
+
+def floor_at_price(missed_request: float) -> int:
+    """Return the floor where a GPU-hour costs 3.6 and a replica serves one request a second."""
+    cost = Cost(gpu_hour=3.6, missed_request=missed_request)
+    policy = a_policy(objective=Objective(cost=cost))
+    spread = an_outlook(forecast=a_forecast(10.0, spread=0.5), reading=a_reading(10.0))
+    return a_tick(a_fleet(nodes=30), {policy.workload: spread}, policy).plans[0].floor
+
+
+def test_money_decides_how_sure_to_be() -> None:
+    # A GPU-second costs 0.001: worth it down to a chance of 50 %, 20 % and 1 % of being needed.
+    assert [floor_at_price(price) for price in (0.002, 0.005, 0.1)] == [10, 15, 30]
+
+
+def test_plans_that_nobody_carries_out_are_judged_as_if_they_were() -> None:
+    policy = a_policy(mode=Mode.OBSERVE)
+    settings = TickSettings(fixed_lead_time_seconds=55.0)
+    state = TickState()
+    for number in range(20):
+        now = NOW + 5.0 * number
+        reading = a_reading(15.0, at=now)
+        outlooks = {
+            policy.workload: an_outlook(reading=reading, forecast=a_forecast(15.0, issued_at=now))
+        }
+        fleet = replace(a_fleet(nodes=30), seen_at=now)
+        result = tick(fleet, outlooks, state, now, policies=(policy,), settings=settings)
+        state = result.state
+        assert result.plans[0].target == 15
+    assert state.workloads[policy.workload].outcomes.late == 0

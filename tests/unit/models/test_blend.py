@@ -45,7 +45,7 @@ def test_weights_fall_exponentially_with_the_mean_loss() -> None:
     learn(blend, 1.0, 1.2, 1.1)
     learn(blend, 1.0, 1.4, 1.1)
     means = [1.0, 1.3, 1.1]
-    raw = [math.exp(-20 * mean / (sum(means) / 3)) for mean in means]
+    raw = [math.exp(-20 * mean / min(means)) for mean in means]
     assert weights(blend, True, True, True) == pytest.approx([each / sum(raw) for each in raw])
 
 
