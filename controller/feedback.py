@@ -10,6 +10,7 @@ from controller.objective import Calibration, Measured, level_covering, update
 from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
 from controller.pair_memory import PairMemory
+from controller.plan import Plan
 from controller.policy import Mode, WorkloadPolicy
 from controller.tick_state import TickSettings, WorkloadState
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn
@@ -87,7 +88,6 @@ def demand_judged(
     reading = observation.outlook.reading if observation.outlook else None
     ready = sum(1 for replica in replicas if replica.phase is Phase.READY)
     if policy.mode is not Mode.ACT:
-        # Nobody carries out these plans: judge them as if somebody did.
         ready = max(ready, state.target)
     outcomes = with_ready(state.outcomes, now=now, ready=ready)
     if reading is not None:
@@ -115,6 +115,18 @@ def demand_judged(
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
         return state
     return _window_closed(state, policy, outcomes, until, settings)
+
+
+def carried_out(state: WorkloadState, planned: Plan, policy: WorkloadPolicy) -> WorkloadState:
+    """Return the state once a plan is made; one that nobody carries out is judged as if it were.
+
+    Otherwise demand that others serve would count as late, and teach a level that knows no end.
+    """
+    state = replace(state, target=planned.target)
+    if policy.mode is Mode.ACT:
+        return state
+    ready = max(planned.ready, planned.target)
+    return replace(state, outcomes=with_ready(state.outcomes, now=planned.at, ready=ready))
 
 
 def priced(calibration: Calibration, policy: WorkloadPolicy) -> Calibration:

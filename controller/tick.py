@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from controller.actions import Action, Cancel, Release, Start
 from controller.cluster_view import Fleet, Replica, ReplicaName, StartKind
-from controller.feedback import demand_judged, key_of, priced, starts_judged
+from controller.feedback import carried_out, demand_judged, key_of, priced, starts_judged
 from controller.observation import Observation
 from controller.outcomes import queue_ahead
 from controller.placement import Placement, PlacementRequest, after_placement, assign
@@ -93,7 +93,7 @@ def _planned(
         judged.hold,
         tick_seconds=settings.tick_seconds,
     )
-    after = replace(judged, hold=hold, target=planned.target)
+    after = carried_out(replace(judged, hold=hold), planned, policy)
     known = TickState(
         workloads={**state.workloads, policy.workload: after},
         lead_times=lead_times,
