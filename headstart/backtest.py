@@ -20,7 +20,8 @@ _FINE_HORIZONS_SECONDS = (10.0, 20.0, 30.0, 60.0, 120.0, 180.0, 300.0)
 _COARSE_HORIZONS_BINS = (1, 2, 3, 5, 10, 20, 30)
 #: Bins longer than this are forecast in multiples of themselves.
 _FINE_BIN_SECONDS = 10.0
-_WORKERS = 2
+#: One process fits ahead while this one plays: a second would wait for it, and cost its memory.
+_WORKERS = 1
 _SCORED_QUANTILES = (0.5, 0.9, 0.95)
 
 

@@ -29,7 +29,8 @@ class FanRecorder:
         age = max(0.0, tick.plan.at - forecast.issued_at)
         step = min(int((age + lead) / forecast.step_seconds), len(forecast.values) - 1)
         self._times.append(tick.now + lead)
-        self._values.append(forecast.values[step])
+        # A copy: a view would keep every forecast of the replay alive.
+        self._values.append(forecast.values[step].copy())
 
     def fan(self, times: FloatArray) -> Fan | None:
         """Return the fan at ascending times; NaN before the first and after the last one known."""

@@ -40,7 +40,8 @@ def from_controller(url: str, *, workload: str | None, at: str | None) -> FoundP
     """
     if workload is None:
         raise UsageError("WORKLOAD: missing, say whose plan (or --run DIR)")
-    query = {} if at is None else {"at": f"{epoch_seconds(at):.3f}"}
+    # In full: a plan's own time, rounded down, would find the plan before it.
+    query = {} if at is None else {"at": repr(epoch_seconds(at))}
     address = f"{url.rstrip('/')}/v1/plans/{quote(workload, safe='')}"
     try:
         answer = httpx.get(address, params=query, timeout=_TIMEOUT_SECONDS)

@@ -31,7 +31,8 @@ from models.outlook import Outlook
 TICK_SECONDS = 5.0
 #: Forecasts reach this far: the 99th percentile of a slow restore, and the hold after it.
 REACH_SECONDS = 900.0
-_WORKERS = 2
+#: One process fits ahead while this one plays: a second would wait for it, and cost its memory.
+_WORKERS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,7 @@ class HeadstartUp(ServerProcess):
 
     def explain(self, workload: str, *, at: float) -> dict[str, Any]:
         """Return what ``headstart explain`` says of the plan that was in force at a time."""
-        words = ["explain", workload, "--url", self.url, "--at", f"{at:.3f}", "--json"]
+        words = ["explain", workload, "--url", self.url, "--at", repr(at), "--json"]
         done = subprocess.run(
             [sys.executable, "-m", "headstart", *words],
             env=self.environment(),
