@@ -22,7 +22,8 @@ def key_of(policy: WorkloadPolicy, kind: StartKind = StartKind.RESTORE) -> LeadT
     """Return under which key a workload's starts are measured."""
     snapshot = policy.restore.snapshot or policy.workload
     return LeadTimeKey(
-        snapshot=snapshot if kind is StartKind.RESTORE else f"{snapshot} (cold)",
+        snapshot=snapshot,
+        kind=kind.value,
         size_gib=policy.restore.size_gib,
     )
 
@@ -87,14 +88,14 @@ def demand_judged(
     now, replicas = observation.now, observation.replicas
     reading = observation.outlook.reading if observation.outlook else None
     ready = sum(1 for replica in replicas if replica.phase is Phase.READY)
-    if policy.mode is not Mode.ACT:
-        ready = max(ready, state.target)
+    ready += assumed(state, policy, replicas)
     outcomes = with_ready(state.outcomes, now=now, ready=ready)
     if reading is not None:
         outcomes = served(
             outcomes,
             until=reading.measured_at,
             per_second=reading.per_second,
+            longest_gap_seconds=2.5 * reading.window_seconds,
             capacity=policy.demand_per_replica,
             wait_seconds=policy.objective.wait_seconds,
         )
@@ -115,6 +116,14 @@ def demand_judged(
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
         return state
     return _window_closed(state, policy, outcomes, until, settings)
+
+
+def assumed(state: WorkloadState, policy: WorkloadPolicy, replicas: Sequence[Replica]) -> int:
+    """Return how many replicas there would be besides, if the last plan had been carried out."""
+    if policy.mode is Mode.ACT:
+        return 0
+    present = sum(1 for replica in replicas if replica.phase in (Phase.READY, Phase.RESTORING))
+    return max(state.target - present, 0)
 
 
 def carried_out(state: WorkloadState, planned: Plan, policy: WorkloadPolicy) -> WorkloadState:

@@ -10,6 +10,7 @@ from controller.observation import Observation
 from controller.outcomes import SMOOTH_WINDOW_SECONDS
 from controller.plan import Reason
 from controller.policy import WorkloadPolicy
+from models.outlook import DemandReading
 
 #: The lower confidence bound of the rate just measured, in standard deviations of a count.
 _BURST_Z = 2.0
@@ -17,6 +18,8 @@ _BURST_Z = 2.0
 _CLEAR_SECONDS = 30.0
 #: Without a forecast: the share of a replica's capacity that may be planned with.
 _BLIND_UTILIZATION = 0.7
+#: After this long without a reading nobody knows what demand is.
+_SILENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ def reactive_need(
     observation: Observation, policy: WorkloadPolicy, expected: int, *, blind: bool
 ) -> Need:
     """Return what is needed already, whatever the forecast says."""
-    reading = observation.outlook.reading if observation.outlook else None
+    reading = fresh_reading(observation)
     rate = reading.per_second if reading else 0.0
     sure = 0.0
     if reading is not None:
@@ -50,7 +53,7 @@ def reactive_need(
                 replicas=replicas_for(rate / _BLIND_UTILIZATION, policy), reason=Reason.NO_FORECAST
             )
         )
-    left = _backlog_at_lead(observation, policy, expected, rate)
+    left = _backlog_at_lead(observation, policy, expected, rate) if reading else 0.0
     if left > 0:
         clearing = rate + left / _CLEAR_SECONDS
         needs.append(Need(replicas=replicas_for(clearing, policy), reason=Reason.BACKLOG))
@@ -58,6 +61,15 @@ def reactive_need(
         boosted = rate + observation.boost_per_second
         needs.append(Need(replicas=replicas_for(boosted, policy), reason=Reason.BOOST))
     return max(needs, key=lambda need: need.replicas)
+
+
+def fresh_reading(observation: Observation) -> DemandReading | None:
+    """Return the newest reading, None if it is too old to say anything of now."""
+    reading = observation.outlook.reading if observation.outlook else None
+    if reading is None:
+        return None
+    oldest = max(_SILENCE_SECONDS, 2.5 * reading.window_seconds)
+    return reading if observation.now - reading.measured_at <= oldest else None
 
 
 def _surely(per_second: float, window_seconds: float) -> float:
@@ -76,6 +88,7 @@ def _backlog_at_lead(
     if observation.backlog <= 0:
         return 0.0
     ready = sum(1 for replica in observation.replicas if replica.phase is Phase.READY)
+    ready += observation.assumed
     serving = (ready + expected) / 2 * policy.demand_per_replica
     return max(observation.backlog + (rate - serving) * observation.lead_time_seconds, 0.0)
 

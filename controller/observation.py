@@ -15,8 +15,9 @@ class Observation:
 
     ``replicas`` are those that exist, of any phase. ``backlog`` is demand that arrived and is
     not served yet. ``lead_time_seconds`` is the quantile of measured start times to plan with.
-    ``boost_per_second`` is demand announced by alerts, ``smooth_per_second`` the mean demand of
-    the last minute, ``peak_per_second`` the highest seen of late.
+    ``assumed`` is how many replicas there would be besides, had the plans of a mode that may not
+    act been carried out. ``boost_per_second`` is demand announced by alerts, ``smooth_per_second``
+    the mean demand of the last minute, ``peak_per_second`` the highest seen of late.
     """
 
     workload: WorkloadName
@@ -25,6 +26,7 @@ class Observation:
     outlook: Outlook | None
     lead_time_seconds: float
     backlog: float = 0.0
+    assumed: int = 0
     boost_per_second: float = 0.0
     smooth_per_second: float = 0.0
     peak_per_second: float = 0.0

@@ -55,16 +55,30 @@ def with_ready(outcomes: Outcomes, *, now: float, ready: int) -> Outcomes:
 
 
 def served(
-    outcomes: Outcomes, *, until: float, per_second: float, capacity: float, wait_seconds: float
+    outcomes: Outcomes,
+    *,
+    until: float,
+    per_second: float,
+    capacity: float,
+    wait_seconds: float,
+    longest_gap_seconds: float = 0.0,
 ) -> Outcomes:
     """Return the outcomes after demand of ``per_second`` from the last time up to ``until``.
 
-    ``capacity`` is what one replica serves per second.
+    ``capacity`` is what one replica serves per second. What happened in a gap of two minutes,
+    or of ``longest_gap_seconds`` if that is longer, is not known.
     """
     since = outcomes.until
-    if since is None or until - since > _LONGEST_GAP_SECONDS:
-        # Nothing is known of such a gap: begin again with an empty queue.
-        return replace(outcomes, until=until, queue=0.0, window_start=until)
+    if since is None or until - since > max(_LONGEST_GAP_SECONDS, longest_gap_seconds):
+        # Begin again with an empty queue.
+        return replace(
+            outcomes,
+            until=until,
+            queue=0.0,
+            window_start=until,
+            window_demand=0.0,
+            window_late=0.0,
+        )
     if until <= since:
         return outcomes
     queue, late, idle = outcomes.queue, 0.0, 0.0
@@ -110,7 +124,9 @@ def queue_ahead(outcomes: Outcomes, *, now: float, per_second: float, capacity: 
     if outcomes.until is None or not outcomes.seen_seconds:
         return 0.0
     ready = outcomes.ready_log[-1][1]
-    grown = (per_second - ready * capacity) * max(now - outcomes.until, 0.0)
+    # What was measured long ago says nothing of the queue since.
+    ahead = min(max(now - outcomes.until, 0.0), _LONGEST_GAP_SECONDS)
+    grown = (per_second - ready * capacity) * ahead
     return max(outcomes.queue + grown, 0.0)
 
 

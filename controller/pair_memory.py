@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller.cluster_view import NodeName, Replica, ReplicaName, StartKind
+from controller.cluster_view import NodeName, Phase, Replica, ReplicaName, StartKind
 from models.forecast import WorkloadName
 
 #: How long a failed pair of workload and node is avoided: an image may be mended by then.
@@ -32,10 +32,15 @@ class StartFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairMemory:
-    """The failures not yet forgotten, and how many restores failed since the last success."""
+    """The failures not yet forgotten, and how many restores failed since the last success.
+
+    ``hangs`` counts those of the streak that ran out of time, so that patience grows with them
+    alone: a start that fails at once says nothing of how long one takes.
+    """
 
     failures: tuple[StartFailure, ...] = ()
     streaks: tuple[tuple[WorkloadName, int], ...] = ()
+    hangs: tuple[tuple[WorkloadName, int], ...] = ()
 
     def at(self, now: float) -> PairMemory:
         """Return the memory without what has expired; a streak goes with its last failure."""
@@ -44,7 +49,8 @@ class PairMemory:
         kept = tuple(failure for failure in self.failures if failure.expires_at > now)
         remembered = {failure.workload for failure in kept}
         streaks = tuple(streak for streak in self.streaks if streak[0] in remembered)
-        return PairMemory(failures=kept, streaks=streaks)
+        hangs = tuple(streak for streak in self.hangs if streak[0] in remembered)
+        return PairMemory(failures=kept, streaks=streaks, hangs=hangs)
 
     def after_failure(
         self, replica: Replica, now: float, *, forget_after_seconds: float = FORGET_AFTER_SECONDS
@@ -63,7 +69,12 @@ class PairMemory:
         failures = (*self.at(now).failures, failure)[-_MOST_FAILURES:]
         # A cold start that fails says nothing about the snapshot.
         longer = self.streak(replica.workload) + (replica.kind is StartKind.RESTORE)
-        return PairMemory(failures=failures, streaks=self._with_streak(replica.workload, longer))
+        hung = self.hang_streak(replica.workload) + (replica.phase is Phase.RESTORING)
+        return PairMemory(
+            failures=failures,
+            streaks=_with_count(self.streaks, replica.workload, longer),
+            hangs=_with_count(self.hangs, replica.workload, hung),
+        )
 
     def after_success(self, replica: Replica) -> PairMemory:
         """Forget what a start that became ready disproves: its pair, and a restore's streak."""
@@ -76,8 +87,13 @@ class PairMemory:
             is_restore and self.streak(replica.workload)
         ):
             return self
-        streaks = self._with_streak(replica.workload, 0) if is_restore else self.streaks
-        return PairMemory(failures=failures, streaks=streaks)
+        if not is_restore:
+            return replace(self, failures=failures)
+        return PairMemory(
+            failures=failures,
+            streaks=_with_count(self.streaks, replica.workload, 0),
+            hangs=_with_count(self.hangs, replica.workload, 0),
+        )
 
     def after_retries(self, workload: WorkloadName, count: int) -> PairMemory:
         """Mark the ``count`` oftest tried failures of a workload as retried."""
@@ -107,12 +123,17 @@ class PairMemory:
         """Return how many restores of the workload have failed since one succeeded."""
         return next((count for name, count in self.streaks if name == workload), 0)
 
+    def hang_streak(self, workload: WorkloadName) -> int:
+        """Return how many of those ran out of time."""
+        return next((count for name, count in self.hangs if name == workload), 0)
+
     def _owed(self, workload: WorkloadName) -> list[StartFailure]:
         owed = [one for one in self.failures if one.workload == workload and not one.is_retried]
         return sorted(owed, key=lambda one: (-one.attempt, one.replica))
 
-    def _with_streak(
-        self, workload: WorkloadName, count: int
-    ) -> tuple[tuple[WorkloadName, int], ...]:
-        others = tuple(streak for streak in self.streaks if streak[0] != workload)
-        return (*others, (workload, count)) if count else others
+
+def _with_count(
+    counts: tuple[tuple[WorkloadName, int], ...], workload: WorkloadName, count: int
+) -> tuple[tuple[WorkloadName, int], ...]:
+    others = tuple(one for one in counts if one[0] != workload)
+    return (*others, (workload, count)) if count else others

@@ -37,7 +37,8 @@ class Plan:
     """What to do for one workload at ``at``, and the numbers that it rests on.
 
     ``floor`` is what prediction forbids to go below, ``reactive`` what is needed already;
-    ``starts`` is how many replicas must start now, ``releases`` and ``cancels`` which go.
+    ``starts`` is how many replicas start now, ``waiting`` how many should but find
+    no room; ``releases`` and ``cancels`` say which go.
     ``quantile_level`` is the share of outcomes that the forecast demand shall cover.
     """
 
@@ -54,6 +55,7 @@ class Plan:
     reason: Reason
     explanation: str = ""
     starts: int = 0
+    waiting: int = 0
     releases: tuple[ReplicaName, ...] = ()
     cancels: tuple[tuple[ReplicaName, str], ...] = ()
     upcoming: tuple[Upcoming, ...] = ()

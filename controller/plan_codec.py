@@ -27,6 +27,7 @@ def encode_plan(plan: Plan) -> dict[str, object]:
         "reason": plan.reason.value,
         "explanation": plan.explanation,
         "starts": plan.starts,
+        "waiting": plan.waiting,
         "releases": list(plan.releases),
         "cancels": [{"name": name, "reason": reason} for name, reason in plan.cancels],
         "upcoming": [{"startAt": one.start_at, "count": one.count} for one in plan.upcoming],
@@ -55,6 +56,7 @@ def decode_plan(value: object) -> Plan:
         reason=_reason(fields.text("reason")),
         explanation=fields.text("explanation"),
         starts=fields.whole("starts"),
+        waiting=fields.whole("waiting"),
         releases=tuple(
             ReplicaName(as_text(name, "plan.releases")) for name in fields.array("releases")
         ),

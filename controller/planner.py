@@ -12,14 +12,18 @@ import numpy as np
 from controller.cluster_view import Phase, Replica, ReplicaName
 from controller.demand_curve import DemandCurve, demand_curve
 from controller.hold import Hold
-from controller.needs import Need, most_replicas, reactive_need, replicas_for, within_limits
+from controller.needs import (
+    Need,
+    fresh_reading,
+    most_replicas,
+    reactive_need,
+    replicas_for,
+    within_limits,
+)
 from controller.objective import Calibration, covered
 from controller.observation import Observation
 from controller.plan import Plan, Reason, Upcoming
 from controller.policy import WorkloadPolicy
-
-#: After this long without a reading nobody knows what demand is.
-_SILENCE_SECONDS = 60.0
 
 
 def plan(
@@ -33,14 +37,14 @@ def plan(
     """Return what to do for one workload now, and the hold with this tick's target in it."""
     now, hold_seconds = observation.now, policy.scale_down.hold_seconds
     ready, restoring = _present(observation)
-    expected = len(ready) + len(restoring)
+    expected = len(ready) + len(restoring) + observation.assumed
     curve = demand_curve(observation, calibration.level)
     reach = observation.lead_time_seconds + tick_seconds
     floor = replicas_for(curve.peak(reach), policy) if curve else 0
     kept = replicas_for(curve.peak(reach + hold_seconds), policy) if curve else 0
     reactive = reactive_need(observation, policy, expected, blind=curve is None)
     need = _strongest(floor, reactive, has_forecast=curve is not None)
-    most = most_replicas(policy, draining=len(observation.replicas) - expected)
+    most = most_replicas(policy, draining=_draining(observation))
     need = within_limits(need, policy, expected, most)
     hold = hold.with_target(need.replicas, now=now, hold_seconds=hold_seconds)
     target = _held(need, _keep(observation, kept, hold, expected), most)
@@ -75,6 +79,10 @@ def _present(observation: Observation) -> tuple[list[Replica], list[Replica]]:
     return ready, restoring
 
 
+def _draining(observation: Observation) -> int:
+    return sum(1 for r in observation.replicas if r.phase is Phase.DRAINING)
+
+
 def _demand(observation: Observation) -> float | None:
     reading = observation.outlook.reading if observation.outlook else None
     return None if reading is None else reading.per_second
@@ -86,9 +94,8 @@ def _keep(observation: Observation, kept: int, hold: Hold, expected: int) -> int
     When nothing has been heard of demand for a while, all of them do: silence is no reason to
     let go of what serves.
     """
-    reading = observation.outlook.reading if observation.outlook else None
     forecast = observation.outlook.forecast if observation.outlook else None
-    is_heard = reading is not None and observation.now - reading.measured_at <= _SILENCE_SECONDS
+    is_heard = fresh_reading(observation) is not None
     is_foreseen = forecast is not None and not forecast.is_stale(now=observation.now)
     if not is_heard and not is_foreseen:
         return expected

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from controller.actions import Action, Cancel, Release, Start
 from controller.cluster_view import Fleet, Replica, ReplicaName, StartKind
-from controller.feedback import carried_out, demand_judged, key_of, priced, starts_judged
+from controller.feedback import assumed, carried_out, demand_judged, key_of, priced, starts_judged
 from controller.observation import Observation
 from controller.outcomes import queue_ahead
 from controller.placement import Placement, PlacementRequest, after_placement, assign
@@ -67,6 +67,10 @@ def tick(
         lead_times=state.lead_times,
         memory=after_placement(state.memory, placements),
     )
+    plans = [
+        _as_placed(planned, policy, placements)
+        for planned, policy in zip(plans, policies, strict=True)
+    ]
     return TickResult(
         plans=tuple(plans),
         actions=_actions(plans, placements, policies, state, now),
@@ -102,6 +106,14 @@ def _planned(
     return planned, known, said
 
 
+def _as_placed(planned: Plan, policy: WorkloadPolicy, placements: Sequence[Placement]) -> Plan:
+    """Return the plan with the starts that found room; the rest waits for the next tick."""
+    if not planned.starts or policy.mode is not Mode.ACT:
+        return planned
+    placed = sum(1 for one in placements if one.workload == planned.workload)
+    return replace(planned, starts=placed, waiting=planned.starts - placed)
+
+
 def _by_workload(
     replicas: Sequence[Replica], policies: Sequence[WorkloadPolicy]
 ) -> dict[WorkloadName, Sequence[Replica]]:
@@ -133,6 +145,7 @@ def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPoli
         backlog=queue_ahead(
             outcomes, now=seen.now, per_second=rate, capacity=policy.demand_per_replica
         ),
+        assumed=assumed(state, policy, seen.replicas),
         smooth_per_second=outcomes.smooth_per_second,
         peak_per_second=outcomes.peak_per_second,
     )
@@ -213,5 +226,5 @@ def _actions(
 
 def _deadline(state: TickState, policy: WorkloadPolicy, kind: StartKind) -> float:
     known = estimate(state.lead_times, key_of(policy, kind))
-    streak = state.memory.streak(policy.workload)
-    return attempt_deadline(known, policy.restore.timeout_seconds, streak)
+    hangs = state.memory.hang_streak(policy.workload)
+    return attempt_deadline(known, policy.restore.timeout_seconds, hangs)

@@ -1,4 +1,4 @@
-"""What the loop remembers from tick to tick: small, frozen, and all that a restart must keep."""
+"""What the loop remembers from tick to tick: small and frozen."""
 
 from __future__ import annotations
 

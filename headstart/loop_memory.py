@@ -1,4 +1,4 @@
-"""Measured starts outlive a restart: kept in the local store, learned again from there."""
+"""What the loop learned outlives a restart: kept in the local store, taken up again from there."""
 
 from __future__ import annotations
 
@@ -6,45 +6,91 @@ import json
 import logging
 from collections.abc import Callable
 
+from controller.objective import Calibration
+from controller.outcomes import Outcomes
 from controller.tick_report import TickReport
-from controller.tick_state import TickState
+from controller.tick_state import TickState, WorkloadState
 from models.codec import CodecError, decode_measurement, encode_measurement
+from models.fields import Fields
+from models.forecast import WorkloadName
 from models.lead_time import LeadTimeMeasurement, LeadTimes, learn, measurements
 from predictor.adapters.store import Store
 
 _log = logging.getLogger(__name__)
-_KIND = "start"
+_START, _CALIBRATION = "start", "calibration"
+#: The level moves by hundredths a minute: what a restart loses of it is small.
+_KEEP_SECONDS = 60.0
 
 
-def remembered(store: Store) -> LeadTimes:
-    """Learn again from every stored start; one that can't be read is skipped, and said."""
+def remembered(store: Store) -> TickState:
+    """Take up every stored start and each workload's newest calibration.
+
+    What can't be read is skipped, and said.
+    """
     lead_times = LeadTimes()
-    for row in store.read(_KIND):
+    for row in store.read(_START):
         try:
             lead_times = learn(lead_times, decode_measurement(json.loads(row.json)))
         except (CodecError, ValueError) as error:
             _log.warning("a stored start of %s can't be used: %s", row.key, error)
-    return lead_times
+    workloads: dict[WorkloadName, WorkloadState] = {}
+    for row in store.read(_CALIBRATION):
+        try:
+            workloads[WorkloadName(row.key)] = _decoded(json.loads(row.json))
+        except (CodecError, ValueError) as error:
+            _log.warning("a stored calibration of %s can't be used: %s", row.key, error)
+    return TickState(workloads=workloads, lead_times=lead_times)
 
 
-class StartMemory:
-    """Appends each start to the store once it has been measured."""
+class LoopMemory:
+    """Appends to the store each start once it has been measured, and calibrations now and then."""
 
     def __init__(self, store: Store, state: Callable[[], TickState]) -> None:
         """Take what the loop begins with as stored already."""
         self._store, self._state = store, state
         self._seen = state().lead_times
         self._kept: set[LeadTimeMeasurement] = set(measurements(self._seen))
+        self._calibrated_at = float("-inf")
 
     def observe(self, report: TickReport) -> None:
-        """Keep what the last tick has measured; called after every tick."""
-        lead_times = self._state().lead_times
-        if lead_times is self._seen:
-            return
+        """Keep what the last tick has learned; called after every tick."""
+        state = self._state()
+        if state.lead_times is not self._seen:
+            self._keep_starts(state.lead_times)
+        if report.now - self._calibrated_at >= _KEEP_SECONDS:
+            self._calibrated_at = report.now
+            for name, workload in state.workloads.items():
+                self._store.append(_CALIBRATION, name, json.dumps(_encoded(workload)))
+
+    def _keep_starts(self, lead_times: LeadTimes) -> None:
         self._seen = lead_times
-        now_held = measurements(lead_times)
-        for measurement in now_held:
+        held = measurements(lead_times)
+        for measurement in held:
             if measurement not in self._kept:
                 text = json.dumps(encode_measurement(measurement))
-                self._store.append(_KIND, measurement.key.snapshot, text)
-        self._kept = set(now_held)
+                self._store.append(_START, measurement.key.snapshot, text)
+        self._kept = set(held)
+
+
+def _encoded(workload: WorkloadState) -> dict[str, float]:
+    return {
+        "level": workload.calibration.level,
+        "leadTimeQuantile": workload.calibration.lead_time_quantile,
+        "peakPerSecond": workload.outcomes.peak_per_second,
+        "usualPerSecond": workload.outcomes.usual_per_second,
+        "seenSeconds": workload.outcomes.seen_seconds,
+    }
+
+
+def _decoded(wire: object) -> WorkloadState:
+    fields = Fields(wire, "calibration")
+    return WorkloadState(
+        calibration=Calibration(
+            level=fields.number("level"), lead_time_quantile=fields.number("leadTimeQuantile")
+        ),
+        outcomes=Outcomes(
+            peak_per_second=fields.at_least_zero("peakPerSecond"),
+            usual_per_second=fields.at_least_zero("usualPerSecond"),
+            seen_seconds=fields.at_least_zero("seenSeconds"),
+        ),
+    )

@@ -37,9 +37,9 @@ from headstart.errors import RunFailedError
 from headstart.explanation import log_line
 from headstart.health import health_routes
 from headstart.live_forecaster import LiveForecaster
+from headstart.loop_memory import LoopMemory, remembered
 from headstart.plan_facts import PlanFacts
 from headstart.service_options import Address
-from headstart.start_memory import StartMemory, remembered
 from predictor.adapters import http as predictor_http
 from predictor.adapters.store import Store
 from predictor.errors import ListenError
@@ -187,7 +187,7 @@ def _reconciler(
             luck=_SPREAD.random,
         ),
         decide,
-        TickState(lead_times=remembered(store)) if store is not None else TickState(),
+        remembered(store) if store is not None else TickState(),
         {policy.workload: policy.mode for policy in setting.policies},
         LoopSettings(tick_seconds=setting.tick_seconds),
     )
@@ -200,7 +200,7 @@ def _reconciler(
 
     reconciler.subscribe(show_learned)
     if store is not None:
-        reconciler.subscribe(StartMemory(store, lambda: reconciler.state).observe)
+        reconciler.subscribe(LoopMemory(store, lambda: reconciler.state).observe)
     reconciler.subscribe(log_reasons)
     return reconciler
 

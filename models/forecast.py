@@ -13,6 +13,8 @@ WorkloadName = NewType("WorkloadName", str)
 
 #: The quantile levels that every forecast carries, ascending.
 QUANTILES: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)
+#: The basis of a forecast by the plain mean, used while what should be better is not.
+MOVING_AVERAGE = "moving average"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

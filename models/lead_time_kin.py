@@ -42,18 +42,22 @@ class Kin:
 
     def __init__(self, histories: Mapping[LeadTimeKey, History]) -> None:
         """Sum up the histories."""
-        self._families: dict[str, list[tuple[LeadTimeKey, History]]] = {}
+        # A cold start says nothing of a restore: each kind has families of its own.
+        self._families: dict[tuple[str, str], list[tuple[LeadTimeKey, History]]] = {}
         for key, history in histories.items():
-            self._families.setdefault(key.snapshot, []).append((key, history))
-        self._sums = {snapshot: _sums(family) for snapshot, family in self._families.items()}
+            self._families.setdefault((key.kind, key.snapshot), []).append((key, history))
+        self._sums = {name: _sums(family) for name, family in self._families.items()}
         self._sums_of_all = {
-            sized: _joined(*(sums[sized] for sums in self._sums.values()))
+            (kind, sized): _joined(
+                *(sums[sized] for name, sums in self._sums.items() if name[0] == kind)
+            )
+            for kind in {name[0] for name in self._sums}
             for sized in (True, False)
         }
 
     def family(self, key: LeadTimeKey) -> list[LeadTimeKey]:
         """Return the known keys of the same snapshot and node class, the key itself included."""
-        held = self._families.get(key.snapshot, [])
+        held = self._families.get((key.kind, key.snapshot), [])
         return [other for other, _ in held if other.node_class == key.node_class]
 
     def prior(self, key: LeadTimeKey) -> Prior:
@@ -76,7 +80,7 @@ class Kin:
         return said
 
     def _found(self, key: LeadTimeKey) -> tuple[Moments, Moments, Moments]:
-        others = [(k, h) for k, h in self._families.get(key.snapshot, []) if k != key]
+        others = [(k, h) for k, h in self._families.get((key.kind, key.snapshot), []) if k != key]
         return (
             self._other_snapshots(key),
             _joined(*(h.ready for k, h in others if k.node_class != key.node_class)),
@@ -87,8 +91,9 @@ class Kin:
         """Return the other snapshots' latencies, as one of this size would have them."""
         # A latency of unknown size says little of one whose size is known, and the reverse.
         sized = key.size_gib is not None
-        own = self._sums.get(key.snapshot, {}).get(sized, Moments())
-        return self._sums_of_all[sized].without(own).shifted(math.log(key.prior_seconds))
+        own = self._sums.get((key.kind, key.snapshot), {}).get(sized, Moments())
+        known = self._sums_of_all.get((key.kind, sized), Moments())
+        return known.without(own).shifted(math.log(key.prior_seconds))
 
 
 def in_words(count: int, whose: str) -> str:

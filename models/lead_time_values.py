@@ -13,6 +13,8 @@ SHORTEST_SECONDS = 1e-3
 SHORTEST_DEADLINE_SECONDS = 5.0
 #: Lead time believed of a snapshot of unknown size.
 UNKNOWN_SIZE_SECONDS = 60.0
+#: Lead time believed of a start without a snapshot: weights, compilation and graphs take minutes.
+COLD_SECONDS = 180.0
 #: Beyond this many timeouts in a row the deadline has long reached any timeout.
 _DOUBLINGS = 32
 
@@ -21,14 +23,16 @@ _DOUBLINGS = 32
 class LeadTimeKey:
     """What a lead time depends on; starts with the same key are expected to take the same time.
 
-    ``concurrency`` is how many other restores share the source of the snapshot, coarsely. The
-    size (in GiB) helps before there are measurements; it does not tell two keys apart.
+    ``kind`` is "restore" or "cold". ``concurrency`` is how many other restores share the source
+    of the snapshot, coarsely. The size (in GiB) helps before there are measurements; it does not
+    tell two keys apart.
     """
 
     snapshot: str
     node_class: str = ""
     locality: str = ""
     concurrency: int = 1
+    kind: str = "restore"
     size_gib: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +53,8 @@ class LeadTimeKey:
         NVIDIA's published restores fit 2.0 s + 0.234 s per GiB of snapshot; a container takes
         about 5 s to start.
         """
+        if self.kind == "cold":
+            return COLD_SECONDS
         if self.size_gib is None:
             return UNKNOWN_SIZE_SECONDS
         return 2.0 + 0.234 * self.size_gib + 5.0

@@ -2,7 +2,8 @@
 
 Every step: score what was forecast for it earlier, learn, forecast again. Arrays run over
 workloads, so that one pass serves many. Feedback for a horizon of h steps arrives h steps late,
-and nothing is learned from a step that is missing.
+and nothing is learned from a step that is missing. While the blend loses to a plain mean, that
+mean is what is published.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.blend import Blend, pinball
 from models.forecast import QUANTILES, FloatArray
+from models.gate import AccuracyGate
 from models.horizons import HorizonGrid
 from models.profiles import Profile
 from models.residuals import ResidualWindow
@@ -62,18 +64,26 @@ class Portfolio:
             workloads=workloads, cycle_seconds=3600.0, slot_seconds=60.0, step_seconds=step_seconds
         )
         shape = (len(_EXPERTS), workloads, len(grid), len(QUANTILES))
+        # The last row is the calibrated blend, scored beside its experts.
+        scored = (len(_EXPERTS) + 1, *shape[1:])
         points = (len(_POINT_EXPERTS), workloads, len(grid))
         self._rows = np.arange(len(grid))
         self._point_ring = np.full((grid.last + 1, *points), np.nan)
-        self._expert_ring = np.full((grid.last + 1, *shape), np.nan)
+        self._expert_ring = np.full((grid.last + 1, *scored), np.nan)
         self._blend_ring = np.full((grid.last + 1, *shape[1:]), np.nan)
         self._residuals = ResidualWindow((*points, 1), QUANTILES, size=_WINDOW)
         self._blend = Blend(shape)
         self._calibration = ResidualWindow(shape[1:], QUANTILES, size=_WINDOW)
+        self._gate = AccuracyGate(workloads=workloads)
         self._time = 0
         self.quantiles: FloatArray = np.full(shape[1:], np.nan)
         #: What the plain exponentially weighted mean says, for whoever compares.
         self.ewma_quantiles: FloatArray = self.quantiles
+
+    @property
+    def is_gated(self) -> NDArray[np.bool_]:
+        """Say of each workload whether its quantiles are the plain mean's: the blend lost."""
+        return self._gate.is_shut
 
     def advance(self, end: float, demand: FloatArray, learned: Learned | None = None) -> None:
         """Take in the step that ended at ``end`` and renew ``quantiles``.
@@ -95,7 +105,10 @@ class Portfolio:
         points = self._points(end, slow, offset, deviation, learned)
         experts = self._experts(points, offset, learned)
         blended, calibrated = self._blended(experts, offset)
-        self._remember(points, experts, blended, known)
+        self._remember(points, np.concatenate([experts, calibrated[None]]), blended, known)
+        if self.is_gated.any():
+            plain = np.sort(experts[_EWMA], axis=-1)
+            calibrated = np.where(self.is_gated[:, None, None], plain, calibrated)
         self.quantiles = np.where(known[:, None, None], calibrated, self.quantiles)
         self.ewma_quantiles = experts[_EWMA]
         self._time += 1
@@ -119,7 +132,9 @@ class Portfolio:
         points = self._gather(self._point_ring)
         self._residuals.add(np.log((actual + extra) / (points + extra))[..., None])
         experts = self._gather(self._expert_ring)
-        self._blend.learn(pinball(actual[..., None] - experts, self._levels))
+        losses = pinball(actual[..., None] - experts, self._levels)
+        self._blend.learn(losses[:-1])
+        self._gate.learn(losses[-1], losses[_EWMA], demand + offset)
         blended = self._gather(self._blend_ring)
         self._calibration.add(np.log((actual + extra)[..., None] / (blended + extra[..., None])))
 
@@ -144,7 +159,7 @@ class Portfolio:
     def _experts(
         self, points: FloatArray, offset: FloatArray, learned: Learned | None
     ) -> FloatArray:
-        experts = np.empty(self._expert_ring.shape[1:])
+        experts = np.empty((len(_EXPERTS), *self._expert_ring.shape[2:]))
         extra = offset[:, None, None]
         spread = (points[..., None] + extra) * np.exp(self._residuals.quantiles) - extra
         young = self._residuals.count < _ENOUGH_RESIDUALS

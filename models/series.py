@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.forecast import FloatArray
 
-#: Zeros out of a busy series count as an outage for this many steps; then they are believed.
-OUTAGE_STEPS = 30
+#: Zeros out of a busy series count as an outage for so long; then they are believed.
+OUTAGE_SECONDS = 3600.0
 #: A series is busy if, over this many steps, it never came near idle.
 BUSY_STEPS = 60
 #: Near idle: at or below this share of the mean. Poisson arrivals of 20 a step fall to half their
@@ -84,8 +84,19 @@ def merge(preferred: Sequence[DemandSeries]) -> DemandSeries:
     return DemandSeries(start=first.start, step_seconds=first.step_seconds, values=values)
 
 
+def outage_steps(step_seconds: float) -> int:
+    """Return for how many steps zeros out of a busy series are doubted."""
+    return max(1, round(OUTAGE_SECONDS / step_seconds))
+
+
+def without_outages(series: DemandSeries) -> DemandSeries:
+    """Return the series with the first hour of zeros out of a busy series as missing."""
+    masked = mask_outages(series.values, outage_steps=outage_steps(series.step_seconds))
+    return replace(series, values=masked)
+
+
 def mask_outages(
-    values: FloatArray, *, outage_steps: int = OUTAGE_STEPS, busy_steps: int = BUSY_STEPS
+    values: FloatArray, *, outage_steps: int, busy_steps: int = BUSY_STEPS
 ) -> FloatArray:
     """Return the values with the zeros that only an outage explains as missing.
 

@@ -8,7 +8,7 @@ from controller.needs import Need, most_replicas, reactive_need, replicas_for, w
 from controller.observation import Observation
 from controller.plan import Reason
 from controller.policy import Limits
-from tests.unit.controller.builders import a_policy, a_reading, an_observation
+from tests.unit.controller.builders import NOW, a_policy, a_reading, an_observation
 
 POLICY = a_policy(capacity=2.0)
 NOBODY = Need(replicas=0, reason=Reason.REACTIVE)
@@ -127,3 +127,9 @@ def test_of_two_bounds_the_tighter_holds() -> None:
     assert most_replicas(a_policy(limits=Limits(gpu_budget=7, max_replicas=4))) == 4
     assert most_replicas(a_policy(limits=Limits(gpu_budget=3, max_replicas=4))) == 3
     assert most_replicas(a_policy()) is None
+
+
+def test_a_reading_of_hours_ago_starts_nothing() -> None:
+    old = a_reading(50.0, at=NOW - 6 * 3600.0)
+    needed = reactive_need(an_observation(reading=old, backlog=500.0), a_policy(), 0, blind=True)
+    assert needed.replicas == 0

@@ -221,3 +221,16 @@ def test_replicas_that_come_and_go_are_reckoned_with_from_then_on(
     demand = sum(rate for rate, _ in pieces) * SPAN_SECONDS
     late = judged_as_it_comes(pieces)
     assert outcomes.late == pytest.approx(late, abs=0.01 * demand + 1e-9)
+
+
+def test_readings_minutes_apart_are_no_gap_where_their_windows_are_as_long() -> None:
+    outcomes = Outcomes(until=0.0, ready_log=((0.0, 1),))
+    after = served(
+        outcomes,
+        until=300.0,
+        per_second=5.0,
+        capacity=1.0,
+        wait_seconds=2.0,
+        longest_gap_seconds=750.0,
+    )
+    assert (after.demand, after.queue) == (1500.0, 1200.0)

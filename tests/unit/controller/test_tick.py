@@ -146,14 +146,22 @@ def test_a_retry_is_made_once() -> None:
     assert state.memory.owed_attempts(CHAT) == ()
 
 
-def test_after_failures_a_start_is_given_more_time() -> None:
+def a_hung_replica() -> Fleet:
+    """Return a fleet with a start on one of two nodes whose deadline has just passed."""
+    hung = a_replica("chat-1", node="node-00", phase=Phase.RESTORING, deadline_at=NOW - 1.0)
+    return a_fleet(replace(hung, decided_at=NOW - 30.0), nodes=2)
+
+
+def test_after_a_hang_a_start_is_given_more_time_and_after_a_failure_it_is_not() -> None:
     def deadline(fleet: Fleet) -> float:
         patient = a_policy(restore=Restore(size_gib=13.0, timeout_seconds=1e6))
         result = a_tick(fleet, demands(chat=1.0), patient)
         (start,) = [a for a in result.actions if isinstance(a, Start)]
         return start.deadline_at - NOW
 
-    assert deadline(a_failed_replica()) > 1.5 * deadline(a_fleet(nodes=2))
+    usual = deadline(a_fleet(nodes=2))
+    assert deadline(a_hung_replica()) > 1.5 * usual
+    assert deadline(a_failed_replica()) < 1.5 * usual
 
 
 def test_a_gpu_that_is_given_up_may_be_taken_in_the_same_tick() -> None:
@@ -258,3 +266,29 @@ def test_plans_that_nobody_carries_out_are_judged_as_if_they_were() -> None:
         state = result.state
         assert result.plans[0].target == 15
     assert state.workloads[policy.workload].outcomes.late == 0
+
+
+def test_starts_that_find_no_room_are_said_to_wait() -> None:
+    planned = a_tick(a_fleet(nodes=2), demands(chat=5.0)).plans[0]
+    assert (planned.target, planned.starts, planned.waiting) == (5, 2, 3)
+
+
+def test_a_step_limit_leads_a_plan_that_nobody_carries_out_up_all_the_same() -> None:
+    policy = a_policy(mode=Mode.OBSERVE, limits=Limits(max_step=2))
+    state, targets = TickState(), []
+    for number in range(8):
+        now = NOW + 5.0 * number
+        outlook = an_outlook(
+            reading=a_reading(10.0, at=now), forecast=a_forecast(10.0, issued_at=now)
+        )
+        result = tick(
+            replace(a_fleet(nodes=30), seen_at=now),
+            {policy.workload: outlook},
+            state,
+            now,
+            policies=(policy,),
+            settings=TickSettings(fixed_lead_time_seconds=55.0),
+        )
+        state = result.state
+        targets.append(result.plans[0].target)
+    assert targets[:5] == [2, 4, 6, 8, 10]

@@ -78,6 +78,7 @@ def test_a_measurement_is_written_with_its_key_beside_it() -> None:
         "nodeClass": "h100",
         "locality": "local",
         "concurrency": 1,
+        "kind": "restore",
         "sizeGib": 16.0,
         "at": 1000.0,
         "seconds": 11.5,

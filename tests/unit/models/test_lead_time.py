@@ -365,3 +365,16 @@ def test_an_impossible_measurement_is_refused(changes: dict[str, float], message
 def test_an_impossible_key_is_refused(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         LeadTimeKey(snapshot="chat", **changes)  # type: ignore[arg-type]
+
+
+def test_cold_starts_say_nothing_of_restores() -> None:
+    state = LeadTimes()
+    for number in range(10):
+        key = LeadTimeKey(snapshot="chat", kind="cold")
+        measured = LeadTimeMeasurement(key=key, at=float(number), seconds=400.0, ready=True)
+        state = learn(state, measured)
+    unmeasured = LeadTimeKey(snapshot="chat")
+    assert estimate(state, unmeasured) == estimate(LeadTimes(), unmeasured)
+    assert estimate(LeadTimes(), LeadTimeKey(snapshot="x", kind="cold")).median_seconds == (
+        pytest.approx(180.0)
+    )

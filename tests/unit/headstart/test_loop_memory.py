@@ -1,0 +1,72 @@
+"""What the loop learned is there after a restart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from controller.objective import Calibration
+from controller.outcomes import Outcomes
+from controller.tick_report import TickReport
+from controller.tick_state import TickState, WorkloadState
+from headstart.loop_memory import LoopMemory, remembered
+from models.forecast import WorkloadName
+from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn, measurements
+from predictor.adapters.store import Store
+
+CHAT = WorkloadName("chat")
+
+
+def a_start(at: float) -> LeadTimeMeasurement:
+    return LeadTimeMeasurement(key=LeadTimeKey(snapshot="llama"), at=at, seconds=12.5, ready=True)
+
+
+def a_state(*starts: LeadTimeMeasurement, level: float = 3.25) -> TickState:
+    lead_times = LeadTimes()
+    for start in starts:
+        lead_times = learn(lead_times, start)
+    workload = WorkloadState(
+        calibration=Calibration(level=level, lead_time_quantile=0.93),
+        outcomes=Outcomes(peak_per_second=80.0, usual_per_second=20.0, seen_seconds=600.0),
+    )
+    return TickState(workloads={CHAT: workload}, lead_times=lead_times)
+
+
+def test_starts_and_calibration_come_back(tmp_path: Path) -> None:
+    states = [TickState(), a_state(a_start(1.0)), a_state(a_start(1.0), a_start(2.0), level=4.0)]
+    store = Store(tmp_path / "state.db")
+    memory = LoopMemory(store, lambda: states[0])
+    for tick in (0.0, 60.0, 120.0):
+        memory.observe(TickReport(now=tick, fleet=None))
+        states = states[1:] or states
+    store.close()
+
+    state = remembered(again := Store(tmp_path / "state.db"))
+    again.close()
+
+    assert measurements(state.lead_times) == (a_start(1.0), a_start(2.0))
+    assert state.workloads == a_state(level=4.0).workloads
+
+
+def test_a_start_is_stored_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    state = a_state(a_start(1.0))
+    memory = LoopMemory(store, lambda: state)
+    state = a_state(a_start(1.0), a_start(2.0))
+    for tick in range(3):
+        memory.observe(TickReport(now=float(tick), fleet=None))
+        state = replace(state)
+
+    assert len(store.read("start")) == 1
+    store.close()
+
+
+def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    store.append("start", "llama", "no JSON")
+    store.append("calibration", "chat", '{"level": "high"}')
+
+    state = remembered(store)
+    store.close()
+
+    assert (measurements(state.lead_times), dict(state.workloads)) == ((), {})
