@@ -20,7 +20,7 @@ UPGRADE :=
 # Pure code, where a line that no test runs is a defect.
 COVERED := models/*,controller/planner.py,controller/objective.py,controller/hold.py
 COVERED := $(COVERED),controller/placement.py,controller/tick.py,controller/outcomes.py
-COVERED := $(COVERED),controller/needs.py,controller/demand_curve.py,controller/feedback.py
+COVERED := $(COVERED),controller/start_requests.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py
 
 .PHONY: help demo test ready check bench soak lock parts develop venv
 

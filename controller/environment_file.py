@@ -79,6 +79,7 @@ def _rules(document: YamlDocument) -> Iterator[Problem]:
             yield fault(document, path, "needs restore, coldStart or both: what changes")
     for path in _entries(document, "metrics", "outages"):
         yield from _later(document, path, "fromSeconds", "toSeconds")
+    yield from _repeated(document)
     nodes = document.get("standby", "nodes") or StandbyNodes().nodes
     for path in _entries(document, "nodeLosses"):
         yield from _later(document, path, "atSeconds", "backAtSeconds")
@@ -86,6 +87,16 @@ def _rules(document: YamlDocument) -> Iterator[Problem]:
         if isinstance(node, int) and isinstance(nodes, int) and node >= nodes:
             allowed = f"must be from 0 to {nodes - 1}, as standby has {nodes} nodes"
             yield refusal(document, (*path, "node"), allowed)
+
+
+def _repeated(document: YamlDocument) -> Iterator[Problem]:
+    """Yield the changes that begin when another one does: which would hold is anybody's guess."""
+    seen: set[object] = set()
+    for path in _entries(document, "changes"):
+        at = document.get(*path, "atSeconds")
+        if isinstance(at, int | float) and at in seen:
+            yield refusal(document, (*path, "atSeconds"), "must differ from every other change's")
+        seen.add(at if isinstance(at, int | float) else None)
 
 
 def _later(document: YamlDocument, path: FieldPath, first: str, then: str) -> Iterator[Problem]:

@@ -9,18 +9,24 @@ from typing import Annotated
 
 from pydantic import Field
 
-from controller.field_types import Above0, AtLeast0, Count, Count1, Switch
+from controller.field_types import Above0, AtLeast0, Count, Switch
 from controller.schema import Says, Schema
 
 Share = Annotated[float, Field(ge=0, le=1), Says("must be a number from 0 to 1")]
 # Beyond this a lognormal has no spread that anybody measured, and its mean overflows.
 Sigma = Annotated[float, Field(ge=0, le=5), Says("must be a number from 0 to 5")]
+# A start of more than a day is an outage, and a pool of more nodes no one cluster.
+Latency = Annotated[
+    float, Field(gt=0, le=86400), Says("must be a number above 0 and of at most 86400")
+]
+Nodes = Annotated[int, Field(ge=1, le=100_000), Says("must be a whole number from 1 to 100000")]
+Gpus = Annotated[int, Field(ge=1, le=1024), Says("must be a whole number from 1 to 1024")]
 
 
 class LatencySchema(Schema):
     """``restore``, ``coldStart``, and what a change gives of them."""
 
-    median_seconds: Above0 | None = None
+    median_seconds: Latency | None = None
     sigma: Sigma | None = None
     failure_share: Share | None = None
     hang_share: Share | None = None
@@ -38,8 +44,8 @@ class ChangeSchema(Schema):
 class StandbySchema(Schema):
     """``standby``."""
 
-    nodes: Count1 | None = None
-    gpus_per_node: Count1 | None = None
+    nodes: Nodes | None = None
+    gpus_per_node: Gpus | None = None
 
 
 class OutageSchema(Schema):

@@ -9,6 +9,12 @@ from pydantic import Field
 from controller.schema import Says
 
 Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False), Says("must be a number above 0")]
+# Less would take more replicas than can be counted, whatever the demand.
+PerReplica = Annotated[
+    float,
+    Field(ge=1e-6, allow_inf_nan=False),
+    Says("must be a number of at least 0.000001"),
+]
 AtLeast0 = Annotated[
     float, Field(ge=0, allow_inf_nan=False), Says("must be a number of at least 0")
 ]

@@ -18,6 +18,8 @@ _BURST_Z = 2.0
 _CLEAR_SECONDS = 30.0
 #: Without a forecast: the share of a replica's capacity that may be planned with.
 _BLIND_UTILIZATION = 0.7
+#: No need is larger: what asks for more is a fault of the metric, and shall stay readable.
+_MOST_REPLICAS = 1e6
 #: After this long without a reading nobody knows what demand is.
 _SILENCE_SECONDS = 60.0
 
@@ -33,7 +35,7 @@ class Need:
 def replicas_for(per_second: float, policy: WorkloadPolicy) -> int:
     """Return how many replicas serve a demand per second."""
     # Round up: half a replica serves nobody. The margin forgives rounding in the last place.
-    return math.ceil(per_second / policy.demand_per_replica - 1e-9)
+    return math.ceil(min(per_second / policy.demand_per_replica, _MOST_REPLICAS) - 1e-9)
 
 
 def reactive_need(

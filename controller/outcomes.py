@@ -15,6 +15,7 @@ _SMOOTH_SECONDS = 30.0
 #: An exponential mean is worth a plain one over twice its time constant.
 SMOOTH_WINDOW_SECONDS = 2 * _SMOOTH_SECONDS
 _PEAK_SECONDS = 5 * 86400.0
+_LONGEST_QUEUE_SECONDS = 300.0
 _LONGEST_GAP_SECONDS = 120.0  # what happened in a longer one is not known
 _USUAL_SECONDS = 86400.0  # the memory of the long-run mean demand
 
@@ -88,7 +89,9 @@ def served(
         after, missed = _flow(queue, per_second, service, seconds, wait_seconds)
         taken = queue + per_second * seconds - after
         idle += ready * seconds - (taken / capacity if capacity > 0 else 0.0)
-        queue, late = after, late + missed
+        # Who waits for minutes has gone away: nothing that ever came in may stand for good.
+        most = _LONGEST_QUEUE_SECONDS * max(per_second, service)
+        queue, late = min(after, most), late + missed
     seconds = until - since
     memory = min(outcomes.seen_seconds + seconds, _USUAL_SECONDS)
     usual = outcomes.usual_per_second

@@ -53,7 +53,6 @@ class Plan:
     lead_time_seconds: float
     quantile_level: float
     reason: Reason
-    explanation: str = ""
     starts: int = 0
     waiting: int = 0
     releases: tuple[ReplicaName, ...] = ()

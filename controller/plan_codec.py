@@ -25,7 +25,6 @@ def encode_plan(plan: Plan) -> dict[str, object]:
         "leadTimeSeconds": plan.lead_time_seconds,
         "quantileLevel": plan.quantile_level,
         "reason": plan.reason.value,
-        "explanation": plan.explanation,
         "starts": plan.starts,
         "waiting": plan.waiting,
         "releases": list(plan.releases),
@@ -54,7 +53,6 @@ def decode_plan(value: object) -> Plan:
         lead_time_seconds=fields.number("leadTimeSeconds"),
         quantile_level=fields.number("quantileLevel"),
         reason=_reason(fields.text("reason")),
-        explanation=fields.text("explanation"),
         starts=fields.whole("starts"),
         waiting=fields.whole("waiting"),
         releases=tuple(

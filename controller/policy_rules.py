@@ -116,8 +116,8 @@ def _limits(document: YamlDocument) -> Iterator[Problem]:
         return
     if most is not None and most < least:
         yield refusal(document, (*path, "maxReplicas"), f"must be at least minReplicas, {least}")
-    if budget is not None and gpus is not None and budget < least * gpus:
-        allowed = f"must be at least {least * gpus}, for {least} replicas of {gpus} GPUs each"
+    if budget is not None and budget > 0 and gpus is not None and budget < least * gpus:
+        allowed = f"must be at least {least * gpus}: minReplicas times gpusPerReplica"
         yield refusal(document, (*path, "gpuBudget"), allowed)
 
 

@@ -21,6 +21,7 @@ from controller.field_types import (
     LabelValue,
     NamespaceName,
     ObjectName,
+    PerReplica,
     Step,
     Switch,
     Text,
@@ -100,7 +101,7 @@ class DemandSchema(Schema):
 class CapacitySchema(Schema):
     """``spec.capacity``."""
 
-    demand_per_replica: Above0
+    demand_per_replica: PerReplica
 
 
 class CostSchema(Schema):

@@ -14,10 +14,11 @@ from controller.cluster_view import Fleet, Replica, ReplicaName, StartKind
 from controller.feedback import assumed, carried_out, demand_judged, key_of, priced, starts_judged
 from controller.observation import Observation
 from controller.outcomes import queue_ahead
-from controller.placement import Placement, PlacementRequest, after_placement, assign
+from controller.placement import Placement, after_placement, assign
 from controller.plan import Plan
 from controller.planner import plan
 from controller.policy import Mode, WorkloadPolicy
+from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimes, attempt_deadline, estimate
@@ -60,8 +61,8 @@ def tick(
         planned, state, said = _planned(seen, state, policy, settings)
         plans.append(planned)
         lines += said
-    left = _without_cancelled(fleet, plans, policies)
-    placements = assign(_requests(plans, policies), left, state.memory)
+    left = without_cancelled(fleet, plans, policies)
+    placements = assign(placement_requests(plans, policies, state.memory), left, state.memory)
     state = TickState(
         workloads={policy.workload: state.workloads[policy.workload] for policy in policies},
         lead_times=state.lead_times,
@@ -149,43 +150,6 @@ def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPoli
         smooth_per_second=outcomes.smooth_per_second,
         peak_per_second=outcomes.peak_per_second,
     )
-
-
-def _requests(
-    plans: Sequence[Plan], policies: Sequence[WorkloadPolicy]
-) -> tuple[PlacementRequest, ...]:
-    return tuple(
-        PlacementRequest(
-            workload=policy.workload,
-            count=planned.starts,
-            gpus=policy.standby.gpus_per_replica,
-            priority=policy.limits.priority,
-            worth=policy.demand_per_replica,
-            guaranteed=max(0, policy.limits.min_replicas - planned.ready - planned.restoring),
-            max_concurrent=policy.restore.max_concurrent,
-            max_concurrent_per_node=policy.restore.max_concurrent_per_node,
-            cold_fallback=policy.restore.cold_fallback,
-        )
-        for planned, policy in zip(plans, policies, strict=True)
-        # Only who may act takes GPUs from the pool that others could use.
-        if planned.starts > 0 and policy.mode is Mode.ACT
-    )
-
-
-def _without_cancelled(
-    fleet: Fleet, plans: Sequence[Plan], policies: Sequence[WorkloadPolicy]
-) -> Fleet:
-    """Return the fleet as it will be once this tick's cancels are done: their GPUs are free."""
-    gone = {
-        name
-        for planned, policy in zip(plans, policies, strict=True)
-        for name, _ in planned.cancels
-        # Nobody carries out what a workload that may not act would cancel: it keeps its GPUs.
-        if policy.mode is Mode.ACT
-    }
-    if not gone:
-        return fleet
-    return replace(fleet, replicas=tuple(r for r in fleet.replicas if r.name not in gone))
 
 
 def _actions(

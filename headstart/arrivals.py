@@ -16,7 +16,8 @@ ARRIVAL_BIN_SECONDS = 1.0
 _MAX_BINS = 40_000_000
 # Timestamps written with milliseconds may stray this much of a bin from the grid.
 _STRAY_SHARE = 0.01
-_COUNT_ALLOWED = "must be a number of at least 0; leave the line out if it is not known"
+_MOST_REQUESTS = 1e15
+_COUNT_ALLOWED = "must be a number from 0 to 1e15; leave the line out if it is not known"
 
 
 def bin_arrivals(texts: Sequence[str], *, name: str, first_line: int) -> tuple[float, FloatArray]:
@@ -69,6 +70,10 @@ def bin_counts(
         place = f"{name}:{first_line + index}"
         raise InvalidTraceError.at(place, "timestamp", timestamps[index], allowed)
     bin_seconds = _most_common(spacing)
+    if bin_seconds <= 0:
+        allowed = "must be at least a microsecond after the line before"
+        place = f"{name}:{first_line + 1}"
+        raise InvalidTraceError.at(place, "timestamp", timestamps[1], allowed)
     positions = (seconds - seconds[0]) / bin_seconds
     found = _off_grid(positions, bin_seconds)
     if found is not None:
@@ -113,7 +118,7 @@ def _column_counts(texts: Sequence[str], *, name: str, first_line: int) -> Float
     values = plain_numbers(texts)
     if values is None:
         values = np.array([_count(text) for text in texts])
-    refused = ~((values >= 0) & np.isfinite(values))
+    refused = ~((values >= 0) & (values <= _MOST_REQUESTS))
     if refused.any():
         index = int(np.argmax(refused))
         place = f"{name}:{first_line + index}"

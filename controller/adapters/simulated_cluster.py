@@ -12,8 +12,8 @@ from controller.simulation import SimulatedWorld
 class SimulatedCluster:
     """A cluster whose nodes and restores are simulated; its time is what ``clock`` says.
 
-    ``clock`` returns seconds since the epoch: the wall's, or an accelerated one. The world is
-    moved to the present before it is looked at or acted upon; a clock that steps back stops it.
+    ``clock`` returns seconds since the epoch. The world is moved to the present before it is
+    looked at or acted upon; a clock that steps back stops it.
     """
 
     def __init__(self, world: SimulatedWorld, clock: Callable[[], float]) -> None:
@@ -42,9 +42,3 @@ class SimulatedCluster:
 
     def _catch_up(self) -> None:
         self._world.advance(max(self._world.now, self._clock()))
-
-
-def accelerated(clock: Callable[[], float], *, origin: float, factor: float) -> Callable[[], float]:
-    """Return a clock that shows ``origin`` now and from then on runs ``factor`` times as fast."""
-    began = clock()
-    return lambda: origin + factor * (clock() - began)

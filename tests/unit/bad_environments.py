@@ -21,7 +21,10 @@ BAD_ENVIRONMENTS = (
     BadInput(
         "a median of nothing",
         "restore: {medianSeconds: 0}\n",
-        ("environment.yaml:1: restore.medianSeconds: 0 is not allowed: must be a number above 0",),
+        (
+            "environment.yaml:1: restore.medianSeconds: 0 is not allowed: "
+            "must be a number above 0 and of at most 86400",
+        ),
     ),
     BadInput(
         "a share above one",
@@ -61,7 +64,7 @@ BAD_ENVIRONMENTS = (
         "standby: {nodes: 1.5}\n",
         (
             "environment.yaml:1: standby.nodes: 1.5 is not allowed: "
-            "must be a whole number of at least 1",
+            "must be a whole number from 1 to 100000",
         ),
     ),
     BadInput(
@@ -97,5 +100,33 @@ BAD_ENVIRONMENTS = (
         "a learning that is a number",
         "learning: 1\n",
         ("environment.yaml:1: learning: 1 is not allowed: must be true or false",),
+    ),
+    BadInput(
+        "a pool beyond counting",
+        "standby: {nodes: 1000000000, gpusPerNode: 1000000}\n",
+        (
+            "environment.yaml:1: standby.nodes: 1000000000 is not allowed: "
+            "must be a whole number from 1 to 100000",
+            "environment.yaml:1: standby.gpusPerNode: 1000000 is not allowed: "
+            "must be a whole number from 1 to 1024",
+        ),
+    ),
+    BadInput(
+        "starts that take years",
+        "restore: {medianSeconds: 1.0e+9}\n",
+        (
+            "environment.yaml:1: restore.medianSeconds: 1.0e+9 is not allowed: "
+            "must be a number above 0 and of at most 86400",
+        ),
+    ),
+    BadInput(
+        "two changes at once",
+        "changes:\n"
+        "- {atSeconds: 60, restore: {medianSeconds: 9}}\n"
+        "- {atSeconds: 60, restore: {medianSeconds: 8}}\n",
+        (
+            "environment.yaml:3: changes[1].atSeconds: 60 is not allowed: "
+            "must differ from every other change's",
+        ),
     ),
 )

@@ -125,7 +125,7 @@ BAD_POLICIES = (
         POLICY.replace("3}", "0}"),
         (
             "policy.yaml:5: spec.capacity.demandPerReplica: 0 is not allowed: "
-            "must be a number above 0",
+            "must be a number of at least 0.000001",
         ),
     ),
     BadInput(
@@ -133,7 +133,7 @@ BAD_POLICIES = (
         POLICY.replace("3}", '"3"}'),
         (
             "policy.yaml:5: spec.capacity.demandPerReplica: '3' is not allowed: "
-            "must be a number above 0",
+            "must be a number of at least 0.000001",
         ),
     ),
     BadInput(
@@ -141,7 +141,7 @@ BAD_POLICIES = (
         POLICY.replace("3}", ".inf}"),
         (
             "policy.yaml:5: spec.capacity.demandPerReplica: .inf is not allowed: "
-            "must be a number above 0",
+            "must be a number of at least 0.000001",
         ),
     ),
     BadInput(
@@ -149,7 +149,7 @@ BAD_POLICIES = (
         POLICY.replace("3}", "[3]}"),
         (
             "policy.yaml:5: spec.capacity.demandPerReplica: a list is not allowed: "
-            "must be a number above 0",
+            "must be a number of at least 0.000001",
         ),
     ),
     BadInput(
@@ -222,7 +222,7 @@ BAD_POLICIES = (
         spec("  standby: {gpusPerReplica: 4}\n  limits: {minReplicas: 2, gpuBudget: 7}\n"),
         (
             "policy.yaml:8: spec.limits.gpuBudget: 7 is not allowed: "
-            "must be at least 8, for 2 replicas of 4 GPUs each",
+            "must be at least 8: minReplicas times gpusPerReplica",
         ),
     ),
     BadInput(

@@ -49,7 +49,7 @@ BAD_TRACES = (
         COUNTS + "0,many\n10,2\n",
         (
             "trace.csv:2: requests: 'many' is not allowed: "
-            "must be a number of at least 0; leave the line out if it is not known",
+            "must be a number from 0 to 1e15; leave the line out if it is not known",
         ),
     ),
     BadInput(
@@ -57,7 +57,7 @@ BAD_TRACES = (
         COUNTS + "0,1\n10,-2\n",
         (
             "trace.csv:3: requests: -2 is not allowed: "
-            "must be a number of at least 0; leave the line out if it is not known",
+            "must be a number from 0 to 1e15; leave the line out if it is not known",
         ),
     ),
     BadInput(
@@ -65,7 +65,7 @@ BAD_TRACES = (
         COUNTS + "0,nan\n10,2\n",
         (
             "trace.csv:2: requests: 'nan' is not allowed: "
-            "must be a number of at least 0; leave the line out if it is not known",
+            "must be a number from 0 to 1e15; leave the line out if it is not known",
         ),
     ),
     BadInput(
@@ -73,7 +73,23 @@ BAD_TRACES = (
         COUNTS + "0,1\n10,inf\n",
         (
             "trace.csv:3: requests: 'inf' is not allowed: "
-            "must be a number of at least 0; leave the line out if it is not known",
+            "must be a number from 0 to 1e15; leave the line out if it is not known",
+        ),
+    ),
+    BadInput(
+        "more than the world has",
+        COUNTS + "0,1\n10,1e300\n",
+        (
+            "trace.csv:3: requests: '1e300' is not allowed: "
+            "must be a number from 0 to 1e15; leave the line out if it is not known",
+        ),
+    ),
+    BadInput(
+        "lines a billionth of a second apart",
+        COUNTS + "0,1\n1e-9,1\n2e-9,1\n",
+        (
+            "trace.csv:3: timestamp: '1e-9' is not allowed: "
+            "must be at least a microsecond after the line before",
         ),
     ),
     BadInput(
@@ -81,7 +97,7 @@ BAD_TRACES = (
         COUNTS + "0,\n10,2\n",
         (
             "trace.csv:2: requests: '' is not allowed: "
-            "must be a number of at least 0; leave the line out if it is not known",
+            "must be a number from 0 to 1e15; leave the line out if it is not known",
         ),
     ),
     BadInput(

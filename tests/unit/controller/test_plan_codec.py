@@ -27,7 +27,6 @@ plans = st.builds(
     lead_time_seconds=seconds,
     quantile_level=st.floats(0, 1),
     reason=st.sampled_from(Reason),
-    explanation=st.text(),
     starts=counts,
     releases=st.lists(names, max_size=3).map(tuple),
     cancels=st.lists(st.tuples(names, st.text()), max_size=3).map(tuple),

@@ -147,7 +147,8 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines() -> None:
         + "  mode: act\n"
     )
     assert problems_of(text) == (
-        "policy.yaml:7: spec.capacity.demandPerReplica: 0 is not allowed: must be a number above 0",
+        "policy.yaml:7: spec.capacity.demandPerReplica: 0 is not allowed: "
+        "must be a number of at least 0.000001",
         "policy.yaml:8: spec.scaleDown.holdSeconds: -1 is not allowed: "
         "must be a number of at least 0",
         "policy.yaml:9: spec.limits.maxReplicas: 3 is not allowed: must be at least minReplicas, 4",

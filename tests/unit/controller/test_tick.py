@@ -7,6 +7,7 @@ from controller.actions import Cancel, Release, Start
 from controller.cluster_view import Fleet, Phase, ReplicaName, StartKind
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
+from controller.pair_memory import PairMemory
 from controller.policy import Cost, Limits, Mode, Objective, Restore, WorkloadPolicy
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState, WorkloadState
@@ -292,3 +293,11 @@ def test_a_step_limit_leads_a_plan_that_nobody_carries_out_up_all_the_same() -> 
         state = result.state
         targets.append(result.plans[0].target)
     assert targets[:5] == [2, 4, 6, 8, 10]
+
+
+def test_after_two_dozen_failures_in_a_row_one_start_at_a_time_is_tried() -> None:
+    memory = PairMemory(hangs=((CHAT, 24),))
+    trying = a_replica("try", phase=Phase.RESTORING, deadline_at=NOW + 60.0)
+    for fleet, started, waiting in ((a_fleet(nodes=9), 1, 4), (a_fleet(trying, nodes=9), 0, 4)):
+        hopeless = a_tick(fleet, demands(chat=5.0), state=TickState(memory=memory))
+        assert (len(starts(hopeless)), hopeless.plans[0].waiting) == (started, waiting)
