@@ -19,12 +19,11 @@ from pathlib import Path
 
 from benchmarks._traffic import requests, write_trace
 from controller.environment import Environment, StartLatency
-from controller.policy import Mode, WorkloadPolicy
 from headstart.assessment import CLAIRVOYANT, REACTIVE, assess
 from headstart.replay import Scenario, replay
 from headstart.scoring import Score
-from headstart.traces import default_capacity, default_warmup, read_trace
-from models.forecast import WorkloadName
+from headstart.traces import default_warmup, read_trace
+from headstart.world_files import default_policy
 
 _MEDIANS_SECONDS = (10.0, 60.0, 180.0)
 _GENERATED_MEDIANS_SECONDS = (60.0,)
@@ -68,16 +67,13 @@ def main() -> int:
 def play(path: Path, median_seconds: float) -> Case:
     """Play one trace with restores of that median, as `headstart replay` does."""
     trace = read_trace(path)
+    environment = Environment(restore=StartLatency(median_seconds=median_seconds))
     scenario = Scenario(
         requests=trace.requests,
         bin_seconds=trace.bin_seconds,
         origin=trace.origin_epoch_seconds,
-        policy=WorkloadPolicy(
-            workload=WorkloadName(trace.name),
-            demand_per_replica=default_capacity(trace),
-            mode=Mode.ACT,
-        ),
-        environment=Environment(restore=StartLatency(median_seconds=median_seconds)),
+        policy=default_policy(trace, environment),
+        environment=environment,
         warmup_seconds=default_warmup(trace),
     )
     assessment = assess(scenario, replay(scenario))

@@ -83,34 +83,46 @@ def served(
     if until <= since:
         return outcomes
     queue, late, idle = outcomes.queue, 0.0, 0.0
-    pieces = _pieces(outcomes.ready_log, since, until)
-    for seconds, ready in pieces:
+    for seconds, ready in _pieces(outcomes.ready_log, since, until):
         service = ready * capacity
         after, missed = _flow(queue, per_second, service, seconds, wait_seconds)
         taken = queue + per_second * seconds - after
         idle += ready * seconds - (taken / capacity if capacity > 0 else 0.0)
         # Who waits for minutes has gone away: nothing that ever came in may stand for good.
-        most = _LONGEST_QUEUE_SECONDS * max(per_second, service)
-        queue, late = min(after, most), late + missed
-    seconds = until - since
+        queue = min(after, _LONGEST_QUEUE_SECONDS * max(per_second, service))
+        late += missed
+    return _counted(
+        replace(outcomes, until=until, queue=queue, ready_log=_trimmed(outcomes.ready_log, until)),
+        demand=per_second * (until - since),
+        late=late,
+        idle=max(idle, 0.0),
+        seconds=until - since,
+    )
+
+
+def _counted(
+    outcomes: Outcomes, *, demand: float, late: float, idle: float, seconds: float
+) -> Outcomes:
+    """Return the outcomes with a while's demand, late demand and idle GPU-seconds added."""
+    per_second = demand / seconds
     memory = min(outcomes.seen_seconds + seconds, _USUAL_SECONDS)
     usual = outcomes.usual_per_second
     smooth = _toward(per_second, outcomes.smooth_per_second, seconds)
     peak = outcomes.peak_per_second * math.exp(-seconds / _PEAK_SECONDS)
     fade = math.exp(-seconds / _RECENT_SECONDS)
     return Outcomes(
-        until=until,
-        queue=queue,
-        ready_log=_trimmed(outcomes.ready_log, until),
-        demand=outcomes.demand + per_second * seconds,
+        until=outcomes.until,
+        queue=outcomes.queue,
+        ready_log=outcomes.ready_log,
+        demand=outcomes.demand + demand,
         late=outcomes.late + late,
-        idle_gpu_seconds=outcomes.idle_gpu_seconds + max(idle, 0.0),
+        idle_gpu_seconds=outcomes.idle_gpu_seconds + idle,
         usual_per_second=usual + (per_second - usual) * seconds / memory,
         seen_seconds=outcomes.seen_seconds + seconds,
         window_start=outcomes.window_start,
-        window_demand=outcomes.window_demand + per_second * seconds,
+        window_demand=outcomes.window_demand + demand,
         window_late=outcomes.window_late + late,
-        recent_demand=outcomes.recent_demand * fade + per_second * seconds,
+        recent_demand=outcomes.recent_demand * fade + demand,
         recent_late=outcomes.recent_late * fade + late,
         smooth_per_second=smooth,
         peak_per_second=max(peak, smooth),

@@ -68,10 +68,8 @@ def tick(
         lead_times=state.lead_times,
         memory=after_placement(state.memory, placements),
     )
-    plans = [
-        _as_placed(planned, policy, placements)
-        for planned, policy in zip(plans, policies, strict=True)
-    ]
+    pairs = zip(plans, policies, strict=True)
+    plans = [_as_placed(planned, policy, placements) for planned, policy in pairs]
     return TickResult(
         plans=tuple(plans),
         actions=_actions(plans, placements, policies, state, now),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from controller.environment import Environment
-from controller.simulation_records import Outcome, RecordKind, ReplicaRecord
+from controller.policy import Cost
+from controller.simulation_records import Outcome, RecordKind
 from headstart.baselines import score_baselines
 from headstart.clairvoyant import plan_in_hindsight
 from headstart.replay import ReplayResult, Scenario
+from headstart.restore_hits import count_hits
 from headstart.results import Summary
 from headstart.scoring import Score, late_share_per_bin, score
 from headstart.trial import Capacity, Trial
@@ -29,7 +31,8 @@ class Assessment:
     """What a replay attained and cost; times in seconds since the trace's start.
 
     ``late_share`` is of each ``late_bin_seconds`` from the scored part's start. ``hits`` are
-    restores that were ready while no request waited too long.
+    restores that were needed, and ready before a request waited too long. ``cost`` is set where
+    money decides; the trial then asks of the others the share that this replay attained.
     """
 
     trial: Trial
@@ -40,25 +43,35 @@ class Assessment:
     restores: int
     failures: int
     hits: int
+    cost: Cost | None = None
 
 
 def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
-    """Judge a replay and play the others on the same demand."""
-    trial = _trial(scenario, result)
+    """Judge a replay and play the others on the same demand.
+
+    The planner that knows the future is left out where nodes are lost: it knows nothing of nodes,
+    so what it needs would be no bound.
+    """
+    trial, cost = _trial(scenario, result), scenario.policy.objective.cost
     capacity = Capacity.from_records(result.records)
+    own = score(trial, capacity)
+    if cost is not None:
+        trial = replace(trial, attainment=_share_to_reach(own))
     late = late_share_per_bin(trial, capacity, bin_seconds=_LATE_BIN_SECONDS)
     comparison = dict(score_baselines(trial, scenario.environment))
-    comparison[CLAIRVOYANT] = _in_hindsight(trial, scenario.environment)
+    if not scenario.environment.node_losses:
+        comparison[CLAIRVOYANT] = _in_hindsight(trial, scenario.environment)
     started = [record for record in result.records if record.kind != RecordKind.INITIAL]
     return Assessment(
         trial=trial,
-        score=score(trial, capacity),
+        score=own,
         comparison=comparison,
         late_share=late,
         late_bin_seconds=_LATE_BIN_SECONDS,
         restores=len(started),
         failures=sum(1 for record in started if record.outcome in _FAILED),
-        hits=sum(1 for record in started if _is_hit(record, late, result.start)),
+        hits=count_hits(result.records, trial),
+        cost=cost,
     )
 
 
@@ -71,7 +84,7 @@ def summarize(
         trace=name,
         scored_from_seconds=trial.start,
         scored_until_seconds=trial.end,
-        objective_attainment=trial.attainment,
+        objective_attainment=None if assessment.cost else trial.attainment,
         objective_wait_seconds=trial.wait_seconds,
         capacity_per_replica=scenario.policy.demand_per_replica,
         attained_share=assessment.score.attained_share,
@@ -104,9 +117,9 @@ def _in_hindsight(trial: Trial, environment: Environment) -> Score:
     return plan_in_hindsight(trial, restore_seconds=environment.restore.median_seconds).score
 
 
-def _is_hit(record: ReplicaRecord, late: FloatArray, start: float) -> bool:
-    """Say whether a restore was ready before requests waited too long for it."""
-    if record.ready_at is None:
-        return False
-    place = min(int((record.ready_at - start) / _LATE_BIN_SECONDS), len(late) - 1)
-    return not np.nan_to_num(late[place]) > 0
+def _share_to_reach(own: Score) -> float:
+    """Return the share to size the others for where money decides: what was attained.
+
+    Rounded down to three digits, and never so much that nobody could attain it.
+    """
+    return float(np.clip(np.floor(own.attained_share * 1000 + 1e-9) / 1000, 0.5, 0.999))

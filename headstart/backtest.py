@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.demand_track import without_outages
 from headstart.forecast_track import advance, fit_pool, learned_track
 from headstart.traces import Trace
 from models.forecast import QUANTILES, FloatArray
 from models.horizons import HorizonGrid, grid_of
 from models.portfolio import Portfolio
 from models.scores import coverage, weighted_quantile_loss
-from models.series import DemandSeries
+from models.series import DemandSeries, without_outages
 
 _FINE_HORIZONS_SECONDS = (10.0, 20.0, 30.0, 60.0, 120.0, 180.0, 300.0)
 _COARSE_HORIZONS_BINS = (1, 2, 3, 5, 10, 20, 30)

@@ -11,8 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from headstart.report.axes import hours_text, share_text
-from headstart.report.content import ReportInput
-from headstart.report.sentences import against_bound, against_reactive, headline
+from headstart.report.content import Comparison, ReportInput
+from headstart.report.sentences import (
+    against_bound,
+    against_reactive,
+    by_cost,
+    headline,
+    is_met,
+    money_text,
+    objective_text,
+)
 from headstart.results import Summary
 
 
@@ -21,22 +29,22 @@ def print_closing(console: Console, run: ReportInput, report: Path) -> None:
     table = Table(header_style="bold", border_style="dim", box=SIMPLE_HEAD)
     table.add_column("same traffic, with", no_wrap=True)
     table.add_column("served in time", justify="right")
-    table.add_column(f"objective {share_text(run.objective)}", justify="center")
+    table.add_column(f"objective {objective_text(run)}", justify="center")
     table.add_column("GPU-hours", justify="right")
     table.add_column("GPU time", justify="right")
     for row in run.comparisons:
-        is_own, is_met = row is run.own, row.attained_share >= run.objective
+        is_own = row is run.own
         table.add_row(
             row.name,
             share_text(row.attained_share),
-            "[green]met[/green]" if is_met else "[red]missed[/red]",
+            _verdict(run, row),
             hours_text(row.gpu_seconds),
             "" if is_own else _against(row.gpu_seconds, run.own.gpu_seconds),
             style="bold" if is_own else "",
         )
     console.print()
     console.print(table)
-    for sentence in (headline(run), against_reactive(run), against_bound(run)):
+    for sentence in (headline(run), by_cost(run), against_reactive(run), against_bound(run)):
         if sentence:
             console.print(sentence, highlight=False)
     console.print(f"\nReport: {report.resolve()}", highlight=False, soft_wrap=True)
@@ -46,6 +54,14 @@ def closing_json(summary: Summary, files: tuple[Path, ...]) -> str:
     """Return the summary and the files' paths as one line of JSON."""
     content = {"type": "summary", **asdict(summary), "files": [str(f.resolve()) for f in files]}
     return json.dumps(content, allow_nan=False)
+
+
+def _verdict(run: ReportInput, row: Comparison) -> str:
+    """Write whether the objective was kept; what it cost where money decides."""
+    kept = is_met(run, row)
+    if kept is None:
+        return money_text(row)
+    return "[green]met[/green]" if kept else "[red]missed[/red]"
 
 
 def _against(gpu_seconds: float, own: float) -> str:

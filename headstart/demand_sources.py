@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controller.policy import CalendarEntry, KafkaDemand, PrometheusDemand, WorkloadPolicy
+from controller.policy import CalendarEntry, Demand, KafkaDemand, PrometheusDemand, WorkloadPolicy
 from headstart.errors import UsageError
+from models.series import OUTAGE_SECONDS
 from predictor.adapters.icalendar import CronCalendar, Effect, ICalendar
 from predictor.adapters.kafka import KafkaCluster
 from predictor.adapters.prometheus import PrometheusSource
@@ -18,8 +20,9 @@ from predictor.workload import WorkloadDemand
 DAY_SECONDS = 86400.0
 #: Demand is measured in steps of this where Prometheus does not say otherwise.
 STEP_SECONDS = 10.0
-#: Where Prometheus has the history, Kafka need not read it once more.
-SHORT_HISTORY_SECONDS = 3600.0
+#: Where Prometheus has the history, Kafka need not read it once more: only what tells an outage
+#: from idleness, an hour of doubt and what was before.
+SHORT_HISTORY_SECONDS = 2 * OUTAGE_SECONDS
 LONG_HISTORY_SECONDS = 14 * DAY_SECONDS
 
 
@@ -75,9 +78,17 @@ def _demand_of(policy: WorkloadPolicy, connections: Connections) -> WorkloadDema
             history_seconds=history_seconds,
             sources=_sources(policy, connections, step_seconds),
             calendars=tuple(_calendar(entry) for entry in policy.demand.calendar),
+            measured_by=fingerprint(policy.demand),
         )
     except ValueError as error:
         raise UsageError(f"{policy.workload}: {error}") from error
+
+
+def fingerprint(demand: Demand) -> str:
+    """Return a short text that changes with what is measured, not with how finely or how long."""
+    query = demand.prometheus.query if demand.prometheus is not None else None
+    # A dataclass's repr names every field, so a new one tells demands apart too.
+    return hashlib.sha256(repr((query, demand.kafka)).encode()).hexdigest()[:12]
 
 
 def _sources(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from controller.environment import Metrics
 from models.forecast import FloatArray
 from models.outlook import DemandReading
-from models.series import DemandSeries, mask_outages
+from models.series import DemandSeries, without_outages
 
 #: Demand is forecast in steps of at least this: finer ones are mostly noise.
 SHORTEST_STEP_SECONDS = 10.0
 #: Coarser bins are read in steps of this, as a scrape inside the bin would show them.
 LONGEST_STEP_SECONDS = 60.0
-#: For so long, silence from a busy series is taken for an outage of its metrics.
-_DOUBTED_SECONDS = 3600.0
 
 
 def step_of(bin_seconds: float) -> float:
@@ -26,12 +24,6 @@ def step_of(bin_seconds: float) -> float:
     if bin_seconds > LONGEST_STEP_SECONDS and bin_seconds % LONGEST_STEP_SECONDS == 0:
         return LONGEST_STEP_SECONDS
     return bin_seconds
-
-
-def without_outages(series: DemandSeries) -> DemandSeries:
-    """Return the series with the first hour of zeros out of a busy series as missing."""
-    steps = max(1, round(_DOUBTED_SECONDS / series.step_seconds))
-    return replace(series, values=mask_outages(series.values, outage_steps=steps))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -30,7 +30,7 @@ def mean_rate(at_seconds: FloatArray) -> FloatArray:
     rate = rate + _pulse(at_seconds % 3600, begin=1800, rise=40, hold=240, fall=90) * 70
     played = at_seconds - WARMUP_SECONDS
     rate = rate + _pulse(played, begin=660, rise=420, hold=120, fall=240) * 60
-    rate = rate + _pulse(played, begin=2860, rise=110, hold=90, fall=280) * 75
+    rate = rate + _pulse(played, begin=2860, rise=150, hold=90, fall=280) * 60
     return np.asarray(rate, dtype=np.float64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from controller.plan import Reason
@@ -46,8 +47,8 @@ def log_line(facts: PlanFacts) -> str:
     parts = []
     if facts.starts:
         parts.append(f"start {facts.starts} {_noun(facts.starts, 'restore')}: {_cause(facts)}")
-    if facts.cancels:
-        parts.append(f"give up {facts.cancels} {_noun(facts.cancels, 'start')} that failed or hung")
+    for reason, count in Counter(facts.cancels).items():
+        parts.append(f"give up {count} {_noun(count, 'start')}{_after_colon(reason)}")
     if facts.releases and not facts.starts:
         count = facts.releases
         parts.append(f"release {count} {_noun(count, 'replica')}: {facts.target} suffice")
@@ -113,8 +114,9 @@ def _effects(facts: PlanFacts, time_text: Callable[[float], str]) -> list[str]:
         ready_at = time_text(facts.at + facts.lead_time_seconds)
         count = f"{facts.starts} {_noun(facts.starts, 'restore')}"
         effects.append(f"{count} {verb} now, to serve by {ready_at}.")
-    if facts.cancels:
-        effects.append(f"{facts.cancels} {_noun(facts.cancels, 'start')} failed or hung: given up.")
+    for reason, times in Counter(facts.cancels).items():
+        verb = "is" if times == 1 else "are"
+        effects.append(f"{times} {_noun(times, 'start')} {verb} given up{_after_colon(reason)}.")
     if facts.releases:
         verb = "is" if facts.releases == 1 else "are"
         effects.append(f"{replicas_text(facts.releases)} {verb} drained and released.")
@@ -158,6 +160,10 @@ def _rate(facts: PlanFacts) -> str:
 
 def _other(facts: PlanFacts) -> str:
     return f"The reason given is {facts.reason!r}."
+
+
+def _after_colon(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _is_reason(facts: PlanFacts) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from headstart.forecast_track import LearnedTrack, advance
-from models.forecast import QUANTILES, Forecast, WorkloadName
+from models.forecast import MOVING_AVERAGE, QUANTILES, Forecast, WorkloadName
 from models.horizons import HorizonGrid
 from models.portfolio import Portfolio
 from models.series import DemandSeries
@@ -63,5 +63,5 @@ class ForecastFeed:
             step_seconds=self._series.step_seconds,
             quantiles=QUANTILES,
             values=np.maximum.accumulate(values, axis=1),
-            basis="blend",
+            basis=MOVING_AVERAGE if self._portfolio.is_gated[0] else "blend",
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.forecast import QUANTILES, Forecast, WorkloadName
+from models.forecast import MOVING_AVERAGE, QUANTILES, Forecast, WorkloadName
 from models.horizons import HorizonGrid, grid_reaching
 from models.learned import HISTORY_SECONDS, LearnedModels, fit_learned, refit_after
 from models.portfolio import Learned, Portfolio
@@ -25,6 +25,7 @@ class _Workload:
     """What is known of one workload.
 
     ``steps`` counts those ever taken in, ``pending`` the newest that are not learned from yet.
+    ``known_until`` is the end of the last step that was not missing: forecasts start there.
     """
 
     grid: HorizonGrid
@@ -34,6 +35,8 @@ class _Workload:
     pending: int = 0
     fit_due: int = field(init=False)
     models: LearnedModels | None = None
+    known_until: float | None = None
+    forecast: Forecast | None = None
 
     def __post_init__(self) -> None:
         """Plan the first fit."""
@@ -55,28 +58,25 @@ class LiveForecaster:
         if known is None or not _continues(known.history, series):
             known = self._workloads[workload] = self._begin(series)
         known.history = _joined(known.history, series)
+        known.known_until = _known_until(series, known.known_until)
         known.pending += len(series.values)
         known.steps += len(series.values)
 
     def forecast(self, workload: WorkloadName) -> Forecast | None:
-        """Learn what was kept, and return the forecast from there on; None before there is one."""
+        """Learn what was kept, and return the forecast from there on; None before there is one.
+
+        Missing steps bring no new forecast: the one before them stays in force.
+        """
         known = self._workloads.get(workload)
         if known is None:
             return None
         self._take_in_fits()
         _catch_up(known)
         self._begin_fit(workload, known)
-        if np.isnan(known.portfolio.quantiles).any():
-            return None
-        dense = known.grid.dense @ known.portfolio.quantiles[0]
-        return Forecast(
-            workload=workload,
-            issued_at=known.history.end,
-            step_seconds=known.history.step_seconds,
-            quantiles=QUANTILES,
-            values=np.maximum.accumulate(np.maximum(dense, 0.0), axis=1),
-            basis="blend" if known.models is not None else "online experts",
-        )
+        newest = known.forecast.issued_at if known.forecast is not None else None
+        if known.known_until is not None and known.known_until != newest:
+            known.forecast = _made(workload, known, known.known_until)
+        return known.forecast
 
     def _begin(self, series: DemandSeries) -> _Workload:
         step = series.step_seconds
@@ -101,6 +101,35 @@ class LiveForecaster:
             known = self._workloads.get(WorkloadName(fit.key))
             if known is not None and isinstance(fit.result, LearnedModels):
                 known.models = fit.result
+
+
+def _made(workload: WorkloadName, known: _Workload, issued_at: float) -> Forecast | None:
+    """Return the forecast that the portfolio makes now; None while it knows nothing."""
+    if np.isnan(known.portfolio.quantiles).any():
+        return None
+    dense = known.grid.dense @ known.portfolio.quantiles[0]
+    return Forecast(
+        workload=workload,
+        issued_at=issued_at,
+        step_seconds=known.history.step_seconds,
+        quantiles=QUANTILES,
+        values=np.maximum.accumulate(np.maximum(dense, 0.0), axis=1),
+        basis=_basis(known),
+    )
+
+
+def _basis(known: _Workload) -> str:
+    if known.portfolio.is_gated[0]:
+        return MOVING_AVERAGE
+    return "blend" if known.models is not None else "online experts"
+
+
+def _known_until(series: DemandSeries, before: float | None) -> float | None:
+    """Return the end of the last step that is known, which may lie before the series."""
+    steps = np.flatnonzero(~np.isnan(series.values))
+    if not len(steps):
+        return before
+    return series.start + (int(steps[-1]) + 1) * series.step_seconds
 
 
 def _catch_up(known: _Workload) -> None:

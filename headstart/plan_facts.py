@@ -12,7 +12,8 @@ from headstart.results_reading import PlanRow
 class PlanFacts:
     """What there is to say about one plan. ``at`` in seconds, on the clock of where it came from.
 
-    ``starts``, ``releases`` and ``cancels`` count replicas; ``upcoming`` is None if not known.
+    ``starts`` and ``releases`` count replicas. ``cancels`` has the reason of each start that is
+    given up, empty if not known; ``upcoming`` is None if not known.
     """
 
     workload: str
@@ -28,7 +29,7 @@ class PlanFacts:
     reason: str
     starts: int = 0
     releases: int = 0
-    cancels: int = 0
+    cancels: tuple[str, ...] = ()
     upcoming: tuple[Upcoming, ...] | None = ()
 
     @classmethod
@@ -48,7 +49,7 @@ class PlanFacts:
             reason=str(plan.reason),
             starts=plan.starts,
             releases=len(plan.releases),
-            cancels=len(plan.cancels),
+            cancels=tuple(reason for _, reason in plan.cancels),
             upcoming=plan.upcoming,
         )
 
@@ -56,6 +57,7 @@ class PlanFacts:
     def of_row(cls, row: PlanRow) -> PlanFacts:
         """Take the facts from a row of ``plans.csv``, which does not say what is to come."""
         expected = row.ready + row.restoring
+        surplus = min(row.restoring, max(0, expected - row.target))
         return cls(
             workload="",
             at=row.time,
@@ -69,6 +71,7 @@ class PlanFacts:
             quantile_level=row.quantile_level,
             reason=row.reason,
             starts=max(0, row.target - expected),
-            releases=max(0, expected - row.target),
+            releases=max(0, row.ready - row.target),
+            cancels=("",) * surplus,
             upcoming=None,
         )

@@ -24,13 +24,12 @@ from headstart.demand_track import DemandTrack, step_of
 from headstart.forecast_feed import ForecastFeed
 from headstart.forecast_track import fit_pool, learned_track
 from headstart.plan_log import PlanLog
+from headstart.reach import reach_seconds
 from models.forecast import FloatArray, Forecast
 from models.horizons import grid_reaching
 from models.outlook import Outlook
 
 TICK_SECONDS = 5.0
-#: Forecasts reach this far: the 99th percentile of a slow restore, and the hold after it.
-REACH_SECONDS = 900.0
 #: One process fits ahead while this one plays: a second would wait for it, and cost its memory.
 _WORKERS = 1
 
@@ -48,11 +47,7 @@ class ReplayTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReplayResult:
-    """A finished replay; times in seconds since the trace's start.
-
-    ``fan`` is the forecast of the step that ends at each of ``fan_times``, made one lead time
-    before or so: [times, quantiles], demand per second.
-    """
+    """A finished replay; times in seconds since the trace's start."""
 
     records: tuple[ReplicaRecord, ...]
     plans: PlanLog
@@ -85,7 +80,8 @@ def replay(scenario: Scenario, observer: Observer | None = None) -> ReplayResult
         metrics=scenario.environment.metrics,
     )
     series = track.series(step_of(scenario.bin_seconds))
-    grid = grid_reaching(REACH_SECONDS, step_seconds=series.step_seconds)
+    reach = reach_seconds([scenario.policy], tick_seconds=TICK_SECONDS)
+    grid = grid_reaching(reach, step_seconds=series.step_seconds)
     with fit_pool(_WORKERS) as pool:
         forecasts = ForecastFeed(
             scenario.policy.workload,
@@ -94,9 +90,18 @@ def replay(scenario: Scenario, observer: Observer | None = None) -> ReplayResult
             learned_track(series, grid, pool),
             delay_seconds=scenario.environment.metrics.delay_seconds,
         )
-        # A replay asks what acting would have done, whatever the policy's mode is today.
-        acting = replace(scenario, policy=replace(scenario.policy, mode=Mode.ACT))
+        acting = replace(scenario, policy=_acting(scenario.policy))
         return _Run(acting, track, forecasts).play(observer)
+
+
+def _acting(policy: WorkloadPolicy) -> WorkloadPolicy:
+    """Return the policy as a replay carries it out.
+
+    It asks what acting would have done, whatever the mode is today. And it drains in no time:
+    demand here is a fluid, so a replica let go has nothing under way.
+    """
+    scale_down = replace(policy.scale_down, drain_seconds=0.0)
+    return replace(policy, mode=Mode.ACT, scale_down=scale_down)
 
 
 class _Run:

@@ -69,14 +69,16 @@ class Summary:
     """What ``summary.json`` says; its keys are these names.
 
     ``attained_share`` and ``gpu_seconds`` are Headstart's; ``comparison`` has the same of every
-    other policy, by name (reactive is Kubernetes' HPA). ``hits`` are restores used in time,
-    ``misses`` requests that waited too long, ``wasted_gpu_seconds`` GPU time that served nobody.
+    other policy, by name (reactive is Kubernetes' HPA). ``objective_attainment`` is None where
+    money decides. ``hits`` are restores that were needed while they were ready and had no request
+    late in the 10 s before; ``misses`` are requests that waited too long, ``wasted_gpu_seconds``
+    GPU time that served nobody.
     """
 
     trace: str
     scored_from_seconds: float
     scored_until_seconds: float
-    objective_attainment: float
+    objective_attainment: float | None
     objective_wait_seconds: float
     capacity_per_replica: float
     attained_share: float

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from controller.policy import Cost
 from controller.simulation_records import RecordKind
 from headstart.assessment import CLAIRVOYANT, REACTIVE, Assessment
 from headstart.output import prepare_folder, write_whole
@@ -13,6 +15,7 @@ from headstart.replay import ReplayResult, Scenario
 from headstart.report.content import Comparison, Decision, Fan, ReportInput
 from headstart.report.page import render_report
 from headstart.results import Summary, write_plans, write_replicas, write_summary
+from headstart.scoring import Score
 from models.forecast import FloatArray
 
 #: The width of the window that the demand drawn is a mean of.
@@ -55,7 +58,7 @@ def report_input(
         lead_time_seconds=plans.column("lead_time_seconds"),
         late_share=_at(times, assessment.late_share, trial.start, assessment.late_bin_seconds),
         capacity_per_replica=trial.capacity_per_replica,
-        objective=trial.attainment,
+        objective=None if assessment.cost else trial.attainment,
         wait_seconds=trial.wait_seconds,
         comparisons=_comparisons(assessment),
         requests_total=score.demand,
@@ -89,17 +92,21 @@ def write_run(
 
 
 def _comparisons(assessment: Assessment) -> tuple[Comparison, ...]:
-    rows = [_row("Headstart", assessment.score.attained_share, assessment.score.gpu_seconds)]
+    rows = [_row("Headstart", assessment.score, assessment.cost)]
     for key, name in NAMES.items():
         if key in assessment.comparison:
-            other = assessment.comparison[key]
-            is_bound = key == CLAIRVOYANT
-            rows.append(_row(name, other.attained_share, other.gpu_seconds, is_bound=is_bound))
+            row = _row(name, assessment.comparison[key], assessment.cost)
+            rows.append(replace(row, is_bound=key == CLAIRVOYANT))
     return tuple(rows)
 
 
-def _row(name: str, share: float, gpu_seconds: float, *, is_bound: bool = False) -> Comparison:
-    return Comparison(name=name, attained_share=share, gpu_seconds=gpu_seconds, is_bound=is_bound)
+def _row(name: str, score: Score, cost: Cost | None) -> Comparison:
+    money = None
+    if cost is not None:
+        money = score.gpu_seconds / 3600 * cost.gpu_hour + score.missed * cost.missed_request
+    return Comparison(
+        name=name, attained_share=score.attained_share, gpu_seconds=score.gpu_seconds, money=money
+    )
 
 
 def _mean_demand(times: FloatArray, scenario: Scenario) -> FloatArray:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.trial import Capacity, Trial
 from models.forecast import FloatArray
@@ -137,7 +138,7 @@ def score(trial: Trial, capacity: Capacity) -> Score:
     busy_gpu_seconds = trial.gpus_per_replica * served / trial.capacity_per_replica
     late_seconds = np.where(pieces.demand > 0, pieces.widths * pieces.late_share, 0.0)
     return Score(
-        attained_share=1.0 - missed / demand if demand > 0 else 1.0,
+        attained_share=max(demand - missed, 0.0) / demand if demand > 0 else 1.0,
         demand=demand,
         missed=missed,
         gpu_seconds=gpu_seconds,
@@ -145,6 +146,18 @@ def score(trial: Trial, capacity: Capacity) -> Score:
         violation_seconds=float(late_seconds.sum()),
         duration_seconds=trial.end - trial.start,
     )
+
+
+def is_late_within(
+    trial: Trial, capacity: Capacity, begins: FloatArray, ends: FloatArray
+) -> NDArray[np.bool_]:
+    """Say for each span [begin, end) whether any request that arrived in it was late."""
+    spans = np.clip(np.stack([begins, ends]), trial.start, trial.end)
+    pieces = _judge(trial, follow_queue(trial, capacity), spans.ravel())
+    is_late = (pieces.demand > 0) & (pieces.late_share > 1e-9)
+    seen = np.concatenate([[0], np.cumsum(is_late)])
+    first, last = np.searchsorted(pieces.middles, spans)
+    return np.asarray(seen[last] > seen[first])
 
 
 def late_share_per_bin(

@@ -6,18 +6,14 @@ import asyncio
 import functools
 import logging
 import random
-import signal
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 from prometheus_client import CollectorRegistry
-from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 
 from controller.adapters import http as controller_http
 from controller.adapters.predictor import PredictorStream
@@ -33,16 +29,17 @@ from controller.simulation import SimulatedWorld
 from controller.tick import tick
 from controller.tick_report import TickReport
 from controller.tick_state import TickSettings, TickState
-from headstart.errors import RunFailedError
 from headstart.explanation import log_line
 from headstart.health import health_routes
 from headstart.live_forecaster import LiveForecaster
 from headstart.loop_memory import LoopMemory, remembered
 from headstart.plan_facts import PlanFacts
+from headstart.process import together
+from headstart.process_metrics import show_connection, show_predictor
+from headstart.reach import reach_seconds
 from headstart.service_options import Address
 from predictor.adapters import http as predictor_http
 from predictor.adapters.store import Store
-from predictor.errors import ListenError
 from predictor.fitting import FitPool
 from predictor.metrics import PredictorMetrics
 from predictor.service import ForecastService
@@ -50,8 +47,6 @@ from predictor.settings import ServiceSettings
 from predictor.workload import WorkloadDemand
 
 _log = logging.getLogger(__name__)
-#: The longest lead time that is expected, and the hold after it.
-REACH_SECONDS = 900.0
 _SPREAD = random.Random()
 
 
@@ -83,10 +78,12 @@ async def run_up(
             *predictor_http.routes(service, registry),
             *controller_http.routes(reconciler),
         ]
-        await _together(
+        await together(
+            routes,
+            setting.listen,
+            setting.on_listening,
             service.run_forever(time.time, asyncio.sleep),
             reconciler.run_forever(),
-            _serve(routes, setting),
         )
     finally:
         pool.close()
@@ -104,9 +101,12 @@ async def run_predictor(
     try:
         service = _service(setting, registry, pool, store)
         await service.set_workloads(demands, now=time.time())
-        await _together(
+        routes = predictor_http.routes(service, registry)
+        await together(
+            routes,
+            setting.listen,
+            setting.on_listening,
             service.run_forever(time.time, asyncio.sleep),
-            _serve(predictor_http.routes(service, registry), setting),
         )
     finally:
         pool.close()
@@ -125,45 +125,29 @@ async def run_controller(
         if store is not None:
             stack.callback(store.close)
         stream = PredictorStream(client, luck=_SPREAD.random)
+        show_connection(registry, stream)
         reconciler = _reconciler(setting, registry, stream, environment, store)
         routes = [
             *health_routes(registry, is_ready=lambda: reconciler.fleet is not None),
             *controller_http.routes(reconciler),
         ]
-        await _together(stream.follow(), reconciler.run_forever(), _serve(routes, setting))
-
-
-def run_until_stopped(main: Coroutine[Any, Any, None]) -> int:
-    """Run a process's main coroutine; SIGTERM ends it cleanly with exit code 0.
-
-    Raises:
-        RunFailedError: if the address to listen on can't be had.
-    """
-
-    async def stoppable() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        await main
-
-    try:
-        asyncio.run(stoppable())
-    except asyncio.CancelledError:
-        _log.info("stopped")
-    except ListenError as error:
-        raise RunFailedError(f"--listen: {error}") from error
-    return 0
+        await together(
+            routes, setting.listen, setting.on_listening, stream.follow(), reconciler.run_forever()
+        )
 
 
 def _service(
     setting: Setting, registry: CollectorRegistry, pool: FitPool, store: Store | None
 ) -> ForecastService:
-    return ForecastService(
-        forecaster=LiveForecaster(pool, reach_seconds=REACH_SECONDS),
+    reach = reach_seconds(setting.policies, tick_seconds=setting.tick_seconds)
+    service = ForecastService(
+        forecaster=LiveForecaster(pool, reach_seconds=reach),
         settings=ServiceSettings(tick_seconds=setting.tick_seconds),
         metrics=PredictorMetrics(registry),
         archive=store,
     )
+    show_predictor(registry, pool, service)
+    return service
 
 
 def _reconciler(
@@ -213,26 +197,3 @@ def log_reasons(report: TickReport) -> None:
         if line and mode is not Mode.OBSERVE:
             verb = "" if mode is Mode.ACT else "would "
             _log.info("%s: %s%s", plan.workload, verb, line)
-
-
-async def _serve(routes: Sequence[BaseRoute], setting: Setting) -> None:
-    address = setting.listen
-
-    def say(port: int) -> None:
-        _log.info("serving on http://%s:%d", address.host, port)
-        if setting.on_listening is not None:
-            setting.on_listening(port)
-
-    app = Starlette(routes=list(routes))
-    await predictor_http.serve(app, address.host, address.port, on_listening=say)
-
-
-async def _together(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run parts until one fails or all are cancelled; the first failure ends the process."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for part in parts:
-                group.create_task(part)
-    except BaseExceptionGroup as failures:
-        # The others were cancelled because of it: the first is what there is to say.
-        raise failures.exceptions[0] from failures

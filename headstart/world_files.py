@@ -7,12 +7,17 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from controller.environment import Environment
-from controller.policy import Mode, ScaleDown, WorkloadPolicy
+from controller.policy import Mode, Restore, WorkloadPolicy
 from headstart.errors import UsageError
 from headstart.replay import Scenario
 from headstart.traces import Trace, default_capacity, default_warmup, parse_warmup, read_trace
 from models.forecast import WorkloadName
+
+#: A replay plays at most so many replicas.
+_MOST_REPLICAS = 10_000
 
 
 def trace_and_warmup(arguments: argparse.Namespace) -> tuple[Trace, float]:
@@ -35,14 +40,43 @@ def scenario_of(arguments: argparse.Namespace) -> tuple[Trace, Scenario]:
         InvalidFileError: if the policy or the environment is wrong.
     """
     trace, warmup_seconds = trace_and_warmup(arguments)
+    environment = read_world(arguments.environment)
+    policy = _policy(arguments, trace, environment)
+    check_fit(policy, environment)
+    _check_count(policy, trace)
     return trace, Scenario(
         requests=trace.requests,
         bin_seconds=trace.bin_seconds,
         origin=trace.origin_epoch_seconds,
-        policy=_policy(arguments, trace),
-        environment=read_world(arguments.environment),
+        policy=policy,
+        environment=environment,
         warmup_seconds=warmup_seconds,
     )
+
+
+def check_fit(policy: WorkloadPolicy, environment: Environment) -> None:
+    """Refuse a replica that no node of the simulated cluster could hold.
+
+    Raises:
+        UsageError: naming the fields.
+    """
+    gpus, room = policy.standby.gpus_per_replica, environment.standby.gpus_per_node
+    if gpus > room:
+        raise UsageError(
+            f"{policy.workload}: spec.standby.gpusPerReplica: {gpus} is not allowed: "
+            f"must be at most {room}, the environment's standby.gpusPerNode"
+        )
+
+
+def _check_count(policy: WorkloadPolicy, trace: Trace) -> None:
+    """Refuse a capacity at which the peak would take more replicas than can be played."""
+    peak = float(np.nanmax(trace.per_second, initial=0.0))
+    if peak > _MOST_REPLICAS * policy.demand_per_replica:
+        raise UsageError(
+            f"{policy.workload}: spec.capacity.demandPerReplica: {policy.demand_per_replica:g} "
+            f"is not allowed: must be at least {peak / _MOST_REPLICAS:g}, or the trace's peak "
+            f"of {peak:g} per second takes more than {_MOST_REPLICAS} replicas"
+        )
 
 
 def read_world(path: Path | None) -> Environment:
@@ -72,6 +106,16 @@ def choose_policy(policies: tuple[WorkloadPolicy, ...], name: str | None) -> Wor
     raise UsageError(f"--workload: {name!r} is not allowed: must be one of {names}")
 
 
+def default_policy(trace: Trace, environment: Environment) -> WorkloadPolicy:
+    """Return the policy of a trace that comes without one, for the world it is played in."""
+    return WorkloadPolicy(
+        workload=WorkloadName(trace.name),
+        demand_per_replica=default_capacity(trace),
+        mode=Mode.ACT,
+        restore=Restore(timeout_seconds=environment.restore.timeout_seconds),
+    )
+
+
 def _trace(arguments: argparse.Namespace) -> Trace:
     """Return the trace of the file, or what Prometheus has recorded."""
     if (arguments.trace is None) == (arguments.prometheus is None):
@@ -88,21 +132,19 @@ def _trace(arguments: argparse.Namespace) -> Trace:
     )
 
 
-def _policy(arguments: argparse.Namespace, trace: Trace) -> WorkloadPolicy:
+def _policy(
+    arguments: argparse.Namespace, trace: Trace, environment: Environment
+) -> WorkloadPolicy:
     """Return the policy, acting whatever its mode: a replay touches nothing."""
     if arguments.policy is None:
         if arguments.workload is not None:
             raise UsageError("--workload: only with --policy")
-        capacity = default_capacity(trace)
-        name = WorkloadName(trace.name)
-        # Demand here is a fluid: a replica let go has nothing under way to drain.
-        return WorkloadPolicy(
-            workload=name,
-            demand_per_replica=capacity,
-            mode=Mode.ACT,
-            scale_down=ScaleDown(drain_seconds=0.0),
-        )
+        return default_policy(trace, environment)
     from controller.policy_file import read_policies
 
     policies = read_policies(arguments.policy, needs_demand=False)
-    return replace(choose_policy(policies, arguments.workload), mode=Mode.ACT)
+    chosen = choose_policy(policies, arguments.workload)
+    # The world gives a start up no later than it says, whatever the policy would wait.
+    seconds = min(chosen.restore.timeout_seconds, environment.restore.timeout_seconds)
+    restore = replace(chosen.restore, timeout_seconds=seconds)
+    return replace(chosen, mode=Mode.ACT, restore=restore)

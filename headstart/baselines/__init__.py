@@ -1,8 +1,8 @@
 """Policies that others run today, played on the same demand in the same simulated world.
 
 Each plays a trial and returns the replicas that it started; `headstart.scoring` judges them.
-They see demand as late as Headstart does, wait as long for a restore, and are given the better
-choice wherever their documentation leaves one. Nothing in here forecasts.
+They see demand as late as Headstart does, wait as long for a restore, lose the same nodes,
+and are given the better choice wherever their documentation leaves one. Nothing in here forecasts.
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ def score_baselines(trial: Trial, environment: Environment) -> dict[str, Score]:
         "hpa": play_hpa(trial, environment),
         "knative": play_knative(trial, environment),
         "interval": play_interval(trial, environment),
-        "static": play_static(trial),
+        "static": play_static(trial, environment),
     }
     return {name: score(trial, Capacity.from_records(rows)) for name, rows in played.items()}

@@ -10,9 +10,7 @@ from controller.environment import Environment
 from headstart.baselines.world import (
     BaselineFleet,
     BaselineReplica,
-    StartTimes,
     measured_rates,
-    pool_size,
     rate_at_start,
     ticks,
 )
@@ -38,17 +36,19 @@ def peak_replicas(trial: Trial) -> int:
     return max(1, math.ceil(peak / trial.capacity_per_replica - 1e-9))
 
 
-def play_static(trial: Trial) -> tuple[BaselineReplica, ...]:
+def play_static(trial: Trial, environment: Environment) -> tuple[BaselineReplica, ...]:
     """Return a fleet for the peak, enlarged until it attains the objective.
 
     It knows the demand that it is sized for, which nobody does; a real one would be larger.
+    Of nodes that will be lost it knows nothing.
     """
     peak = peak_replicas(trial)
     count = peak
     while count < MOST_OVER_PEAK * peak and not _attains(trial, count):
         count += 1
-    replica = BaselineReplica(started_at=trial.start, ready_at=trial.start, released_at=None)
-    return (replica,) * count
+    fleet = BaselineFleet(trial, environment)
+    fleet.begin(count, trial.start)
+    return fleet.replicas()
 
 
 def _attains(trial: Trial, count: int) -> bool:
@@ -65,8 +65,7 @@ def play_interval(
     target_utilization: float = 0.7,
 ) -> tuple[BaselineReplica, ...]:
     """Return the replicas of a planner that expects each interval to be like the one before."""
-    most = pool_size(trial, environment)
-    fleet = BaselineFleet(StartTimes(environment, origin=trial.origin), most=most)
+    fleet = BaselineFleet(trial, environment)
     instants = ticks(trial, interval_seconds)
     rates = measured_rates(trial, environment, instants, interval_seconds)
     per_replica = target_utilization * trial.capacity_per_replica

@@ -15,9 +15,7 @@ from controller.environment import Environment
 from headstart.baselines.world import (
     BaselineFleet,
     BaselineReplica,
-    StartTimes,
     measured_rates,
-    pool_size,
     rate_at_start,
     ticks,
 )
@@ -73,8 +71,7 @@ def play_hpa(
     Between two syncs the scale-up policies can't apply twice: their period is one sync long.
     """
     settings = settings or HpaSettings()
-    most = pool_size(trial, environment)
-    fleet = BaselineFleet(StartTimes(environment, origin=trial.origin), most=most)
+    fleet = BaselineFleet(trial, environment)
     instants = ticks(trial, settings.sync_seconds)
     rates = measured_rates(trial, environment, instants, settings.window_seconds)
     steady = rate_at_start(trial, environment) / trial.capacity_per_replica

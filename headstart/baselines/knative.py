@@ -14,9 +14,7 @@ from controller.environment import Environment
 from headstart.baselines.world import (
     BaselineFleet,
     BaselineReplica,
-    StartTimes,
     measured_rates,
-    pool_size,
     rate_at_start,
     ticks,
 )
@@ -93,8 +91,7 @@ def play_knative(
     def needed(rate: float) -> int:
         return math.ceil(rate / per_replica - 1e-9)
 
-    most = pool_size(trial, environment)
-    fleet = BaselineFleet(StartTimes(environment, origin=trial.origin), most=most)
+    fleet = BaselineFleet(trial, environment)
     steady = needed(rate_at_start(trial, environment))
     fleet.begin(max(settings.min_replicas, steady), trial.start)
     panic: Panic | None = None

@@ -1,8 +1,10 @@
-"""The world that baselines live in: what they can measure, and how long a start takes."""
+"""The world that baselines live in: what they can measure, its nodes, how long a start takes."""
 
 from __future__ import annotations
 
 import heapq
+import math
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,8 @@ from headstart.trial import Trial
 from models.forecast import FloatArray
 
 #: How many random numbers are drawn at once; a draw of one costs far more than its share.
+#: A start that has failed so often in a row fails always.
+_MOST_ATTEMPTS = 1000
 DRAWN_AT_ONCE = 256
 
 
@@ -52,9 +56,9 @@ class StartTimes:
         return self._drawn.pop()
 
     def ready_at(self, started_at: float) -> float:
-        """Return when a replica started now will serve."""
+        """Return when a replica started now will serve; infinite if no start seems to succeed."""
         now = started_at
-        while True:
+        for _ in range(_MOST_ATTEMPTS):
             latency = self._latency_at(now)
             normal, fate, fraction = self._draw()
             seconds = latency.median_seconds * float(np.exp(latency.sigma * normal))
@@ -64,17 +68,29 @@ class StartTimes:
                 now += latency.timeout_seconds
             else:
                 return now + seconds
+        return math.inf
 
 
 class BaselineFleet:
-    """Replicas of one baseline: those that restore, and those that are ready."""
+    """Replicas of one baseline on the standby nodes: those that restore, and those that are ready.
 
-    def __init__(self, start_times: StartTimes, *, most: int) -> None:
-        """Begin without replicas; there is room for ``most``."""
-        self._start_times = start_times
-        self._most = most
-        self._restoring: list[tuple[float, float]] = []
-        self._ready: list[tuple[float, float]] = []
+    Each goes to the emptiest node. What a node takes with it when it is lost is started anew at
+    once, as far as there is room.
+    """
+
+    def __init__(self, trial: Trial, environment: Environment) -> None:
+        """Begin without replicas, every node empty."""
+        pool = environment.standby
+        self._start_times = StartTimes(environment, origin=trial.origin)
+        self._node_changes = _node_changes(environment, origin=trial.origin)
+        self._end = trial.end
+        self._room = pool.gpus_per_node // trial.gpus_per_replica
+        self._used = dict.fromkeys(range(pool.nodes), 0)
+        # Nodes by replicas; one whose count has changed since is passed over.
+        self._emptiest = [(0, node) for node in self._used]
+        self._wanted = 0
+        self._restoring: list[tuple[float, float, int]] = []
+        self._ready: list[tuple[float, float, int]] = []
         self._gone: list[BaselineReplica] = []
 
     @property
@@ -89,51 +105,104 @@ class BaselineFleet:
 
     def begin(self, count: int, now: float) -> None:
         """Have replicas ready at once, at the beginning."""
-        self._ready = [(now, now)] * min(count, self._most)
+        self.advance(now)
+        self._wanted = count
+        self._ready = [(now, now, self._place()) for _ in range(self._missing())]
 
     def advance(self, now: float) -> None:
-        """Move time: restores end."""
-        while self._restoring and self._restoring[0][0] <= now:
-            ready_at, started_at = heapq.heappop(self._restoring)
-            self._ready.append((started_at, ready_at))
+        """Move time: restores end, nodes go and come back."""
+        while self._node_changes and self._node_changes[0][0] <= now:
+            at, node, is_back = self._node_changes.popleft()
+            self._end_restores(at)
+            if is_back:
+                self._bring_back(node)
+            else:
+                self._lose(node, at)
+            self._start_missing(at)
+        self._end_restores(now)
 
     def scale_to(self, count: int, now: float) -> None:
         """Start what is missing; let go of those that restore first, then of the newest."""
-        count = min(count, self._most)
-        for _ in range(count - self.count):
-            heapq.heappush(self._restoring, (self._start_times.ready_at(now), now))
+        self._wanted = count
+        self._start_missing(now)
         for _ in range(self.count - count):
             if self._restoring:
                 last = max(self._restoring)
                 self._restoring.remove(last)
                 heapq.heapify(self._restoring)
-                self._let_go(last[1], None, now)
+                self._let_go(last[1], None, last[2], now)
             else:
-                started_at, ready_at = self._ready.pop()
-                self._let_go(started_at, ready_at, now)
+                self._let_go(*self._ready.pop(), now)
 
-    def _let_go(self, started_at: float, ready_at: float | None, now: float) -> None:
+    def replicas(self) -> tuple[BaselineReplica, ...]:
+        """Return every replica ever started, when the trial has ended."""
+        self.advance(self._end)
+        staying = [
+            BaselineReplica(started_at=started_at, ready_at=ready_at, released_at=None)
+            for started_at, ready_at, _ in self._ready
+        ]
+        coming = [
+            BaselineReplica(started_at=started_at, ready_at=ready_at, released_at=None)
+            for ready_at, started_at, _ in self._restoring
+        ]
+        return (*self._gone, *staying, *coming)
+
+    def _missing(self) -> int:
+        """Return how many replicas are wanted more than there are, as far as there is room."""
+        return min(self._wanted, self._room * len(self._used)) - self.count
+
+    def _start_missing(self, now: float) -> None:
+        for _ in range(self._missing()):
+            ready_at = self._start_times.ready_at(now)
+            heapq.heappush(self._restoring, (ready_at, now, self._place()))
+
+    def _end_restores(self, now: float) -> None:
+        while self._restoring and self._restoring[0][0] <= now:
+            ready_at, started_at, node = heapq.heappop(self._restoring)
+            self._ready.append((started_at, ready_at, node))
+
+    def _place(self) -> int:
+        """Take room on the emptiest node, the first of them by number."""
+        used, node = heapq.heappop(self._emptiest)
+        while self._used.get(node) != used:
+            used, node = heapq.heappop(self._emptiest)
+        self._use(node, used + 1)
+        return node
+
+    def _use(self, node: int, used: int) -> None:
+        self._used[node] = used
+        heapq.heappush(self._emptiest, (used, node))
+
+    def _let_go(self, started_at: float, ready_at: float | None, node: int, now: float) -> None:
+        self._use(node, self._used[node] - 1)
         self._gone.append(
             BaselineReplica(started_at=started_at, ready_at=ready_at, released_at=now)
         )
 
-    def replicas(self) -> tuple[BaselineReplica, ...]:
-        """Return every replica ever started."""
-        staying = [
-            BaselineReplica(started_at=started_at, ready_at=ready_at, released_at=None)
-            for started_at, ready_at in self._ready
-        ]
-        coming = [
-            BaselineReplica(started_at=started_at, ready_at=ready_at, released_at=None)
-            for ready_at, started_at in self._restoring
-        ]
-        return (*self._gone, *staying, *coming)
+    def _lose(self, node: int, now: float) -> None:
+        """End what is on a node, and have the node no more."""
+        for one in [one for one in self._ready if one[2] == node]:
+            self._let_go(*one, now)
+        for _, started_at, _ in [one for one in self._restoring if one[2] == node]:
+            self._let_go(started_at, None, node, now)
+        self._ready = [one for one in self._ready if one[2] != node]
+        self._restoring = [one for one in self._restoring if one[2] != node]
+        heapq.heapify(self._restoring)
+        self._used.pop(node, None)
+
+    def _bring_back(self, node: int) -> None:
+        if node not in self._used:
+            self._use(node, 0)
 
 
-def pool_size(trial: Trial, environment: Environment) -> int:
-    """Return how many replicas the standby nodes can hold."""
-    pool = environment.standby
-    return pool.nodes * (pool.gpus_per_node // trial.gpus_per_replica)
+def _node_changes(environment: Environment, *, origin: float) -> deque[tuple[float, int, bool]]:
+    """Return when which node goes, or is back (True), in the order of time."""
+    changes = []
+    for loss in environment.node_losses:
+        changes.append((origin + loss.at_seconds, loss.node, False))
+        if loss.back_at_seconds is not None:
+            changes.append((origin + loss.back_at_seconds, loss.node, True))
+    return deque(sorted(changes, key=lambda change: change[0]))
 
 
 def ticks(trial: Trial, every_seconds: float) -> FloatArray:

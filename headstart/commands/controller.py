@@ -25,8 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM (exit code 0) or Ctrl-C (130)."""
     from headstart.log_setup import set_up_logging
+    from headstart.process import run_until_stopped
     from headstart.service_files import check_drivers, http_url, setting_of
-    from headstart.wiring import run_controller, run_until_stopped
+    from headstart.wiring import run_controller
     from headstart.world_files import read_world
 
     set_up_logging(as_json=arguments.json)

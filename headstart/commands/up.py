@@ -24,8 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM (exit code 0) or Ctrl-C (130)."""
     from headstart.demand_sources import connections_of, demands_of
     from headstart.log_setup import set_up_logging
+    from headstart.process import run_until_stopped
     from headstart.service_files import check_drivers, setting_of
-    from headstart.wiring import run_until_stopped, run_up
+    from headstart.wiring import run_up
     from headstart.world_files import read_world
 
     set_up_logging(as_json=arguments.json)

@@ -13,13 +13,15 @@ from models.forecast import FloatArray
 class Comparison:
     """How one way of scaling did on the same traffic: ``gpu_seconds`` paid, share attained.
 
-    ``is_bound`` marks what no real system can do, since it knows the future.
+    ``is_bound`` marks what no real system can do, since it knows the future. ``money`` is what
+    GPUs and late requests cost, where that decides.
     """
 
     name: str
     attained_share: float
     gpu_seconds: float
     is_bound: bool = False
+    money: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class ReportInput:
     ``times`` ascend, in seconds since the trace's start; ``origin_epoch_seconds`` is that start,
     and then axes show the time of day in UTC. ``demand`` is per second, ``late_share`` the share
     of the requests arriving then that waited too long, NaN where nothing is known. ``comparisons``
-    begins with Headstart's own row.
+    begins with Headstart's own row. ``objective`` is the share asked for, None where money decides.
     """
 
     title: str
@@ -61,7 +63,7 @@ class ReportInput:
     lead_time_seconds: FloatArray
     late_share: FloatArray
     capacity_per_replica: float
-    objective: float
+    objective: float | None
     wait_seconds: float
     comparisons: tuple[Comparison, ...]
     requests_total: float
@@ -95,6 +97,8 @@ class ReportInput:
             raise ValueError(f"fan: shape {self.fan.values.shape} fits neither quantiles nor times")
         if not self.comparisons:
             raise ValueError("comparisons: none given, Headstart's own row comes first")
+        if self.objective is None and any(row.money is None for row in self.comparisons):
+            raise ValueError("comparisons: money is missing, and there is no share to judge by")
 
     @property
     def own(self) -> Comparison:

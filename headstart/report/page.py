@@ -19,7 +19,7 @@ from headstart.report.charts import (
 )
 from headstart.report.content import ReportInput
 from headstart.report.script import SCRIPT
-from headstart.report.sentences import against_bound, against_reactive, headline
+from headstart.report.sentences import against_bound, against_reactive, by_cost, headline
 from headstart.report.style import STYLE
 from headstart.report.summary import bars, tiles
 from headstart.report.thinning import sample
@@ -42,7 +42,7 @@ def render_report(run: ReportInput) -> str:
     charts = (demand_chart(run), replica_chart(run), lead_time_chart(run), miss_chart(run))
     words = "".join(
         f"<p>{escape(sentence)}</p>"
-        for sentence in (headline(run), against_reactive(run), against_bound(run))
+        for sentence in (headline(run), by_cost(run), against_reactive(run), against_bound(run))
         if sentence
     )
     title = escape(run.title)

@@ -7,8 +7,15 @@ from headstart.report.content import Comparison, ReportInput
 
 
 def headline(run: ReportInput) -> str:
-    """Say in one sentence whether the objective held, and what GPUs it took."""
+    """Say in one sentence whether the objective held, and what GPUs it took; or what it cost."""
     own = run.own
+    if run.objective is None:
+        return (
+            f"Headstart cost {money_text(own)} at the policy's prices: "
+            f"{gpu_hours_text(own.gpu_seconds)} and {number_text(round(run.requests_missed))} late "
+            f"requests over {_span(run)}; {share_text(own.attained_share)} of requests waited less "
+            f"than {_wait(run)}."
+        )
     verb = "kept" if own.attained_share >= run.objective else "fell short of"
     kept = f"{share_text(own.attained_share)} of requests waited less than {_wait(run)}"
     return (
@@ -30,6 +37,15 @@ def against_reactive(run: ReportInput) -> str:
     return f"{start}: {_difference(run, other)}."
 
 
+def by_cost(run: ReportInput) -> str:
+    """Compare with reactive scaling in money; empty where money does not decide."""
+    other = run.comparison(is_bound=False)
+    if run.objective is not None or other is None:
+        return ""
+    change = change_text(run.own.money or 0.0, other.money or 0.0)
+    return f"By cost that is {change} {other.name}, which would have cost {money_text(other)}."
+
+
 def against_bound(run: ReportInput) -> str:
     """Say how near this is to a planner that knows the future; empty if that was not computed."""
     bound = run.comparison(is_bound=True)
@@ -45,6 +61,21 @@ def against_bound(run: ReportInput) -> str:
 def gpu_hours_text(gpu_seconds: float) -> str:
     """Write GPU time in GPU-hours."""
     return f"{hours_text(gpu_seconds)} GPU-hours"
+
+
+def objective_text(run: ReportInput) -> str:
+    """Name what the run is judged by: a share, or money."""
+    return "by cost" if run.objective is None else share_text(run.objective)
+
+
+def is_met(run: ReportInput, row: Comparison) -> bool | None:
+    """Say whether a row keeps the objective; None where money decides and none is kept."""
+    return None if run.objective is None else row.attained_share >= run.objective
+
+
+def money_text(row: Comparison) -> str:
+    """Write what a row cost, in the policy's currency."""
+    return "unknown" if row.money is None else f"{row.money:,.2f}"
 
 
 def change_text(own: float, other: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from headstart.report.axes import hours_text, number_text, share_text
 from headstart.report.content import Comparison, ReportInput
-from headstart.report.sentences import change_text
+from headstart.report.sentences import change_text, is_met, money_text, objective_text
 
 BAR_WIDTH = 1080
 NAME_WIDTH = 240
@@ -17,14 +17,14 @@ ROW_HEIGHT = 46
 
 def tiles(run: ReportInput) -> str:
     """Render one tile a number: attained, GPU time, misses, restores, lead time."""
-    is_met = run.own.attained_share >= run.objective
-    sign = "✓ objective" if is_met else "✗ objective"
+    kept = is_met(run, run.own)
+    sign = "" if kept is None else "✓ " if kept else "✗ "
     cells = [
         _tile(
             "Served in time",
             share_text(run.own.attained_share),
-            f"{sign} {share_text(run.objective)} within {number_text(run.wait_seconds)} s",
-            tone="good" if is_met else "bad",
+            f"{sign}objective {objective_text(run)}, within {number_text(run.wait_seconds)} s",
+            tone=_tone(kept),
         ),
         _tile("GPU-hours", hours_text(run.own.gpu_seconds), _gpu_note(run)),
         _tile(
@@ -65,6 +65,10 @@ def _tile(label: str, value: str, note: str, *, tone: str = "") -> str:
     )
 
 
+def _tone(is_kept: bool | None) -> str:
+    return "" if is_kept is None else "good" if is_kept else "bad"
+
+
 def _gpu_note(run: ReportInput) -> str:
     other = run.comparison(is_bound=False)
     if other is None:
@@ -93,8 +97,8 @@ def _bar(run: ReportInput, row: Comparison, place: int, highest: float) -> str:
     top = place * ROW_HEIGHT
     length = max(2.0, row.gpu_seconds / highest * (BAR_WIDTH - NAME_WIDTH - 270))
     color = "own" if row is run.own else "bound" if row.is_bound else "other"
-    is_met = row.attained_share >= run.objective
-    mark = "✓" if is_met else "✗"
+    kept = is_met(run, row)
+    mark = f"costs {money_text(row)}," if kept is None else "✓" if kept else "✗"
     at = NAME_WIDTH + length + 12
     hours = hours_text(row.gpu_seconds)
     return (
@@ -102,6 +106,6 @@ def _bar(run: ReportInput, row: Comparison, place: int, highest: float) -> str:
         f'<rect class="bar {color}" x="{NAME_WIDTH}" y="{top + 8}" rx="4" height="30" '
         f'width="{length:.1f}"/>'
         f'<text x="{at:.1f}" y="{top + 28}" class="amount">{hours}'
-        f'<tspan class="{"good" if is_met else "bad"}" dx="14">{mark} '
+        f'<tspan class="{_tone(kept)}" dx="14">{mark} '
         f"{share_text(row.attained_share)} in time</tspan></text>"
     )

@@ -247,7 +247,7 @@ def test_a_policy_that_may_not_act_takes_no_gpu_from_one_that_may(mode: Mode) ->
             settings=TickSettings(),
         )
         state = result.state
-        assert result.plans[0].starts >= 15
+        assert result.plans[0].target >= 15
         for action in result.actions:
             assert isinstance(action, Start)
             world.apply(action)

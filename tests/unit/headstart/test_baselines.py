@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from controller.environment import (
     Change,
     Environment,
     Metrics,
+    NodeLoss,
     Outage,
     StandbyNodes,
     StartLatency,
@@ -26,7 +28,7 @@ from headstart.baselines import (
 )
 from headstart.baselines import hpa as hpa_rules
 from headstart.baselines import knative as knative_rules
-from headstart.baselines.world import StartTimes, measured_rates
+from headstart.baselines.world import BaselineFleet, StartTimes, measured_rates
 from headstart.trial import Capacity, Trial
 
 Play = Callable[[Trial, Environment], tuple[BaselineReplica, ...]]
@@ -125,6 +127,52 @@ def test_nobody_has_more_replicas_than_the_pool_holds(play: Play) -> None:
     assert max(paid_at(play(a_trial(*[70.0] * 10), small), *np.arange(0, 10, 0.1))) == 12
 
 
+def losing(*losses: NodeLoss, nodes: int = 12) -> Environment:
+    return replace(STEADY, standby=StandbyNodes(nodes=nodes), node_losses=losses)
+
+
+@pytest.mark.parametrize("play", [play_hpa, play_knative, play_interval, play_static])
+def test_a_lost_node_takes_its_replica_and_shrinks_the_pool_until_it_is_back(play: Play) -> None:
+    lost = losing(NodeLoss(at_seconds=661, node=0, back_at_seconds=781), nodes=10)
+
+    replicas = play(a_trial(*[10.0] * 6), lost)
+
+    # Each of the ten nodes holds one; what starts when the tenth is back serves 30 s later.
+    assert paid_at(replicas, 1, 1.02, 3, 3.02, 5.9) == [10, 9, 9, 10, 10]
+    ready = Capacity.from_records(replicas).ready
+    assert ready.at(np.array([660.0, 661.0, 810.9, 811.0])).tolist() == [10, 9, 9, 10]
+
+
+@pytest.mark.parametrize("play", [play_hpa, play_knative, play_interval, play_static])
+def test_what_a_node_took_with_it_is_started_elsewhere_at_once(play: Play) -> None:
+    replicas = play(a_trial(*[7.0] * 6), losing(NodeLoss(at_seconds=661, node=0), nodes=12))
+
+    (gone,) = [replica for replica in replicas if replica.released_at == 661]
+    assert gone.ready_at == 600
+    (fresh,) = [replica for replica in replicas if replica.started_at == 661]
+    assert fresh.ready_at == 691
+
+
+def test_a_restore_under_way_on_a_lost_node_never_serves() -> None:
+    lost = losing(NodeLoss(at_seconds=650, node=1), NodeLoss(at_seconds=660, node=0), nodes=3)
+    fleet = BaselineFleet(a_trial(*[1.0] * 4), lost)
+    fleet.begin(1, 600.0)
+    fleet.scale_to(3, 640.0)
+
+    lives = [(one.started_at, one.ready_at, one.released_at) for one in fleet.replicas()]
+
+    # The pool has room for one in the end: the restore that went with node 1 is not made up for.
+    assert sorted(lives, key=str) == [(600, 600, 660), (640, 670, None), (640, None, 650)]
+
+
+def test_nodes_are_lost_between_ticks_and_after_the_last_one() -> None:
+    early, late = NodeLoss(at_seconds=610, node=0), NodeLoss(at_seconds=839, node=1)
+
+    replicas = play_interval(a_trial(*[7.0] * 4), losing(early, late, nodes=10))
+
+    assert {one.released_at for one in replicas} == {610, 839, None}
+
+
 def test_a_burst_makes_knative_panic_and_hold_for_a_stable_window() -> None:
     replicas = play_knative(a_trial(30.0, 2.0, 2.0, 2.0, 2.0), STEADY)
 
@@ -164,7 +212,7 @@ def test_the_interval_planner_expects_what_it_just_saw() -> None:
 
 
 def test_a_static_fleet_holds_the_objective_at_the_peak() -> None:
-    replicas = play_static(a_trial(1.0, 1.0, 12.4, 1.0))
+    replicas = play_static(a_trial(1.0, 1.0, 12.4, 1.0), STEADY)
 
     assert len(replicas) == 13
     assert {replica.ready_at for replica in replicas} == {600}
@@ -176,7 +224,7 @@ def test_a_static_fleet_grows_until_the_objective_holds() -> None:
     trial = Trial(demand_per_second=demand, bin_seconds=10, start=0, end=60, capacity_per_replica=1)
 
     # 20 s of demand may take 22 s, but for the share that may be late.
-    assert len(play_static(trial)) == 28
+    assert len(play_static(trial, STEADY)) == 28
 
 
 def test_starts_that_fail_or_hang_are_tried_again() -> None:

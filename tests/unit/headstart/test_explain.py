@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cluster_view import ReplicaName
 from controller.plan import Plan, Reason, Upcoming
 from controller.plan_codec import encode_plan
 from headstart.__main__ import main
@@ -91,6 +92,18 @@ def test_the_log_line_says_what_starts_and_why() -> None:
     assert log_line(PlanFacts.of_plan(a_plan(starts=0))) == ""
 
 
+def test_a_start_is_given_up_for_the_reason_that_its_cancel_gives() -> None:
+    why = ("not needed any more", "failed: no snapshot", "not needed any more")
+    cancels = tuple((ReplicaName(f"r{number}"), reason) for number, reason in enumerate(why))
+    plan = replace(a_plan(starts=0), cancels=cancels)
+    told = " ".join(sentences(plan))
+    assert "2 starts are given up: not needed any more." in told
+    assert "1 start is given up: failed: no snapshot." in told
+    assert log_line(PlanFacts.of_plan(plan)) == (
+        "give up 2 starts: not needed any more; give up 1 start: failed: no snapshot"
+    )
+
+
 def test_a_running_controller_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     body = json.dumps(encode_plan(a_plan(at=3600.0)))
     with a_controller({"/v1/plans/chat": (200, body)}) as url:
@@ -98,9 +111,16 @@ def test_a_running_controller_is_asked(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.startswith("At 01:00:00 UTC the target of chat is 2 replicas")
 
 
+def test_a_plans_own_time_finds_it_to_the_last_digit(capsys: pytest.CaptureFixture[str]) -> None:
+    body = json.dumps(encode_plan(a_plan()))
+    with a_controller({"/v1/plans/chat?at=1795468235.1974847": (200, body)}) as url:
+        assert main(["explain", "chat", "--url", url, "--at", "1795468235.1974847"]) == 0
+    assert "chat" in capsys.readouterr().out
+
+
 def test_an_iso_time_becomes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     body = json.dumps(encode_plan(a_plan()))
-    with a_controller({"/v1/plans/chat?at=60.000": (200, body)}) as url:
+    with a_controller({"/v1/plans/chat?at=60.0": (200, body)}) as url:
         assert main(["explain", "chat", "--url", url, "--at", "1970-01-01T00:01:00Z"]) == 0
     assert "chat" in capsys.readouterr().out
 
@@ -135,6 +155,16 @@ def test_a_finished_run_is_explained_at_a_time(
     assert "The next restores of this run started at 605 s." in told
     assert main(["explain", "--run", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["target"] == 3
+
+
+def test_a_surplus_start_of_a_finished_run_is_given_up_and_no_replica_released(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plans.csv").write_text(HEADER + "600,9,2,2,1,1,3,60,0.9,forecast\n")
+    assert main(["explain", "--run", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "2 starts are given up.\n" in told
+    assert "released" not in told
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,10 @@ def test_up_forecasts_plans_serves_and_ends_cleanly(policy: Path, tmp_path: Path
         until_answered(f"{address}/readyz", "ready\n")
         plan = until_answered(f"{address}/v1/plans/chat", '"demandPerSecond":42.0').json()
         assert plan["target"] >= 5
-        assert "headstart_target_replicas" in httpx.get(f"{address}/metrics").text
+        metrics = httpx.get(f"{address}/metrics").text
+        assert "headstart_target_replicas" in metrics
+        assert "headstart_fit_crashes_total 0.0" in metrics
+        assert "headstart_stream_clients_dropped_total 0.0" in metrics
         assert main(["explain", "chat", "--url", address]) == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
@@ -158,6 +161,7 @@ def test_a_controller_follows_a_predictor(policy: Path) -> None:
         ) as (process, address),
     ):  # fmt: skip
         until_answered(f"{address}/v1/plans/chat", '"demandPerSecond":42.0')
+        assert "headstart_predictor_connected 1.0" in httpx.get(f"{address}/metrics").text
         assert httpx.get(f"{address}/readyz").status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0

@@ -1,0 +1,23 @@
+"""How far ahead demand is forecast: as far as any plan may look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controller.policy import WorkloadPolicy
+
+#: The longest lead time that is usual, and the hold after it.
+SHORTEST_REACH_SECONDS = 900.0
+#: Restores that take longer are given up on, or are too rare to forecast everything for.
+LONGEST_RESTORE_SECONDS = 1800.0
+
+
+def reach_seconds(policies: Iterable[WorkloadPolicy], *, tick_seconds: float) -> float:
+    """Return how far forecasts must reach: the longest restore, the hold after it, and a tick."""
+    reaches = [
+        min(policy.restore.timeout_seconds, LONGEST_RESTORE_SECONDS)
+        + policy.scale_down.hold_seconds
+        + tick_seconds
+        for policy in policies
+    ]
+    return max([SHORTEST_REACH_SECONDS, *reaches])
