@@ -7,16 +7,22 @@ from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 
-_MEMORY_STEPS = 1000.0
+#: A memory of a thousand steps.
+_KEEP = 1.0 - 1.0 / 1000.0
+#: Residuals fill for so long: a series that is easily forecast owes its whole loss to them.
+_LEARNING_STEPS = 300
 _ENOUGH_STEPS = 200
 #: Worse by less than this is within what chance does.
 _TOLERANCE = 1.05
-#: As a share of demand: losses this small are rounding, and which is larger says nothing.
-_ROUNDING = 1e-6
+#: As a share of demand: so little decides no replica, whatever it is relative to another loss.
+_NEGLIGIBLE = 5e-4
 
 
 class AccuracyGate:
-    """Shut while the forecast's discounted loss is above the plain one's, workload by workload."""
+    """Shut while the forecast's discounted loss is above the plain one's, workload by workload.
+
+    The first steps are to learn from, and not held against it.
+    """
 
     def __init__(self, *, workloads: int) -> None:
         """Begin open."""
@@ -28,15 +34,15 @@ class AccuracyGate:
         """Take in both losses of one step, [workloads, horizons, quantiles].
 
         NaN where a step was not forecast or is missing. ``demand`` [workloads] is the scale
-        that rounding is told by.
+        that tells what is negligible.
         """
         # One sum is enough: loss above tolerance times loss is excess above zero.
-        excess = losses - _TOLERANCE * plain
+        allowed = _TOLERANCE * plain + (_NEGLIGIBLE * demand)[:, None, None]
+        excess = (losses - allowed).reshape(len(demand), -1)
         scored = ~np.isnan(excess)
-        cells = scored.sum(axis=(1, 2))
-        told = np.where(scored, excess, 0.0).sum(axis=(1, 2)) - _ROUNDING * cells * demand
-        known = cells > 0
+        known = scored.any(axis=1)
         self._steps += known
-        kept = (1.0 - 1.0 / _MEMORY_STEPS) * self._excess + told
-        self._excess = np.where(known, kept, self._excess)
-        self.is_shut = (self._excess > 0.0) & (self._steps >= _ENOUGH_STEPS)
+        counts = known & (self._steps > _LEARNING_STEPS)
+        kept = _KEEP * self._excess + excess.sum(axis=1, where=scored)
+        self._excess = np.where(counts, kept, self._excess)
+        self.is_shut = (self._excess > 0.0) & (self._steps >= _LEARNING_STEPS + _ENOUGH_STEPS)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from models.forecast import Forecast
+from models.forecast import MOVING_AVERAGE, Forecast
 from predictor.workload import Track
 
 #: Demand this much older than a step is said to be old, if no source is known to be down.
 OLD_SECONDS = 60.0
+_LOST = "forecast: lost to a moving average of late, which is used instead"
 
 
 def degraded(track: Track, forecast: Forecast | None, *, now: float) -> tuple[str, ...]:
@@ -21,6 +22,8 @@ def degraded(track: Track, forecast: Forecast | None, *, now: float) -> tuple[st
         sentences.append(f"demand: the newest that is known is {age_seconds:.0f} s old")
     if forecast is None:
         sentences.append(_no_forecast(track, now))
+    elif _is_plain(track):
+        sentences.append(_LOST)
     return tuple(sentences)
 
 
@@ -32,7 +35,14 @@ def causes(track: Track, forecast: Forecast | None, *, now: float) -> frozenset[
         faults.add("demand: nothing new is known")
     if forecast is None:
         faults.add("forecast: none yet" if track.forecast is None else "forecast: ran out")
+    elif _is_plain(track):
+        faults.add(_LOST)
     return frozenset(faults)
+
+
+def _is_plain(track: Track) -> bool:
+    # As the forecaster made it: a calendar adds to the basis.
+    return track.forecast is not None and track.forecast.basis == MOVING_AVERAGE
 
 
 def _is_old(track: Track, now: float) -> bool:

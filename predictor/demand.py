@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 from models.outlook import DemandReading
-from models.series import DemandSeries, mask_outages, merge
+from models.series import DemandSeries, merge, without_outages
 from predictor.ports import SourceReading
 
 #: Sources that differ by more than this factor measure different things.
@@ -54,7 +54,7 @@ def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -
     if not answers:
         raise ValueError("answers: none given")
     complete = [_complete(answer.reading) for answer in answers]
-    masked = [_masked(series) for series in complete]
+    masked = [without_outages(series) for series in complete]
     merged = merge(masked)
     values = np.where(_agreed_idle(complete), 0.0, merged.values)
     series = DemandSeries(start=merged.start, step_seconds=merged.step_seconds, values=values)
@@ -97,12 +97,6 @@ def _complete(reading: SourceReading) -> DemandSeries:
     # Half a millisecond: the ends are sums of floats.
     values = np.where(ends <= reading.complete_until + 5e-4, series.values, np.nan)
     return DemandSeries(start=series.start, step_seconds=series.step_seconds, values=values)
-
-
-def _masked(series: DemandSeries) -> DemandSeries:
-    return DemandSeries(
-        start=series.start, step_seconds=series.step_seconds, values=mask_outages(series.values)
-    )
 
 
 def _agreed_idle(complete: Sequence[DemandSeries]) -> NDArray[np.bool_]:

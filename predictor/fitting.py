@@ -40,7 +40,8 @@ class FitPool:
             raise ValueError(f"max_workers: {max_workers} is not at least 1")
         self._max_workers = max_workers
         self._pool: ProcessPoolExecutor | None = None
-        self._in_flight: dict[str, Future[object]] = {}
+        # With the pool that does it: what a dead one leaves behind says nothing of the next.
+        self._in_flight: dict[str, tuple[ProcessPoolExecutor, Future[object]]] = {}
         self.crashes = 0
 
     def submit(self, key: str, function: Callable[..., object], *args: object) -> bool:
@@ -50,30 +51,30 @@ class FitPool:
         """
         if key in self._in_flight:
             return False
+        pool = self._living_pool()
         try:
-            self._in_flight[key] = self._living_pool().submit(function, *args)
+            self._in_flight[key] = pool, pool.submit(function, *args)
         except BrokenProcessPool:
             # Broken, but not noticed by `collect` yet: what is in flight is lost with it.
-            self._discard()
-            self._in_flight[key] = self._living_pool().submit(function, *args)
+            self._discard(pool)
+            pool = self._living_pool()
+            self._in_flight[key] = pool, pool.submit(function, *args)
         return True
 
     def collect(self) -> list[Fit]:
         """Return the fits that finished since the last call. Never waits."""
         finished = []
-        is_broken = False
-        for key, future in list(self._in_flight.items()):
+        for key, (pool, future) in list(self._in_flight.items()):
             if not future.done():
                 continue
             del self._in_flight[key]
             error = future.exception()
-            is_broken = is_broken or isinstance(error, BrokenProcessPool)
+            if isinstance(error, BrokenProcessPool):
+                self._discard(pool)
             if error is None:
                 finished.append(Fit(key=key, result=future.result()))
             else:
                 finished.append(Fit(key=key, error=f"{type(error).__name__}: {error}"))
-        if is_broken:
-            self._discard()
         return finished
 
     def close(self) -> None:
@@ -98,9 +99,10 @@ class FitPool:
             )
         return self._pool
 
-    def _discard(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+    def _discard(self, pool: ProcessPoolExecutor) -> None:
+        """Let go of a broken pool, once."""
+        if self._pool is pool:
+            pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
             self.crashes += 1
 

@@ -66,12 +66,17 @@ class Calendar(Protocol):
     """Known future events of one workload.
 
     ``windows`` returns those that touch [start, end); it raises SourceUnavailableError if they
-    are not known.
+    are not known. ``remark`` says what is wrong though they are; empty if nothing is.
     """
 
     @property
     def name(self) -> str:
         """Say which calendar this is, in messages."""
+        ...
+
+    @property
+    def remark(self) -> str:
+        """Say what was wrong with the windows last returned."""
         ...
 
     async def windows(self, *, start: float, end: float) -> tuple[CalendarWindow, ...]:
@@ -80,14 +85,17 @@ class Calendar(Protocol):
 
 
 class DemandArchive(Protocol):
-    """Where finished steps are kept over a restart. Neither method ever raises."""
+    """Where finished steps are kept over a restart. Neither method ever raises.
+
+    ``source`` tells what was measured: steps kept under one are not returned under another.
+    """
 
     def record_demand(self, workload: WorkloadName, source: str, series: DemandSeries) -> None:
         """Keep the known steps of a series."""
         ...
 
     def demand(
-        self, workload: WorkloadName, *, start: float, end: float, step_seconds: float
+        self, workload: WorkloadName, source: str, *, start: float, end: float, step_seconds: float
     ) -> DemandSeries:
         """Return what was kept of a span; missing where nothing was."""
         ...

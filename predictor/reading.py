@@ -106,6 +106,7 @@ class SourceReader:
         series = await asyncio.to_thread(
             self._archive.demand,
             track.demand.workload,
+            track.demand.archived_as,
             start=span.read_from,
             end=span.end,
             step_seconds=step,

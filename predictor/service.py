@@ -29,8 +29,6 @@ from predictor.subscriptions import Subscriptions
 from predictor.workload import Track, WorkloadDemand, begin_track
 
 LOGGER = logging.getLogger(__name__)
-#: How demand joined from all sources is called in the archive.
-COMBINED = "combined"
 
 
 class ForecastService:
@@ -64,6 +62,11 @@ class ForecastService:
     def latest(self, workload: WorkloadName) -> Outlook | None:
         """Return a workload's newest outlook; None before the first."""
         return self._subscriptions.latest(workload)
+
+    @property
+    def dropped_listeners(self) -> int:
+        """How many listeners were too slow so far."""
+        return self._subscriptions.dropped
 
     def subscribe(self, workload: WorkloadName | None = None) -> AsyncIterator[Publication]:
         """Yield the newest outlooks, then each new one; ends if the listener is too slow."""
@@ -195,7 +198,7 @@ class ForecastService:
     def _extend(self, track: Track, series: DemandSeries) -> Forecast | None:
         workload = track.demand.workload
         if self._archive is not None:
-            self._archive.record_demand(workload, COMBINED, series)
+            self._archive.record_demand(workload, track.demand.archived_as, series)
         with self._one_thread:
             self._forecaster.extend(workload, series)
             return None if track.is_behind else self._forecaster.forecast(workload)
@@ -210,8 +213,11 @@ class ForecastService:
         for calendar in track.demand.calendars:
             try:
                 windows += await calendar.windows(start=start, end=end)
+                remark = calendar.remark
             except SourceUnavailableError as error:
-                track.remarks = (*track.remarks, f"calendar {calendar.name}: {error}")
+                remark = str(error)
+            if remark:
+                track.remarks = (*track.remarks, f"calendar {calendar.name}: {remark}")
         return apply(forecast, windows)
 
     def _log_changes(self, track: Track, faults: frozenset[str]) -> None:

@@ -6,24 +6,30 @@ from dataclasses import dataclass, field
 
 from models.forecast import Forecast, WorkloadName
 from models.outlook import DemandReading
-from models.series import BUSY_STEPS, OUTAGE_STEPS
+from models.series import BUSY_STEPS, outage_steps
 from predictor.ports import Calendar, DemandSource
 
-#: Steps read again before those wanted, so that an outage can be told from idleness.
-CONTEXT_STEPS = BUSY_STEPS + OUTAGE_STEPS
+#: Steps read again at each tick at most: an hour of doubt in the usual steps of 10 s, and what
+#: was busy before. Finer steps are doubted for less long, so that no tick reads much more.
+MOST_CONTEXT_STEPS = BUSY_STEPS + 360
 #: Steps taken in at one tick at most: one Prometheus query with its context.
-SPAN_STEPS = 10_000 - CONTEXT_STEPS
+SPAN_STEPS = 10_000 - MOST_CONTEXT_STEPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadDemand:
-    """Where one workload's demand is measured; the most trusted source first."""
+    """Where one workload's demand is measured; the most trusted source first.
+
+    ``measured_by`` tells what is measured from what another query or topic would: demand
+    archived under another one is not this demand.
+    """
 
     workload: WorkloadName
     step_seconds: float
     history_seconds: float
     sources: tuple[DemandSource, ...]
     calendars: tuple[Calendar, ...] = ()
+    measured_by: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what can't be forecast.
@@ -38,6 +44,11 @@ class WorkloadDemand:
         names = [source.name for source in self.sources]
         if len(set(names)) < len(names):
             raise ValueError(f"{self.workload}: two sources have one name: {', '.join(names)}")
+
+    @property
+    def archived_as(self) -> str:
+        """Return what demand joined from all sources is called in the archive."""
+        return f"combined {self.measured_by}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +88,15 @@ class Track:
         newest = now // step * step
         end = min(newest, self.finished_until + SPAN_STEPS * step)
         return Span(
-            read_from=self.finished_until - CONTEXT_STEPS * step,
+            read_from=self.finished_until - context_steps(step) * step,
             start=self.finished_until,
             end=max(end, self.finished_until),
         )
+
+
+def context_steps(step_seconds: float) -> int:
+    """Return how many steps before those wanted tell an outage from idleness."""
+    return min(BUSY_STEPS + outage_steps(step_seconds), MOST_CONTEXT_STEPS)
 
 
 def begin_track(demand: WorkloadDemand, now: float) -> Track:

@@ -100,6 +100,5 @@ def a_plan(
         lead_time_seconds=62.0,
         quantile_level=0.95,
         reason=reason,
-        explanation="demand of 12.5/s needs 2 replicas",
         starts=starts,
     )

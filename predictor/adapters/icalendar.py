@@ -68,6 +68,11 @@ class CronCalendar:
         """Say which calendar this is."""
         return self._name
 
+    @property
+    def remark(self) -> str:
+        """Say nothing: an expression can't get out of reach."""
+        return ""
+
     async def windows(self, *, start: float, end: float) -> tuple[CalendarWindow, ...]:
         """Return the windows that touch a span."""
         duration = self._duration_seconds
@@ -78,7 +83,7 @@ class CronCalendar:
 class ICalendar:
     """Events of an iCalendar address or file, read again every quarter of an hour.
 
-    Once read, a calendar that can't be reached is used as it was.
+    Once read, a calendar that can't be reached is used as it was, and its ``remark`` says so.
     """
 
     def __init__(
@@ -109,6 +114,11 @@ class ICalendar:
         """Say which calendar this is."""
         return self._name
 
+    @property
+    def remark(self) -> str:
+        """Say why the calendar is used as it was; empty if the last reading went well."""
+        return f"{self._problem}; used as it was last read" if self._problem else ""
+
     async def windows(self, *, start: float, end: float) -> tuple[CalendarWindow, ...]:
         """Return the windows that touch a span.
 
@@ -126,6 +136,7 @@ class ICalendar:
         try:
             text = await _fetch(self._ical)
             self._calendar = await asyncio.to_thread(_parse, text)
+            self._problem = ""
             self._due_at = self._clock() + REFRESH_SECONDS
         except SourceUnavailableError as error:
             self._problem = str(error)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from models.forecast import FloatArray
 from models.series import DemandSeries
 from predictor.adapters.daemon_call import call_in_daemon_thread
-from predictor.adapters.prometheus_answer import Grid, RangeAnswer
+from predictor.adapters.prometheus_answer import NO_SERIES, Grid, RangeAnswer
 from predictor.adapters.prometheus_client import PrometheusClient
 from predictor.errors import SourceUnavailableError
 from predictor.ports import SourceReading
@@ -56,7 +57,8 @@ class PrometheusSource:
         """
         first = math.floor(start / step_seconds + 1e-6)
         steps = max(0, math.floor((end - first * step_seconds) / step_seconds + 1e-6))
-        complete_until = self._clock() - self._settings.settle_seconds
+        settled = self._clock() - self._settings.settle_seconds
+        complete = math.floor(settled / step_seconds) - first
         pieces = []
         for low in range(0, steps, CHUNK_POINTS):
             count = min(CHUNK_POINTS, steps - low)
@@ -67,13 +69,15 @@ class PrometheusSource:
             pieces.append(await self._query_range(grid))
         values = np.concatenate([piece.values for piece in pieces]) if pieces else np.empty(0)
         warnings = dict.fromkeys(warning for piece in pieces for warning in piece.warnings)
-        if not np.isnan(values).all():
-            warnings.pop("the query matches no series", None)
+        if _matches(values, complete):
+            warnings.pop(NO_SERIES, None)
+        elif steps:
+            warnings[NO_SERIES] = None
         return SourceReading(
             series=DemandSeries(
                 start=first * step_seconds, step_seconds=step_seconds, values=values
             ),
-            complete_until=math.floor(complete_until / step_seconds) * step_seconds,
+            complete_until=(first + complete) * step_seconds,
             warnings=tuple(warnings),
         )
 
@@ -100,3 +104,10 @@ class PrometheusSource:
                 return await call_in_daemon_thread(query, name=f"headstart-{self._name}")
         except TimeoutError as error:
             raise SourceUnavailableError(f"no answer within {deadline_seconds:g} s") from error
+
+
+def _matches(values: FloatArray, complete: int) -> bool:
+    """Say whether the query has a series; where the span reaches the present, still has one."""
+    reaches_present = 0 < complete <= len(values)
+    since = complete - 1 if reaches_present else 0
+    return not np.isnan(values[since:]).all()

@@ -18,6 +18,7 @@ ROUNDING = 1e-9
 #: Prometheus keeps times in milliseconds.
 TIME_TOLERANCE_SECONDS = 2e-3
 MAX_QUOTED = 200
+NO_SERIES = "the query matches no series"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def parse_range(body: bytes, grid: Grid) -> RangeAnswer:
             f"the query returns {len(result)} series, one is needed; put sum() around it"
         )
     if not result:
-        warnings = (*warnings, "the query matches no series")
+        warnings = (*warnings, NO_SERIES)
         return RangeAnswer(values=np.full(grid.points, np.nan), warnings=warnings)
     return RangeAnswer(values=_values(result[0], grid), warnings=warnings)
 

@@ -86,17 +86,18 @@ class Store:
             self._with(write, None)
 
     def demand(
-        self, workload: WorkloadName, *, start: float, end: float, step_seconds: float
+        self, workload: WorkloadName, source: str, *, start: float, end: float, step_seconds: float
     ) -> DemandSeries:
-        """Return what was kept of [start, end); missing where nothing was."""
+        """Return what was kept of [start, end) under this source; missing where nothing was."""
         steps = max(0, round((end - start) / step_seconds))
         values = np.full(steps, np.nan)
 
         def read(connection: sqlite3.Connection) -> list[tuple[int, float]]:
             return connection.execute(
                 "SELECT start_ms, per_second FROM demand "
-                "WHERE workload = ? AND step_seconds = ? AND start_ms >= ? AND start_ms < ?",
-                (workload, step_seconds, round(start * 1000), round(end * 1000)),
+                "WHERE workload = ? AND step_seconds = ? AND start_ms >= ? AND start_ms < ? "
+                "AND source = ?",
+                (workload, step_seconds, round(start * 1000), round(end * 1000), source),
             ).fetchall()
 
         nothing: list[tuple[int, float]] = []

@@ -98,9 +98,11 @@ class HeadstartUp(ServerProcess):
             env=self.environment(),
             cwd=self.folder,
             capture_output=True,
-            check=True,
+            text=True,
+            check=False,
             timeout=60,
         )
+        assert done.returncode == 0, f"explain ended with {done.returncode}: {done.stderr}"
         said: dict[str, Any] = json.loads(done.stdout)
         return said
 

@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from controller.adapters.simulated_cluster import SimulatedCluster, accelerated
+from controller.adapters.simulated_cluster import SimulatedCluster
 from controller.cluster_view import Phase
 from controller.environment import Environment, StandbyNodes, StartLatency
 from controller.errors import ActionRefusedError
@@ -78,13 +78,6 @@ async def test_what_the_world_refuses_is_refused() -> None:
     cluster = a_cluster(Clock())
     with pytest.raises(ActionRefusedError, match="node-99 is gone"):
         await cluster.act(a_start(node="node-99", at=ORIGIN))
-
-
-def test_an_accelerated_clock_starts_at_its_origin() -> None:
-    wall = Clock()
-    clock = accelerated(wall, origin=500.0, factor=60.0)
-    wall.now += 2.0
-    assert clock() == 620.0
 
 
 async def test_the_whole_loop_brings_up_what_demand_needs() -> None:

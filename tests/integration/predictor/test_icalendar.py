@@ -90,8 +90,23 @@ async def test_once_read_a_calendar_that_is_gone_is_used_as_it_was() -> None:
     with web_server(lambda handler: handler.reply(text)) as (url, _):
         calendar = a_calendar(f"{url}/launches.ics", clock=lambda: now[0])
         assert len(await calendar.windows(**june)) == 1
+        assert calendar.remark == ""
     now[0] = 1e6
     assert len(await calendar.windows(**june)) == 1
+    assert calendar.remark == "it can't be fetched (ConnectError); used as it was last read"
+
+
+async def test_a_calendar_that_is_back_is_no_longer_remarked_on(tmp_path: Path) -> None:
+    now = [0.0]
+    file = tmp_path / "launches.ics"
+    calendar = a_calendar(str(file), clock=lambda: now[0])
+    remarks = []
+    for text in (document(), "no calendar", document()):
+        file.write_text(text, encoding="utf-8")
+        await calendar.windows(start=0, end=1)
+        remarks.append(calendar.remark)
+        now[0] += 1e6
+    assert remarks == ["", "it is not an iCalendar document; used as it was last read", ""]
 
 
 def failing(handler: Handler) -> None:

@@ -75,6 +75,26 @@ async def test_an_unmatched_query_is_missing_demand_and_said() -> None:
     assert reading.warnings == ("the query matches no series",)
 
 
+async def at_present(answer: Callable[[Handler], None]) -> SourceReading:
+    """Read three steps of which the first two are complete."""
+    with web_server(answer) as (url, _):
+        source = PrometheusSource(
+            PrometheusSettings(url=url, settle_seconds=5), query="x", clock=lambda: START + 26
+        )
+        return await source.read(start=START, end=START + 30, step_seconds=STEP)
+
+
+async def test_a_series_that_vanished_is_said_though_older_steps_are_known() -> None:
+    reading = await at_present(replying(matrix([[START + 10, "1"]])))
+    assert_array_equal(reading.series.values, [1, NAN, NAN])
+    assert reading.warnings == ("the query matches no series",)
+
+
+@pytest.mark.parametrize("newest", [START + 20, START + 30])
+async def test_a_series_that_began_just_now_is_matched(newest: float) -> None:
+    assert (await at_present(replying(matrix([[newest, "1"]])))).warnings == ()
+
+
 async def test_warnings_and_infos_of_the_server_are_passed_on() -> None:
     body = matrix([[START + 10, "1"]], warnings=["partial\nresponse"], infos=["not a counter"])
     assert (await read(replying(body))).warnings == ("partial response", "not a counter")

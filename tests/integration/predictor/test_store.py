@@ -12,9 +12,9 @@ from predictor.adapters.store import KEEP_DEMAND_SECONDS, Store, StoredRow
 from tests.unit.predictor.builders import CHAT, NAN, START, STEP, a_series
 
 
-def kept(store: Store, first: int, last: int) -> list[float]:
+def kept(store: Store, first: int, last: int, source: str = "combined") -> list[float]:
     series = store.demand(
-        CHAT, start=START + first * STEP, end=START + last * STEP, step_seconds=STEP
+        CHAT, source, start=START + first * STEP, end=START + last * STEP, step_seconds=STEP
     )
     return [float(one) for one in series.values]
 
@@ -31,6 +31,14 @@ def test_a_step_kept_twice_has_the_newer_value(tmp_path: Path) -> None:
     store.record_demand(CHAT, "combined", a_series(1, 2))
     store.record_demand(CHAT, "combined", a_series(9, NAN))
     assert kept(store, 0, 2) == [9, 2]
+
+
+def test_what_was_measured_otherwise_is_not_this_demand(tmp_path: Path) -> None:
+    store = Store(tmp_path / "headstart.db")
+    store.record_demand(CHAT, "combined 0f1e", a_series(1, 2))
+    store.record_demand(CHAT, "combined 77aa", a_series(NAN, 9))
+    assert kept(store, 0, 2, "combined 0f1e") == [1, 2]
+    assert_array_equal(kept(store, 0, 2, "combined 77aa"), [NAN, 9])
 
 
 def test_demand_that_is_too_old_is_dropped(tmp_path: Path) -> None:

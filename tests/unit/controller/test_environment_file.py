@@ -86,5 +86,6 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines() -> None:
     assert caught.value.problems == (
         "environment.yaml:1: seed: -7 is not allowed: must be a whole number of at least 0",
         "environment.yaml:2: learning: 'yes' is not allowed: must be true or false",
-        "environment.yaml:3: standby.nodes: 0 is not allowed: must be a whole number from 1 to 100000",
+        "environment.yaml:3: standby.nodes: 0 is not allowed: "
+        "must be a whole number from 1 to 100000",
     )

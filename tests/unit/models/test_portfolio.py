@@ -144,3 +144,35 @@ def test_a_learned_expert_that_is_wrong_by_orders_of_magnitude_is_not_followed()
     # Demand is 50, give or take 10: what is not even near it would be thousands.
     for quantiles in forecasts(list(demand), nonsense)[100:]:
         assert quantiles[0, :, 0] == pytest.approx([50.0] * 3, rel=0.6)
+
+
+def a_learned_expert(level: float) -> Learned:
+    return Learned(points=np.full((1, 3), level), quantiles=np.full((1, 3, 5), level))
+
+
+def after_a_betrayal(steps: int) -> Portfolio:
+    """Return a portfolio that long followed an expert who then was wrong, for some steps."""
+    demand = np.random.default_rng(5).poisson(400, 1500 + steps) / STEP_SECONDS
+    portfolio = a_portfolio()
+    for step in range(len(demand)):
+        learned = None
+        if step < 1500 + 150:
+            right = demand[np.minimum(step + GRID.steps, len(demand) - 1)][None]
+            learned = Learned(points=right, quantiles=np.repeat(right[..., None], 5, axis=-1))
+        if 1500 <= step < 1500 + 150:
+            learned = a_learned_expert(400.0)
+        end = START + (step + 1) * STEP_SECONDS
+        portfolio.advance(end, demand[step : step + 1], learned)
+    return portfolio
+
+
+def test_a_blend_that_loses_to_a_plain_mean_gives_way_to_it() -> None:
+    portfolio = after_a_betrayal(120)
+    assert portfolio.is_gated.tolist() == [True]
+    assert_array_equal(portfolio.quantiles, np.sort(portfolio.ewma_quantiles, axis=-1))
+
+
+def test_a_blend_that_has_recovered_is_used_again() -> None:
+    portfolio = after_a_betrayal(6000)
+    assert portfolio.is_gated.tolist() == [False]
+    assert (portfolio.quantiles != portfolio.ewma_quantiles).any()

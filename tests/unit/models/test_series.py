@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from models.series import DemandSeries, mask_outages, merge
+from models.series import OUTAGE_SECONDS, DemandSeries, mask_outages, merge, without_outages
 
 NAN = float("nan")
 
@@ -62,13 +62,13 @@ def test_merge_refuses_other_grids_and_nothing() -> None:
 
 
 def test_zeros_out_of_a_busy_series_are_missing() -> None:
-    masked = mask_outages(busy_then(0, 0, 9))
+    masked = mask_outages(busy_then(0, 0, 9), outage_steps=30)
     assert_array_equal(masked[-3:], [NAN, NAN, 9])
 
 
 def test_zeros_of_a_series_that_comes_near_idle_are_demand() -> None:
     values = np.array([3.0, 1.0, 8.0, 0.5] * 15 + [0.0, 0.0])
-    assert_array_equal(mask_outages(values), values)
+    assert_array_equal(mask_outages(values, outage_steps=30), values)
 
 
 def test_zeros_are_believed_once_they_last() -> None:
@@ -77,7 +77,7 @@ def test_zeros_are_believed_once_they_last() -> None:
 
 
 def test_an_outage_soon_after_another_is_masked_too() -> None:
-    masked = mask_outages(busy_then(0, 0, 9, 11, 0, 10))
+    masked = mask_outages(busy_then(0, 0, 9, 11, 0, 10), outage_steps=30)
     assert_array_equal(masked[-6:], [NAN, NAN, 9, 11, NAN, 10])
 
 
@@ -88,7 +88,7 @@ def test_missing_steps_neither_end_a_run_of_zeros_nor_begin_one() -> None:
 
 def test_a_series_too_short_to_be_called_busy_is_left_alone() -> None:
     values = np.array([5.0, 6.0, 0.0])
-    assert_array_equal(mask_outages(values), values)
+    assert_array_equal(mask_outages(values, outage_steps=30), values)
 
 
 @given(
@@ -101,3 +101,12 @@ def test_what_becomes_of_a_step_does_not_depend_on_later_ones(
     whole = mask_outages(np.array(values), outage_steps=3, busy_steps=6)
     part = mask_outages(np.array(values[:cut]), outage_steps=3, busy_steps=6)
     assert_array_equal(whole[: len(part)], part)
+
+
+@pytest.mark.parametrize(("step_seconds", "doubted"), [(10.0, 360), (60.0, 60), (7200.0, 1)])
+def test_zeros_are_doubted_for_an_hour_whatever_the_step(step_seconds: float, doubted: int) -> None:
+    values = busy_then(*[0.0] * (doubted + 1))
+    series = DemandSeries(start=0.0, step_seconds=step_seconds, values=values)
+    believed = without_outages(series).values[60:]
+    assert OUTAGE_SECONDS == 3600.0
+    assert_array_equal(believed, [NAN] * doubted + [0.0])

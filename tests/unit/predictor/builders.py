@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -94,6 +95,7 @@ class FakeForecaster:
     def __init__(self, *, horizon: int = 30) -> None:
         """Begin without demand."""
         self.horizon = horizon
+        self.basis = "test"
         self.extended: dict[WorkloadName, list[DemandSeries]] = {}
         self.fault: Exception | None = None
 
@@ -108,11 +110,12 @@ class FakeForecaster:
         known = [one for one in self.values(workload) if one == one]
         if not known:
             return None
-        return a_forecast(
+        forecast = a_forecast(
             *[known[-1]] * self.horizon,
             issued_at=self.extended[workload][-1].end,
             workload=workload,
         )
+        return replace(forecast, basis=self.basis)
 
     def values(self, workload: WorkloadName = CHAT) -> Sequence[float]:
         """Return everything given, in order."""

@@ -58,6 +58,21 @@ async def test_a_worker_that_dies_is_counted_and_the_pool_made_anew(pool: FitPoo
     assert await collected(pool, 1) == [Fit(key="chat", result=2.0)]
 
 
+async def test_one_dead_worker_costs_one_pool_and_no_fit_of_the_next(pool: FitPool) -> None:
+    pool.submit("chat", os._exit, 1)
+    later = [f"later {number}" for number in range(10_000)]
+    async with asyncio.timeout(60):
+        while pool.crashes == 0:
+            # Found dead by what is submitted next, while the fit that died waits to be collected.
+            pool.submit(later.pop(), math.sqrt, 4.0)
+            await asyncio.sleep(0.01)
+    lost = 10_000 - len(later)
+    pool.submit("code", math.sqrt, 9.0)
+    fits = await collected(pool, lost + 2)
+    assert Fit(key="code", result=3.0) in fits
+    assert pool.crashes == 1
+
+
 def test_no_worker_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="max_workers: 0 is not at least 1"):
         FitPool(max_workers=0)

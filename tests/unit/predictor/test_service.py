@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from models.forecast import WorkloadName
+from models.forecast import MOVING_AVERAGE, WorkloadName
 from models.outlook import Outlook
-from models.series import DemandSeries
+from models.series import BUSY_STEPS, DemandSeries, outage_steps
 from predictor.calendar import CalendarWindow
 from predictor.errors import SourceUnavailableError
 from predictor.metrics import PredictorMetrics
@@ -17,7 +18,7 @@ from predictor.ports import Calendar, SourceReading
 from predictor.service import ForecastService
 from predictor.settings import ServiceSettings
 from predictor.subscriptions import BACKLOG
-from predictor.workload import SPAN_STEPS, WorkloadDemand
+from predictor.workload import SPAN_STEPS, WorkloadDemand, context_steps
 from tests.unit.predictor.builders import (
     CHAT,
     NAN,
@@ -34,13 +35,16 @@ class FakeArchive:
         self.demand_per_second = demand_per_second
         self.until = until
         self.recorded: list[DemandSeries] = []
+        self.sources: set[str] = set()
 
     def record_demand(self, workload: WorkloadName, source: str, series: DemandSeries) -> None:
         self.recorded.append(series)
+        self.sources.add(source)
 
     def demand(
-        self, workload: WorkloadName, *, start: float, end: float, step_seconds: float
+        self, workload: WorkloadName, source: str, *, start: float, end: float, step_seconds: float
     ) -> DemandSeries:
+        self.sources.add(source)
         starts = np.arange(start, end, step_seconds)
         values = np.where(starts < self.until, self.demand_per_second, np.nan)
         return DemandSeries(start=start, step_seconds=step_seconds, values=values)
@@ -49,7 +53,10 @@ class FakeArchive:
 class FakeCalendar:
     name = "launches"
 
-    def __init__(self, *windows: CalendarWindow, problem: str | None = None) -> None:
+    def __init__(
+        self, *windows: CalendarWindow, problem: str | None = None, remark: str = ""
+    ) -> None:
+        self.remark = remark
         self._windows = windows
         self._problem = problem
 
@@ -100,9 +107,9 @@ class Parts:
 
 
 async def test_history_is_read_in_and_each_finished_step_handed_on_once_in_order() -> None:
-    parts = Parts(FakeSource(demand_at=lambda at: at - START + 1000))
+    parts = Parts(FakeSource(demand_at=lambda at: at - START + 10_000))
     await parts.tick(0, 4, 12, 25, 25)
-    assert_array_equal(parts.forecaster.values(), [950, 960, 970, 980, 990, 1000, 1010])
+    assert_array_equal(parts.forecaster.values(), [9950, 9960, 9970, 9980, 9990, 10_000, 10_010])
 
 
 async def test_an_outlook_has_the_newest_reading_and_a_forecast_from_its_end() -> None:
@@ -149,14 +156,14 @@ async def test_a_forecast_lives_until_its_horizon_ends() -> None:
 
 
 async def test_what_was_missed_while_a_source_was_down_is_read_in_afterwards() -> None:
-    source = FakeSource(demand_at=lambda at: at - START + 1000)
+    source = FakeSource(demand_at=lambda at: at - START + 10_000)
     parts = Parts(source)
     await parts.tick(0)
     source.problem = "connection refused"
     await parts.tick(10, 20)
     source.problem = None
     outlook = await parts.tick(30)
-    assert_array_equal(parts.forecaster.values()[-3:], [1000, 1010, 1020])
+    assert_array_equal(parts.forecaster.values()[-3:], [10_000, 10_010, 10_020])
     assert outlook.degraded == ()
 
 
@@ -262,6 +269,58 @@ async def test_an_unknown_calendar_is_said_and_the_forecast_goes_without() -> No
     outlook = await Parts(FakeSource(), calendar=calendar).tick(0)
     assert outlook.forecast is not None
     assert outlook.degraded == ("calendar launches: HTTP 404",)
+
+
+async def test_a_calendar_used_as_it_was_long_ago_is_said() -> None:
+    launch = CalendarWindow(name="launch", start=START, end=START + 9999, multiplier=2)
+    calendar = FakeCalendar(launch, remark="HTTP 500; used as it was last read")
+    outlook = await Parts(FakeSource(), calendar=calendar).tick(0)
+    assert outlook.forecast is not None
+    assert_allclose(outlook.forecast.values[:2, 0], [10, 10])
+    assert outlook.degraded == ("calendar launches: HTTP 500; used as it was last read",)
+
+
+async def test_a_forecast_that_lost_to_a_moving_average_is_said_until_it_no_longer_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    launch = CalendarWindow(name="launch", start=START, end=START + 9999, multiplier=2)
+    parts = Parts(FakeSource(), calendar=FakeCalendar(launch))
+    sentence = "forecast: lost to a moving average of late, which is used instead"
+    parts.forecaster.basis = MOVING_AVERAGE
+    with caplog.at_level(logging.INFO, logger="predictor"):
+        assert (await parts.tick(0)).degraded == (sentence,)
+        parts.forecaster.basis = "blend"
+        assert (await parts.tick(10)).degraded == ()
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"chat: {sentence}", f"chat: over: {sentence}"]
+
+
+@pytest.mark.parametrize("step_seconds", [10.0, 15.0, 60.0, 300.0])
+def test_each_tick_reads_what_tells_an_outage_from_idleness(step_seconds: float) -> None:
+    assert context_steps(step_seconds) == BUSY_STEPS + outage_steps(step_seconds)
+
+
+def test_fine_steps_are_not_read_again_by_the_thousand() -> None:
+    assert context_steps(1.0) == context_steps(10.0) == 420
+
+
+async def test_zeros_out_of_a_busy_source_are_doubted_for_an_hour_and_then_believed() -> None:
+    parts = Parts(FakeSource(demand_at=lambda at: 5.0 if at < START else 0.0), history_seconds=900)
+    doubted = await parts.tick(0, *range(10, 3601, 10))
+    assert doubted.reading is not None
+    assert (doubted.reading.measured_at, doubted.reading.per_second) == (START, 5.0)
+    believed = await parts.tick(3610)
+    assert believed.reading is not None
+    assert (believed.reading.measured_at, believed.reading.per_second) == (START + 3610, 0.0)
+    assert_array_equal(parts.forecaster.values()[90:], [NAN] * 360 + [0.0])
+
+
+async def test_archived_demand_is_kept_and_asked_for_by_what_measures_it() -> None:
+    archive = FakeArchive()
+    parts = Parts(FakeSource(), archive=archive, history_seconds=200)
+    parts.demand = replace(parts.demand, measured_by="0f1e")
+    await parts.tick(0)
+    assert archive.sources == {"combined 0f1e"}
 
 
 async def test_a_sources_own_warnings_are_passed_on() -> None:
