@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 
 #: Lower priority by this much: ticks come first.
 NICENESS = 10
+#: How often a worker looks whether its parent is still there.
+_LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +45,15 @@ class FitPool:
         self._pool: ProcessPoolExecutor | None = None
         # With the pool that does it: what a dead one leaves behind says nothing of the next.
         self._in_flight: dict[str, tuple[ProcessPoolExecutor, Future[object]]] = {}
+        self._is_closed = False
         self.crashes = 0
 
     def submit(self, key: str, function: Callable[..., object], *args: object) -> bool:
-        """Begin a fit; False if the key's last one was not collected yet.
+        """Begin a fit; False if the key's last one was not collected yet, or the pool is closed.
 
         The function and its arguments must be picklable, the function at a module's top level.
         """
-        if key in self._in_flight:
+        if self._is_closed or key in self._in_flight:
             return False
         pool = self._living_pool()
         try:
@@ -78,7 +82,9 @@ class FitPool:
         return finished
 
     def close(self) -> None:
-        """End the workers; fits under way are lost."""
+        """End the workers; fits under way are lost, and none begins any more."""
+        # A tick's thread may outlive the loop that it belonged to, and ask for one more fit.
+        self._is_closed = True
         if self._pool is None:
             return
         workers = list((self._pool._processes or {}).values())
@@ -96,6 +102,7 @@ class FitPool:
                 max_workers=self._max_workers,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_become_worker,
+                initargs=(os.getpid(),),
             )
         return self._pool
 
@@ -107,11 +114,20 @@ class FitPool:
             self.crashes += 1
 
 
-def _become_worker() -> None:
-    """Leave Ctrl-C to the parent, and the processor to the ticks."""
+def _become_worker(parent: int) -> None:
+    """Leave Ctrl-C to the parent, and the processor to the ticks; end when the parent is gone."""
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # OpenMP's threads spin while they wait for each other: on two busy cores a fit took 15 s with
     # two threads, 3 s with one. Read when scikit-learn is loaded, which is with the first fit.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if hasattr(os, "nice"):
         os.nice(NICENESS)
+
+
+def _end_with(parent: int) -> None:
+    """Wait until another process adopts this one: the parent was killed."""
+    never = threading.Event()
+    while os.getppid() == parent:
+        never.wait(_LOOK_SECONDS)
+    os._exit(1)

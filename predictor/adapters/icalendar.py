@@ -188,11 +188,21 @@ def _parse(text: bytes) -> icalendar.Calendar:
         raise SourceUnavailableError("it is not an iCalendar document") from error
 
 
+def _read(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise SourceUnavailableError("the file can't be read: not a regular file")
+    with path.open("rb") as file:
+        body = file.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise SourceUnavailableError(f"it is larger than {MAX_BYTES >> 20} MiB")
+    return body
+
+
 async def _fetch(ical: str) -> bytes:
     """Return the document; never its address in an error, as it may hold a secret."""
     if not ical.startswith(("http://", "https://")):
         try:
-            return await asyncio.to_thread(Path(ical.removeprefix("file://")).read_bytes)
+            return await asyncio.to_thread(_read, Path(ical.removeprefix("file://")))
         except OSError as error:
             reason = (error.strerror or "not readable").lower()
             raise SourceUnavailableError(f"the file can't be read: {reason}") from error

@@ -15,6 +15,8 @@ from predictor.errors import SourceUnavailableError
 
 #: Rates are differences of floats: a hair below zero is zero.
 ROUNDING = 1e-9
+#: No service has more requests (or tokens) a second; a query that says so is wrong.
+MOST_PER_SECOND = 1e12
 #: Prometheus keeps times in milliseconds.
 TIME_TOLERANCE_SECONDS = 2e-3
 MAX_QUOTED = 200
@@ -124,6 +126,11 @@ def _values(series: object, grid: Grid) -> FloatArray:
         if value < -ROUNDING and math.isfinite(value):
             raise SourceUnavailableError(
                 f"answered a demand of {value:g} at {at:.3f}; demand can't be negative"
+            )
+        if value > MOST_PER_SECOND and math.isfinite(value):
+            raise SourceUnavailableError(
+                f"answered a demand of {value:g} at {at:.3f}; more than {MOST_PER_SECOND:g} per "
+                "second is not believed"
             )
         values[place] = max(value, 0.0) if math.isfinite(value) else np.nan
     return values

@@ -128,6 +128,11 @@ async def test_a_missing_file_and_one_that_is_no_calendar_are_said(tmp_path: Pat
         await a_calendar(str(tmp_path / "page.ics")).windows(start=0, end=1)
 
 
+async def test_what_is_no_regular_file_is_not_read() -> None:
+    with pytest.raises(SourceUnavailableError, match="can't be read: not a regular file"):
+        await a_calendar("file:///dev/zero").windows(start=0, end=1)
+
+
 async def test_a_cron_window_under_way_is_found_and_has_its_effect() -> None:
     calendar = CronCalendar(
         name="morning",

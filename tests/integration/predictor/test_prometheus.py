@@ -229,6 +229,10 @@ BAD_ANSWERS = {
         replying(matrix([[START + 10, "-3"]])),
         "answered a demand of -3 at 1000010.000; demand can't be negative",
     ),
+    "demand beyond belief": (
+        replying(matrix([[START + 10, "1e300"]])),
+        "answered a demand of 1e+300 at 1000010.000; more than 1e+12 per second is not believed",
+    ),
     "a time not asked for": (
         replying(matrix([[START + 13, "1"]])),
         "answered a sample at 1000013.000, which was not asked for",

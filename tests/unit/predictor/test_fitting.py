@@ -76,3 +76,10 @@ async def test_one_dead_worker_costs_one_pool_and_no_fit_of_the_next(pool: FitPo
 def test_no_worker_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="max_workers: 0 is not at least 1"):
         FitPool(max_workers=0)
+
+
+def test_a_closed_pool_begins_no_fit() -> None:
+    pool = FitPool(max_workers=1)
+    pool.close()
+    assert not pool.submit("chat", math.sqrt, 9.0)
+    assert pool.collect() == []
