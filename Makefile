@@ -31,7 +31,7 @@ demo: $(VENV)/.runs
 	@$(VENV)/bin/headstart demo $(DEMO)
 
 test: ready
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 # A part that can't be had fails the tests that need it, in their own words; the rest still runs.
 ready: develop
