@@ -89,6 +89,10 @@ def demand_judged(
     reading = observation.outlook.reading if observation.outlook else None
     ready = sum(1 for replica in replicas if replica.phase is Phase.READY)
     ready += assumed(state, policy, replicas)
+    began_at = now if state.began_at is None else state.began_at
+    if now - began_at < observation.lead_time_seconds:
+        # What a loop finds when it comes up is not its doing: nothing it started can serve yet.
+        ready = max(ready, state.target)
     outcomes = with_ready(state.outcomes, now=now, ready=ready)
     if reading is not None:
         outcomes = served(
@@ -111,6 +115,7 @@ def demand_judged(
         judged=state.judged,
         slow_restores=state.slow_restores or late_starts,
         target=state.target,
+        began_at=began_at,
     )
     until = outcomes.until
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
@@ -132,7 +137,8 @@ def carried_out(state: WorkloadState, planned: Plan, policy: WorkloadPolicy) -> 
     Otherwise demand that others serve would count as late, and teach a level that knows no end.
     """
     state = replace(state, target=planned.target)
-    if policy.mode is Mode.ACT:
+    is_new = state.began_at is not None and planned.at <= state.began_at
+    if policy.mode is Mode.ACT and not is_new:
         return state
     ready = max(planned.ready, planned.target)
     return replace(state, outcomes=with_ready(state.outcomes, now=planned.at, ready=ready))

@@ -31,7 +31,7 @@ class WorkloadState:
 
     ``judged`` are the living replicas whose start has been measured already; ``slow_restores``
     says that a start of the minute under way has taken longer than the lead time. ``target`` is
-    the last plan's.
+    the last plan's, ``began_at`` when this loop first saw the workload.
     """
 
     calibration: Calibration = field(default_factory=Calibration)
@@ -40,6 +40,7 @@ class WorkloadState:
     judged: frozenset[ReplicaName] = frozenset()
     slow_restores: bool = False
     target: int = 0
+    began_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,7 @@ def _forecast(facts: PlanFacts) -> str:
     return (
         f"The forecast needs {replicas_text(facts.floor)}: they cover the demand of the next "
         f"{facts.lead_time_seconds:.0f} s in {percent_text(facts.quantile_level)} of cases, and "
-        f"{facts.lead_time_seconds:.0f} s is the lead time learned from restores."
+        f"{facts.lead_time_seconds:.0f} s is the lead time planned with."
     )
 
 

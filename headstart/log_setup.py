@@ -36,5 +36,7 @@ def set_up_logging(*, as_json: bool, level: int = logging.INFO) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for package in ("headstart", "predictor", "controller", "models"):
         logging.getLogger(package).setLevel(level)
+    # A stream cut at a wanted stop is nothing to report.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     # The client logs each reconnection attempt; the source says once that the broker is away.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)

@@ -16,6 +16,8 @@ from headstart.replay import Scenario
 from headstart.traces import Trace, default_capacity, default_warmup, parse_warmup, read_trace
 from models.forecast import WorkloadName
 
+#: In less than this nothing can be told of a policy.
+_SHORTEST_SECONDS = 60.0
 #: A replay plays at most so many replicas.
 _MOST_REPLICAS = 10_000
 
@@ -40,6 +42,12 @@ def scenario_of(arguments: argparse.Namespace) -> tuple[Trace, Scenario]:
         InvalidFileError: if the policy or the environment is wrong.
     """
     trace, warmup_seconds = trace_and_warmup(arguments)
+    left = trace.duration_seconds - warmup_seconds
+    if left < _SHORTEST_SECONDS:
+        raise UsageError(
+            f"{trace.name}: {left:g} s are left after the warm-up of {warmup_seconds:g} s: "
+            f"at least {_SHORTEST_SECONDS:g} s are needed to judge"
+        )
     environment = read_world(arguments.environment)
     policy = _policy(arguments, trace, environment)
     check_fit(policy, environment)

@@ -301,3 +301,24 @@ def test_after_two_dozen_failures_in_a_row_one_start_at_a_time_is_tried() -> Non
     for fleet, started, waiting in ((a_fleet(nodes=9), 1, 4), (a_fleet(trying, nodes=9), 0, 4)):
         hopeless = a_tick(fleet, demands(chat=5.0), state=TickState(memory=memory))
         assert (len(starts(hopeless)), hopeless.plans[0].waiting) == (started, waiting)
+
+
+def test_a_loop_that_comes_up_takes_what_it_finds_for_nobodys_fault() -> None:
+    """Nothing serves yet that it started: there is no backlog to clear, and nothing to learn."""
+    state, policy = TickState(), a_policy()
+    for number in range(11):
+        now = NOW + 5.0 * number
+        outlook = an_outlook(
+            reading=a_reading(10.0, at=now), forecast=a_forecast(10.0, issued_at=now)
+        )
+        result = tick(
+            replace(a_fleet(nodes=40), seen_at=now),
+            {policy.workload: outlook},
+            state,
+            now,
+            policies=(policy,),
+            settings=TickSettings(fixed_lead_time_seconds=55.0),
+        )
+        state = result.state
+        assert result.plans[0].target == 10
+    assert state.workloads[policy.workload].outcomes.late == 0
