@@ -103,17 +103,12 @@ def demand_judged(
             capacity=policy.demand_per_replica,
             wait_seconds=policy.objective.wait_seconds,
         )
-    late_starts = any(
-        replica.phase is Phase.RESTORING
-        and now - replica.decided_at > observation.lead_time_seconds
-        for replica in replicas
-    )
     state = WorkloadState(
         calibration=state.calibration,
         hold=state.hold,
         outcomes=outcomes,
         judged=state.judged,
-        slow_restores=state.slow_restores or late_starts,
+        slow_restores=state.slow_restores or _overruns(observation),
         target=state.target,
         began_at=began_at,
     )
@@ -121,6 +116,15 @@ def demand_judged(
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
         return state
     return _window_closed(state, policy, outcomes, until, settings)
+
+
+def _overruns(observation: Observation) -> bool:
+    """Say whether a start under way has taken longer than the lead time."""
+    return any(
+        replica.phase is Phase.RESTORING
+        and observation.now - replica.decided_at > observation.lead_time_seconds
+        for replica in observation.replicas
+    )
 
 
 def assumed(state: WorkloadState, policy: WorkloadPolicy, replicas: Sequence[Replica]) -> int:

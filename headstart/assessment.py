@@ -60,7 +60,10 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
     late = late_share_per_bin(trial, capacity, bin_seconds=_LATE_BIN_SECONDS)
     comparison = dict(score_baselines(trial, scenario.environment))
     if not scenario.environment.node_losses:
-        comparison[CLAIRVOYANT] = _in_hindsight(trial, scenario.environment)
+        hindsight = _in_hindsight(trial, scenario.environment)
+        # Who knows the future could have done what anybody did: the cheapest that attains.
+        found = [one for one in (own, *comparison.values()) if _attains(one, trial)]
+        comparison[CLAIRVOYANT] = min((hindsight, *found), key=lambda one: one.gpu_seconds)
     started = [record for record in result.records if record.kind != RecordKind.INITIAL]
     return Assessment(
         trial=trial,
@@ -73,6 +76,10 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
         hits=count_hits(result.records, trial),
         cost=cost,
     )
+
+
+def _attains(one: Score, trial: Trial) -> bool:
+    return one.attained_share >= trial.attainment
 
 
 def summarize(

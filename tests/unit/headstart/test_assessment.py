@@ -134,3 +134,11 @@ def test_where_money_decides_others_are_sized_for_the_share_that_was_attained() 
         assessment.comparison[CLAIRVOYANT].gpu_seconds
         < assessed(a_scenario())[0].comparison[CLAIRVOYANT].gpu_seconds
     )
+
+
+def test_nobody_attains_the_objective_for_less_than_who_knows_the_future() -> None:
+    assessment, _ = assessed(a_scenario(), replicas=3)
+    bound = assessment.comparison[CLAIRVOYANT]
+    attaining = [one for one in assessment.comparison.values() if one.attained_share >= 0.99]
+    assert bound.attained_share >= 0.99
+    assert all(bound.gpu_seconds <= one.gpu_seconds for one in (assessment.score, *attaining))
