@@ -252,20 +252,34 @@ def test_money_decides_how_sure_to_be() -> None:
     assert [floor_at_price(price) for price in (0.002, 0.005, 0.1)] == [10, 15, 30]
 
 
+def ticks_without_replicas(
+    policy: WorkloadPolicy, per_second: float, *, count: int
+) -> tuple[list[int], TickState]:
+    """Return the targets of ticks in which demand stays and nothing ever serves, and the state."""
+    state, targets = TickState(), []
+    for number in range(count):
+        now = NOW + 5.0 * number
+        outlook = an_outlook(
+            reading=a_reading(per_second, at=now),
+            forecast=a_forecast(per_second, issued_at=now),
+        )
+        result = tick(
+            replace(a_fleet(nodes=40), seen_at=now),
+            {policy.workload: outlook},
+            state,
+            now,
+            policies=(policy,),
+            settings=TickSettings(fixed_lead_time_seconds=55.0),
+        )
+        state = result.state
+        targets.append(result.plans[0].target)
+    return targets, state
+
+
 def test_plans_that_nobody_carries_out_are_judged_as_if_they_were() -> None:
     policy = a_policy(mode=Mode.OBSERVE)
-    settings = TickSettings(fixed_lead_time_seconds=55.0)
-    state = TickState()
-    for number in range(20):
-        now = NOW + 5.0 * number
-        reading = a_reading(15.0, at=now)
-        outlooks = {
-            policy.workload: an_outlook(reading=reading, forecast=a_forecast(15.0, issued_at=now))
-        }
-        fleet = replace(a_fleet(nodes=30), seen_at=now)
-        result = tick(fleet, outlooks, state, now, policies=(policy,), settings=settings)
-        state = result.state
-        assert result.plans[0].target == 15
+    targets, state = ticks_without_replicas(policy, 15.0, count=20)
+    assert targets == [15] * 20
     assert state.workloads[policy.workload].outcomes.late == 0
 
 
@@ -276,22 +290,7 @@ def test_starts_that_find_no_room_are_said_to_wait() -> None:
 
 def test_a_step_limit_leads_a_plan_that_nobody_carries_out_up_all_the_same() -> None:
     policy = a_policy(mode=Mode.OBSERVE, limits=Limits(max_step=2))
-    state, targets = TickState(), []
-    for number in range(8):
-        now = NOW + 5.0 * number
-        outlook = an_outlook(
-            reading=a_reading(10.0, at=now), forecast=a_forecast(10.0, issued_at=now)
-        )
-        result = tick(
-            replace(a_fleet(nodes=30), seen_at=now),
-            {policy.workload: outlook},
-            state,
-            now,
-            policies=(policy,),
-            settings=TickSettings(fixed_lead_time_seconds=55.0),
-        )
-        state = result.state
-        targets.append(result.plans[0].target)
+    targets, _ = ticks_without_replicas(policy, 10.0, count=8)
     assert targets[:5] == [2, 4, 6, 8, 10]
 
 
@@ -305,20 +304,7 @@ def test_after_two_dozen_failures_in_a_row_one_start_at_a_time_is_tried() -> Non
 
 def test_a_loop_that_comes_up_takes_what_it_finds_for_nobodys_fault() -> None:
     """Nothing serves yet that it started: there is no backlog to clear, and nothing to learn."""
-    state, policy = TickState(), a_policy()
-    for number in range(11):
-        now = NOW + 5.0 * number
-        outlook = an_outlook(
-            reading=a_reading(10.0, at=now), forecast=a_forecast(10.0, issued_at=now)
-        )
-        result = tick(
-            replace(a_fleet(nodes=40), seen_at=now),
-            {policy.workload: outlook},
-            state,
-            now,
-            policies=(policy,),
-            settings=TickSettings(fixed_lead_time_seconds=55.0),
-        )
-        state = result.state
-        assert result.plans[0].target == 10
+    policy = a_policy()
+    targets, state = ticks_without_replicas(policy, 10.0, count=11)
+    assert targets == [10] * 11
     assert state.workloads[policy.workload].outcomes.late == 0
