@@ -1,8 +1,12 @@
 """One run of `headstart up` on a real broker and a real Prometheus, as its user sees it.
 
-Demand has risen from 5 to 40 requests a second every two minutes for two hours, which Prometheus
-knows. Headstart comes up, learns, and meets the next rise; demand then stays high while the
-broker and Prometheus are killed in turn. What is waited for here is a condition, never a time.
+Demand is a recorded one: nine days of a production model, each played in 240 s (what was done to
+them is said in tests/data/README.md). Prometheus holds the days before. Headstart comes up in the
+eighth day's night, learns, and meets that day's morning, a rise that no history holds: mornings
+before rose from other levels, at other hours, and to other heights. Should the machine be so slow
+that this morning has begun before all is learned, the ninth day's is met.
+Demand then stays where the rise ended while the broker and Prometheus are killed in turn. What is
+waited for here is a condition, never a time.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from tests.parts.kafka import KafkaBroker
@@ -19,14 +24,21 @@ from tests.parts.process import ServerProcess
 from tests.parts.prometheus import PrometheusServer
 from tests.parts.remote_write import WrittenSeries
 from tests.parts.service import HeadstartUp, until
-from tests.parts.traffic import Traffic, Wave
+from tests.parts.traffic import Trace, Traffic, recorded
 
-QUIET, BUSY = 5.0, 40.0
-RISE_SECONDS, PERIOD_SECONDS = 35.0, 120.0
-POINTS = ((0.0, QUIET), (RISE_SECONDS, BUSY), (75.0, BUSY), (85.0, QUIET), (PERIOD_SECONDS, QUIET))
-HISTORY_SECONDS = 7200.0
-#: From the traffic's start to its first rise; the demand before that is quiet.
-FIRST_RISE_SECONDS = 40.0
+RECORDED = Path(__file__).parents[1] / "data" / "servegen_m_small_600s.csv"
+#: Seven days are then more steps of 2 s than a first fit needs.
+DAY_SECONDS = 240.0
+BIN_SECONDS = DAY_SECONDS / 144
+#: So many requests in ten recorded minutes are one request a second here.
+PER_RATE = 20_000.0
+#: Mornings that may be met: those of the eighth and the ninth day, from 06:00 to 12:00.
+MORNINGS_SECONDS = tuple((day + 6 / 24) * DAY_SECONDS for day in (7, 8))
+RISE_SECONDS = 6 / 24 * DAY_SECONDS
+#: From the traffic's start to its first morning; it begins at midnight.
+FIRST_RISE_SECONDS = 60.0
+#: How far back is asked for: what there is of days before the traffic, and not more.
+HISTORY_SECONDS = MORNINGS_SECONDS[0] - FIRST_RISE_SECONDS - 10
 #: Prometheus's answers settle for 5 s, its rate looks back for 5 s, and both have steps of 2 s.
 SETTLED_SECONDS = 12.0
 AGREE_SECONDS = 10.0
@@ -34,7 +46,7 @@ OUTAGE_SECONDS = 20.0
 #: Counted events are known 2 s after their step's end, which is 2 s long; a query's answers 5 s.
 FRESH_SECONDS = 5.0
 
-CAPACITY, MIN_REPLICAS, RESTORE_SECONDS = 5.5, 3, 3.0
+CAPACITY, RESTORE_SECONDS = 3.0, 3.0
 POLICY = f"""\
 apiVersion: headstart.dev/v1alpha1
 kind: PreRestorePolicy
@@ -48,12 +60,12 @@ spec:
       stepSeconds: 2
       historyDays: {HISTORY_SECONDS / 86400}
   capacity: {{demandPerReplica: {CAPACITY}}}
-  limits: {{minReplicas: {MIN_REPLICAS}, maxReplicas: 12}}
+  limits: {{minReplicas: 3, maxReplicas: 24}}
   scaleDown: {{holdSeconds: 5, drainSeconds: 1}}
 """
 ENVIRONMENT = f"""\
 restore: {{medianSeconds: {RESTORE_SECONDS}, sigma: 0.15}}
-standby: {{nodes: 20}}
+standby: {{nodes: 30}}
 """
 FILES = {"policy.yaml": POLICY, "world.yaml": ENVIRONMENT}
 
@@ -72,6 +84,7 @@ class Outage:
 class Run:
     """The run as its user saw it; times in seconds since the epoch.
 
+    ``rise_at`` is when the morning that is met begins, ``busy`` the demand per second at its end.
     ``story`` is (plan, metrics of the same tick, what explain says of it), and ``demand`` is
     (outlook, metrics of the same tick).
     """
@@ -79,6 +92,7 @@ class Run:
     up: HeadstartUp
     traffic: Traffic
     rise_at: float = math.nan
+    busy: float = math.nan
     first_metrics: dict[str, float] = field(default_factory=dict)
     story: tuple[dict[str, Any], dict[str, float], dict[str, Any]] = field(init=False)
     demand: tuple[dict[str, Any], dict[str, float]] = field(init=False)
@@ -95,15 +109,19 @@ class Run:
         return [plan for plan in self.up.plans if since <= plan["at"] < before]
 
 
-def begin_wave(now: float) -> Wave:
-    """Return the demand of the past two hours and of what comes."""
-    return Wave(points=POINTS, began_at=now + FIRST_RISE_SECONDS)
+def begin_trace(now: float) -> Trace:
+    """Return the demand of the past days and of those that come."""
+    return Trace(
+        rates=recorded(RECORDED, per_rate=PER_RATE),
+        bin_seconds=BIN_SECONDS,
+        began_at=now + FIRST_RISE_SECONDS - MORNINGS_SECONDS[0],
+    )
 
 
-def write_history(prometheus: PrometheusServer, wave: Wave) -> None:
+def write_history(prometheus: PrometheusServer, trace: Trace) -> None:
     """Give Prometheus the counter as it was up to now; it must not have scraped anything yet."""
     now = time.time()
-    samples = wave.counter(math.floor(now - HISTORY_SECONDS - 10), now)
+    samples = trace.counter(now)
     prometheus.remote_write(
         [WrittenSeries(name="requests_total", labels={"job": "history"}, samples=samples)]
     )
@@ -127,17 +145,25 @@ def play(run: Run, broker: KafkaBroker, prometheus: PrometheusServer) -> None:
 
 
 def _meet_a_rise(run: Run) -> None:
-    """Wait until all is learned, then let the next rise be the last."""
+    """Wait until all is learned, then let the next morning be the last."""
     up = run.up
     until(lambda: up.plans, "a first plan")
     run.first_metrics = up.metrics()
     until(lambda: _is_learned(up.outlooks[-1:]), "a forecast that was fitted")
     until(lambda: up.plans[-1]["leadTimeSeconds"] < 3 * RESTORE_SECONDS, "a learned lead time")
-    run.rise_at = run.traffic.wave.next_rise(time.time() + 8)
+    run.rise_at = _next_morning(run.traffic.trace, time.time() + 8)
     top_at = run.rise_at + RISE_SECONDS
-    run.traffic.wave = replace(run.traffic.wave, stays_at=top_at)
+    run.traffic.trace = replace(run.traffic.trace, stays_at=top_at)
+    run.busy = run.traffic.trace.per_second(top_at)
     enough = top_at + SETTLED_SECONDS + AGREE_SECONDS
-    until(lambda: up.plans[-1]["at"] > enough, "plans of the high demand", within_seconds=240)
+    until(lambda: up.plans[-1]["at"] > enough, "plans of the high demand", within_seconds=450)
+
+
+def _next_morning(trace: Trace, after: float) -> float:
+    mornings = [trace.began_at + morning for morning in MORNINGS_SECONDS]
+    left = [at for at in mornings if at > after]
+    assert left, "the recorded days are over before all was learned"
+    return left[0]
 
 
 def _is_learned(newest: Sequence[dict[str, Any]]) -> bool:

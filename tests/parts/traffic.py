@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import threading
@@ -9,8 +10,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 from kafka import KafkaProducer
 
 PACE_SECONDS = 0.02
@@ -18,53 +21,59 @@ ACKNOWLEDGED_WITHIN_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wave:
-    """Demand that recurs: ``points`` are (seconds since the rise began, requests per second).
+class Trace:
+    """Recorded demand, played in wall time: ``rates`` [bins] in requests per second.
 
-    ``began_at`` is when one rise began, in seconds since the epoch; others did and will one
-    period earlier and later. From ``stays_at`` on demand stays what it is then.
+    A rate is that of its bin's middle; between two middles demand is a straight line.
+    ``began_at`` is when the first bin began, in seconds since the epoch. From ``stays_at`` on
+    demand stays what it is then, at the latest from the last bin on.
     """
 
-    points: Sequence[tuple[float, float]]
+    rates: Sequence[float]
+    bin_seconds: float
     began_at: float
     stays_at: float = math.inf
 
-    @property
-    def period_seconds(self) -> float:
-        """How long one recurrence takes."""
-        return self.points[-1][0]
-
     def per_second(self, at: float) -> float:
         """Return the demand of a moment."""
-        phase = (min(at, self.stays_at) - self.began_at) % self.period_seconds
-        for (left, low), (right, high) in zip(self.points, self.points[1:], strict=False):
-            if phase <= right:
-                return low + (high - low) * (phase - left) / (right - left)
-        return self.points[-1][1]
+        bins = (min(at, self.stays_at) - self.began_at) / self.bin_seconds - 0.5
+        bins = min(max(bins, 0.0), len(self.rates) - 1.0)
+        left = min(math.floor(bins), len(self.rates) - 2)
+        low, high = self.rates[left], self.rates[left + 1]
+        return low + (high - low) * (bins - left)
 
-    def next_rise(self, after: float) -> float:
-        """Return when the first rise after a moment begins."""
-        return after + (self.began_at - after) % self.period_seconds
-
-    def counter(self, start: float, end: float) -> list[tuple[float, float]]:
-        """Return what a counter would have shown each second, from 0 at ``start``."""
-        shown, samples = 0.0, []
+    def counter(self, end: float) -> list[tuple[float, float]]:
+        """Return what a counter would have shown each second since the trace began, from 0."""
+        start, shown = math.floor(self.began_at), 0.0
+        samples: list[tuple[float, float]] = []
         for second in range(math.floor(end - start)):
             samples.append((start + second, float(math.floor(shown))))
             shown += self.per_second(start + second + 0.5)
         return samples
 
 
-class Traffic:
-    """Plays a wave until closed; a context manager.
+def recorded(path: Path, *, per_rate: float) -> list[float]:
+    """Return the rates [bins] of a file of ``second,requests``, ``per_rate`` requests being 1.
 
-    ``wave`` may be replaced meanwhile. ``target`` is the ``host:port`` whose ``/metrics`` has
+    A bin with 0 requests is a gap in the record: a straight line leads across it.
+    """
+    with path.open(encoding="utf-8", newline="") as lines:
+        counts = [int(row["requests"]) for row in csv.DictReader(lines)]
+    known = [at for at, count in enumerate(counts) if count]
+    rates = np.interp(range(len(counts)), known, [counts[at] / per_rate for at in known])
+    return [float(rate) for rate in rates]
+
+
+class Traffic:
+    """Plays a trace until closed; a context manager.
+
+    ``trace`` may be replaced meanwhile. ``target`` is the ``host:port`` whose ``/metrics`` has
     the counter ``requests_total``.
     """
 
-    def __init__(self, wave: Wave, *, broker: str, topic: str) -> None:
+    def __init__(self, trace: Trace, *, broker: str, topic: str) -> None:
         """Connect to the broker; nothing is sent before ``with``."""
-        self.wave = wave
+        self.trace = trace
         self.sent = 0
         self.acknowledged = 0
         self.failures: list[BaseException] = []
@@ -112,7 +121,7 @@ class Traffic:
         due, until = 0.0, time.time()
         while not self._is_over.wait(PACE_SECONDS):
             now = time.time()
-            due += self.wave.per_second((until + now) / 2) * (now - until)
+            due += self.trace.per_second((until + now) / 2) * (now - until)
             until = now
             while self.sent < math.floor(due):
                 self._send(now)
