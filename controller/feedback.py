@@ -177,6 +177,7 @@ def _window_closed(
             late=outcomes.window_late,
             usual_per_second=outcomes.usual_per_second,
             recent_late_share=outcomes.recent_late / max(outcomes.recent_demand, 1e-9),
+            seen_seconds=outcomes.seen_seconds,
             slow_restores=state.slow_restores,
         )
         calibration = update(calibration, measured, policy.objective)

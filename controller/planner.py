@@ -1,8 +1,8 @@
 """The decision: an observation, a policy and what was learned, in; a plan with its reason, out.
 
 Prediction sets a floor, reaction may only go above it, limits hold always. A replica is started
-when the forecast first needs it within one lead time and one tick; it is released when neither
-the target of the hold just past nor the forecast of the hold to come asks for it.
+when the forecast first needs it within one lead time and one tick; it is released when nothing
+has asked for it for a hold, nor does now.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from controller.observation import Observation
 from controller.plan import Plan, Reason, Upcoming
 from controller.policy import WorkloadPolicy
 
+_HOLD_OF_LEAD_TIME = 0.75
+_SHORTEST_HOLD_SECONDS = 20.0
+
 
 def plan(
     observation: Observation,
@@ -35,19 +38,18 @@ def plan(
     tick_seconds: float,
 ) -> tuple[Plan, Hold]:
     """Return what to do for one workload now, and the hold with this tick's target in it."""
-    now, hold_seconds = observation.now, policy.scale_down.hold_seconds
+    now = observation.now
     ready, restoring = _present(observation)
     expected = len(ready) + len(restoring) + observation.assumed
     curve = demand_curve(observation, calibration.level)
     reach = observation.lead_time_seconds + tick_seconds
     floor = replicas_for(curve.peak(reach), policy) if curve else 0
-    kept = replicas_for(curve.peak(reach + hold_seconds), policy) if curve else 0
     reactive = reactive_need(observation, policy, expected, blind=curve is None)
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(observation))
     need = within_limits(need, policy, expected, most)
-    hold = hold.with_target(need.replicas, now=now, hold_seconds=hold_seconds)
-    target = _held(need, _keep(observation, kept, hold, expected), most)
+    hold = hold.with_target(need.replicas, now=now, hold_seconds=_hold_seconds(observation, policy))
+    target = _held(need, _keep(observation, hold, expected), most)
     planned = Plan(
         workload=observation.workload,
         at=now,
@@ -88,7 +90,19 @@ def _demand(observation: Observation) -> float | None:
     return None if reading is None else reading.per_second
 
 
-def _keep(observation: Observation, kept: int, hold: Hold, expected: int) -> int:
+def _hold_seconds(observation: Observation, policy: WorkloadPolicy) -> float:
+    """Return how long a replica outlives its last need.
+
+    To let go and start again costs a lead time of a GPU, to keep costs the time itself: about
+    there lies the break-even of every such rent-or-buy choice (Karlin et al. 1988). A little
+    sooner measured best, for the need is a peak over the look-ahead already.
+    """
+    if policy.scale_down.hold_seconds is not None:
+        return policy.scale_down.hold_seconds
+    return max(_HOLD_OF_LEAD_TIME * observation.lead_time_seconds, _SHORTEST_HOLD_SECONDS)
+
+
+def _keep(observation: Observation, hold: Hold, expected: int) -> int:
     """Return how many of the replicas that exist stay, whatever the need of now.
 
     When nothing has been heard of demand for a while, all of them do: silence is no reason to
@@ -99,7 +113,7 @@ def _keep(observation: Observation, kept: int, hold: Hold, expected: int) -> int
     is_foreseen = forecast is not None and not forecast.is_stale(now=observation.now)
     if not is_heard and not is_foreseen:
         return expected
-    return min(max(hold.highest, kept), expected)
+    return min(hold.highest, expected)
 
 
 def _strongest(floor: int, reactive: Need, *, has_forecast: bool) -> Need:

@@ -122,9 +122,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleDown:
-    """When a replica may go."""
+    """When a replica may go.
 
-    hold_seconds: float = 60.0
+    ``hold_seconds`` is how long after its last need; None holds three quarters of a lead time.
+    """
+
+    hold_seconds: float | None = None
     drain_seconds: float = 30.0
 
 

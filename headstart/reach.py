@@ -6,18 +6,18 @@ from collections.abc import Iterable
 
 from controller.policy import WorkloadPolicy
 
-#: The longest lead time that is usual, and the hold after it.
+#: The longest lead time that is usual, with room.
 SHORTEST_REACH_SECONDS = 900.0
 #: Restores that take longer are given up on, or are too rare to forecast everything for.
 LONGEST_RESTORE_SECONDS = 1800.0
+#: Of a process whose policies come and go while it runs: the longest restore, with room.
+LONGEST_REACH_SECONDS = LONGEST_RESTORE_SECONDS + 300.0
 
 
 def reach_seconds(policies: Iterable[WorkloadPolicy], *, tick_seconds: float) -> float:
-    """Return how far forecasts must reach: the longest restore, the hold after it, and a tick."""
+    """Return how far forecasts must reach: the longest restore, and a tick."""
     reaches = [
-        min(policy.restore.timeout_seconds, LONGEST_RESTORE_SECONDS)
-        + policy.scale_down.hold_seconds
-        + tick_seconds
+        min(policy.restore.timeout_seconds, LONGEST_RESTORE_SECONDS) + tick_seconds
         for policy in policies
     ]
     return max([SHORTEST_REACH_SECONDS, *reaches])

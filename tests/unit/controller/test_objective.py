@@ -26,6 +26,7 @@ def measured(
     seconds: float = 60.0,
     usual_per_second: float = 10.0,
     recent_late_share: float = 0.01,
+    seen_seconds: float = 3600.0,
     slow_restores: bool = False,
 ) -> Measured:
     """Return a usual minute, of which a share came too late."""
@@ -35,6 +36,7 @@ def measured(
         late=late_share * demand,
         usual_per_second=usual_per_second,
         recent_late_share=recent_late_share,
+        seen_seconds=seen_seconds,
         slow_restores=slow_restores,
     )
 
@@ -55,9 +57,9 @@ def test_late_demand_raises_the_level_and_a_clean_minute_lowers_it_a_little() ->
 
 
 def test_the_level_aims_at_fewer_misses_than_the_objective_allows() -> None:
-    assert moved(measured(0.004)) == pytest.approx(0.0, abs=1e-12)
-    assert moved(measured(0.0041)) > 0
-    assert moved(measured(0.0039)) < 0
+    assert moved(measured(0.0065)) == pytest.approx(0.0, abs=1e-12)
+    assert moved(measured(0.0066)) > 0
+    assert moved(measured(0.0064)) < 0
 
 
 def test_after_a_bad_half_day_misses_count_up_to_four_times() -> None:
@@ -70,6 +72,14 @@ def test_after_a_spotless_half_day_the_level_sinks_up_to_four_times_as_fast() ->
     usual = moved(measured(0.0))
     assert moved(measured(0.0, recent_late_share=0.0025)) == pytest.approx(2 * usual)
     assert moved(measured(0.0, recent_late_share=0.0)) == pytest.approx(4 * usual)
+
+
+def test_the_level_moves_less_the_longer_it_has_been_moved() -> None:
+    at_first, after_a_day, at_last = (
+        moved(measured(0.05, seen_seconds=seconds)) for seconds in (0.0, 86400.0, 1e9)
+    )
+    assert at_first > after_a_day > at_last
+    assert at_last == pytest.approx(at_first * 0.045 / 0.3)
 
 
 def test_a_minute_weighs_by_its_demand_up_to_three_usual_ones() -> None:
@@ -108,6 +118,7 @@ def test_a_raised_lead_time_sinks_back_to_the_usual_one_and_not_below() -> None:
             seconds=st.floats(0.0, 1e5),
             usual_per_second=st.floats(0.0, 1e4),
             recent_late_share=st.floats(0.0, 1.0),
+            seen_seconds=st.floats(0.0, 1e9),
             slow_restores=st.booleans(),
         ),
         max_size=30,

@@ -6,7 +6,7 @@ from controller.objective import Calibration
 from controller.observation import Observation
 from controller.plan import Plan, Reason, Upcoming
 from controller.planner import plan
-from controller.policy import Limits, WorkloadPolicy
+from controller.policy import Limits, ScaleDown, WorkloadPolicy
 from tests.builders import a_replica
 from tests.unit.controller.builders import (
     NOW,
@@ -122,12 +122,20 @@ def test_a_target_is_held_before_a_replica_goes() -> None:
     assert (over.target, len(over.releases)) == (1, 3)
 
 
-def test_a_replica_that_will_soon_be_needed_again_stays() -> None:
-    # Lead time, tick and hold reach 120 s ahead.
-    soon = an_observation(ready=4, forecast=a_forecast(a_ramp(11)))
-    not_soon = an_observation(ready=4, forecast=a_forecast(a_ramp(12)))
-    assert (planned(soon).releases, planned(soon).reason) == ((), Reason.HOLD)
-    assert len(planned(not_soon).releases) == 3
+def test_the_hold_is_three_quarters_of_a_lead_time_unless_the_policy_sets_it() -> None:
+    def releases_after(seconds: float, *, policy: WorkloadPolicy, lead_time: float) -> int:
+        held = Hold().with_target(4, now=NOW - seconds, hold_seconds=1e9)
+        seen = an_observation(ready=4, forecast=a_forecast(1.0), lead_time_seconds=lead_time)
+        return len(planned(seen, policy=policy, hold=held).releases)
+
+    unset = replace(POLICY, scale_down=ScaleDown())
+    assert releases_after(74.0, policy=unset, lead_time=100.0) == 0
+    assert releases_after(76.0, policy=unset, lead_time=100.0) == 3
+    # A restore of a second is no reason to let go with every breath of demand.
+    assert releases_after(19.0, policy=unset, lead_time=1.0) == 0
+    assert releases_after(21.0, policy=unset, lead_time=1.0) == 3
+    assert releases_after(59.0, policy=POLICY, lead_time=100.0) == 0
+    assert releases_after(61.0, policy=POLICY, lead_time=100.0) == 3
 
 
 def test_what_is_held_is_never_started_anew() -> None:
