@@ -14,8 +14,12 @@ from models.outlook import DemandReading
 
 #: The lower confidence bound of the rate just measured, in standard deviations of a count.
 _BURST_Z = 2.0
-#: How soon a backlog shall be gone.
-_CLEAR_SECONDS = 30.0
+#: How soon a backlog shall be gone: while it lasts all that arrives is late. One that takes more
+#: than a few times the highest demand of late may last longer.
+_CLEAR_SECONDS, _CLEAR_LARGE_SECONDS = 10.0, 30.0
+_CLEAR_PEAKS = 3.0
+#: For how long the rate of the last seconds is taken to go on: over minutes it is mostly noise.
+_LASTING_SECONDS = 60.0
 #: Without a forecast: the share of a replica's capacity that may be planned with.
 _BLIND_UTILIZATION = 0.7
 #: No need is larger: what asks for more is a fault of the metric, and shall stay readable.
@@ -57,7 +61,7 @@ def reactive_need(
         )
     left = _backlog_at_lead(observation, policy, expected, rate) if reading else 0.0
     if left > 0:
-        clearing = rate + left / _CLEAR_SECONDS
+        clearing = rate + _clearing(left, observation.peak_per_second)
         needs.append(Need(replicas=replicas_for(clearing, policy), reason=Reason.BACKLOG))
     if observation.boost_per_second > 0:
         boosted = rate + observation.boost_per_second
@@ -85,14 +89,22 @@ def _backlog_at_lead(
 ) -> float:
     """Return the backlog that a replica started now would still find when it is ready.
 
-    Replicas under way count as serving half of the lead time.
+    Replicas under way count as serving half of the lead time. Beyond a minute the rate of now
+    says nothing of how the backlog goes on.
     """
     if observation.backlog <= 0:
         return 0.0
     ready = sum(1 for replica in observation.replicas if replica.phase is Phase.READY)
     ready += observation.assumed
     serving = (ready + expected) / 2 * policy.demand_per_replica
-    return max(observation.backlog + (rate - serving) * observation.lead_time_seconds, 0.0)
+    lasting = min(observation.lead_time_seconds, _LASTING_SECONDS)
+    return max(observation.backlog + (rate - serving) * lasting, 0.0)
+
+
+def _clearing(left: float, peak_per_second: float) -> float:
+    """Return the demand per second at which a backlog is worked off."""
+    soon = min(left / _CLEAR_SECONDS, _CLEAR_PEAKS * peak_per_second)
+    return max(soon, left / _CLEAR_LARGE_SECONDS)
 
 
 def within_limits(need: Need, policy: WorkloadPolicy, expected: int, most: int | None) -> Need:

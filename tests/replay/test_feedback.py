@@ -168,7 +168,9 @@ def unreliable() -> tuple[ReplayResult, Watcher, FloatArray]:
     requests = arrivals(np.concatenate([waves(4800.0), steady(60.0, 1200.0)]))
     latency = StartLatency(median_seconds=10.0, sigma=0.2, failure_share=0.2, hang_share=0.2)
     watcher = Watcher()
-    result = played(requests, Environment(restore=latency), observer=watcher)
+    # Nodes enough that a fresh one is left, however many starts have failed.
+    environment = Environment(restore=latency, standby=StandbyNodes(nodes=200))
+    result = played(requests, environment, observer=watcher)
     return result, watcher, requests
 
 

@@ -130,6 +130,7 @@ def test_the_summary_is_what_replicas_and_trace_amount_to(case: Case, tmp_path: 
         case.bin_seconds,
         span,
         summary["capacity_per_replica"],
+        step_seconds=0.05,
     )
     assert summary["attained_share"] == pytest.approx(opinion.attained_share, abs=SHARE_TOLERANCE)
     assert summary["gpu_seconds"] == pytest.approx(opinion.gpu_seconds, rel=GPU_TOLERANCE)

@@ -137,10 +137,10 @@ def test_each_minute_is_judged_by_itself() -> None:
     assert outcomes.demand == 195.0
 
 
-def test_late_demand_while_a_restore_is_slow_raises_the_lead_time() -> None:
+def test_late_demand_while_a_restore_is_slow_raises_the_lead_time_as_well() -> None:
     slow = a_replica(phase=Phase.RESTORING, started_at=NOW - 60.0, deadline_at=NOW + 600.0)
     calibration = after_a_minute(slow, per_second=3.0).calibration
-    assert (calibration.level, calibration.lead_time_quantile > 0.9) == (2.0, True)
+    assert (calibration.level > 2.0, calibration.lead_time_quantile > 0.9) == (True, True)
 
 
 def test_a_restore_within_its_lead_time_is_not_slow() -> None:

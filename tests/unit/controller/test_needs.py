@@ -53,12 +53,28 @@ def test_without_a_forecast_capacity_is_planned_with_slack() -> None:
     assert need_of(seen, blind=True) == Need(replicas=8, reason=Reason.NO_FORECAST)
 
 
-def test_a_backlog_is_cleared_in_half_a_minute() -> None:
+def test_a_backlog_beyond_any_demand_seen_is_cleared_in_half_a_minute() -> None:
     # Nobody serves: 60 wait, and 55 s later, when a start of now is ready, 60 + 55 * 2 do.
     seen = an_observation(reading=a_reading(2.0), backlog=60.0)
     assert need_of(seen) == Need(
         replicas=math.ceil((2.0 + 170.0 / 30.0) / 2.0), reason=Reason.BACKLOG
     )
+
+
+def test_a_backlog_is_cleared_in_ten_seconds_if_a_few_times_the_highest_demand_does_it() -> None:
+    for peak, per_second in ((0.0, 170.0 / 30.0), (4.0, 12.0), (100.0, 17.0)):
+        seen = an_observation(reading=a_reading(2.0), backlog=60.0, peak_per_second=peak)
+        assert need_of(seen).replicas == math.ceil((2.0 + per_second) / 2.0)
+
+
+def test_the_rate_of_seconds_is_not_taken_to_go_on_for_minutes() -> None:
+    minute, hour = (
+        need_of(
+            an_observation(reading=a_reading(2.0), backlog=60.0, lead_time_seconds=seconds)
+        ).replicas
+        for seconds in (60.0, 3600.0)
+    )
+    assert minute == hour == math.ceil((2.0 + 180.0 / 30.0) / 2.0)
 
 
 def test_a_backlog_that_is_gone_before_a_start_is_ready_starts_nothing() -> None:
