@@ -2,15 +2,20 @@
 # needs the virtual environment makes it, and a second run installs nothing.
 #   make demo    see it work
 #   make check   what must hold before each commit, within a minute or two
-#   make test    every test, with a real Kafka broker and a real Prometheus
-#   make parts   get those two, once
+#   make test    every test but the next, with a real Kafka broker and a real Prometheus
+#   make test-cluster  what needs a real Kubernetes, built here from source: half an hour, once
+#   make parts   get the broker and Prometheus, once
 #   make bench   measure speed, by hand
 #   make soak    long random tests, by hand
+#   make proto   render KEDA's interface as Python anew
+#   make manifests  make anew what deploy/ has of the code: the custom resource, the chart's copies
 #   make lock    pin anew what the *.in files ask for; UPGRADE=--upgrade takes newer versions
 SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --disable-pip-version-check install --quiet
+# The locks name every package, so nothing is to be resolved: pip 23 would look at newer versions
+# of what is asked for with extras, and refuse them for want of a hash.
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --no-deps
 SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
 # The first of these that is new enough; looked for only when a virtual environment is made.
 PYTHON = $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
@@ -22,7 +27,7 @@ COVERED := models/*,controller/planner.py,controller/objective.py,controller/hol
 COVERED := $(COVERED),controller/placement.py,controller/tick.py,controller/outcomes.py
 COVERED := $(COVERED),controller/start_requests.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py
 
-.PHONY: help demo test ready check bench soak lock parts develop venv
+.PHONY: manifests help demo test test-cluster ready check bench soak lock proto parts develop venv
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,7 +36,12 @@ demo: $(VENV)/.runs
 	@$(VENV)/bin/headstart demo $(DEMO)
 
 test: ready
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not cluster"
+
+# In one process, as they share one control plane. A part that can't be built fails its tests.
+test-cluster: develop
+	@$(PY) -m tests.parts.go_build || true
+	@$(PY) -m pytest -m "cluster and not keda"
 
 # A part that can't be had fails the tests that need it, in their own words; the rest still runs.
 ready: develop
@@ -55,6 +65,13 @@ soak: develop
 parts: develop
 	@$(PY) -m tests.parts.fetch
 
+proto: develop
+	@cd controller/adapters/keda && "$(CURDIR)/$(PY)" -m grpc_tools.protoc -I. \
+		--python_out=. --pyi_out=. externalscaler.proto
+
+manifests: develop
+	@$(PY) -m headstart.manifests
+
 lock: develop
 	@set -e; for name in requirements requirements-dev; do \
 		$(PY) -m uv pip compile --quiet --generate-hashes --no-emit-index-url --universal \
@@ -71,7 +88,7 @@ $(VENV)/.develops: requirements-dev.lock $(VENV)/.runs
 $(VENV)/.runs: requirements.lock pyproject.toml | venv
 	@echo "Installing Headstart into $(VENV) (once, a minute or two)"
 	@$(PIP) --require-hashes -r requirements.lock
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(PIP) --no-build-isolation -e .
 	@touch $@
 
 venv:
