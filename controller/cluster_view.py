@@ -40,13 +40,17 @@ class NodeState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One node of the standby pool. ``unfit_reason`` is empty for a node that may be used."""
+    """One node of the standby pool. ``unfit_reason`` is empty for a node that may be used.
+
+    ``unfit_for`` names workloads that must not use it all the same, each with the reason.
+    """
 
     name: NodeName
     gpus: int
     state: NodeState = NodeState.STANDBY
     unfit_reason: str = ""
     node_class: str = ""
+    unfit_for: tuple[tuple[WorkloadName, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,7 @@ class _Pool:
     def __init__(self, fleet: Fleet, memory: PairMemory) -> None:
         self._memory = memory
         self._free = {name: gpus for name, gpus in fleet.free_gpus().items() if gpus > 0}
+        self._barred = {(who, node.name) for node in fleet.nodes for who, _ in node.unfit_for}
         self._starting: Counter[NodeName] = Counter()
         self._starting_of: Counter[WorkloadName] = Counter()
         self._on_node: Counter[tuple[WorkloadName, NodeName]] = Counter()
@@ -144,7 +145,9 @@ class _Pool:
         fit = [
             name
             for name, gpus in self._free.items()
-            if gpus >= request.gpus and self._starting[name] < request.max_concurrent_per_node
+            if gpus >= request.gpus
+            and self._starting[name] < request.max_concurrent_per_node
+            and (request.workload, name) not in self._barred
         ]
         failed = self._memory.failed_nodes(request.workload)
         # Where it failed oftest and last comes last, but is better than nowhere. Then the nodes

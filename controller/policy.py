@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from models.forecast import WorkloadName
 
@@ -110,6 +112,14 @@ class Standby:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PodTarget:
+    """What pods are made of: a pod template, as Kubernetes has it, and the snapshot's name."""
+
+    template: Mapping[str, Any] = field(hash=False)
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Guard rails that hold always."""
 
@@ -143,6 +153,8 @@ class WorkloadPolicy:
     objective: Objective = field(default_factory=Objective)
     actuator: Actuator = Actuator.PODS
     scale_target: tuple[str, str] | None = None
+    scale_target_api_version: str = ""
+    pods: PodTarget | None = None
     restore: Restore = field(default_factory=Restore)
     standby: Standby = field(default_factory=Standby)
     limits: Limits = field(default_factory=Limits)

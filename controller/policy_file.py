@@ -20,6 +20,7 @@ from controller.policy import (
     Limits,
     Mode,
     Objective,
+    PodTarget,
     PrometheusDemand,
     Restore,
     ScaleDown,
@@ -76,6 +77,26 @@ def parse_policies(
     return tuple(policies)
 
 
+def policy_of(value: object, name: str, *, needs_demand: bool = True) -> WorkloadPolicy:
+    """Return the policy of a document that a cluster gave; ``name`` is what messages call it.
+
+    Raises:
+        InvalidFileError: with one line for each fault.
+    """
+    document = YamlDocument(value=_without_nulls(value), line=0, lines={}, texts={}, problems=())
+    found, faults = _examine(document, needs_demand=needs_demand)
+    if faults:
+        raise InvalidFileError(tuple(dict.fromkeys(fault.render(name) for fault in faults)))
+    return found[0]
+
+
+def _without_nulls(value: object) -> object:
+    """Return a value without fields that are null: as in Kubernetes, they are left out."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
+
+
 def _examine(
     document: YamlDocument, *, needs_demand: bool
 ) -> tuple[Sequence[WorkloadPolicy], Sequence[Problem]]:
@@ -123,6 +144,8 @@ def _policy(schema: PolicySchema) -> WorkloadPolicy:
         demand=_demand(spec.demand),
         objective=_objective(spec.objective),
         scale_target=_scale_target(spec.target),
+        scale_target_api_version=_scale_target_api_version(spec.target),
+        pods=_pods(spec.target),
         restore=_restore(spec),
         standby=_standby(spec.standby),
         limits=Limits(**given(spec.limits)),
@@ -153,6 +176,18 @@ def _scale_target(schema: TargetSchema | None) -> tuple[str, str] | None:
     if schema is None or schema.scale_target_ref is None:
         return None
     return schema.scale_target_ref.kind, schema.scale_target_ref.name
+
+
+def _scale_target_api_version(schema: TargetSchema | None) -> str:
+    if schema is None or schema.scale_target_ref is None:
+        return ""
+    return schema.scale_target_ref.api_version or ""
+
+
+def _pods(schema: TargetSchema | None) -> PodTarget | None:
+    if schema is None or schema.pod_template is None or schema.pod_snapshot_name is None:
+        return None
+    return PodTarget(template=schema.pod_template, snapshot=schema.pod_snapshot_name)
 
 
 def _restore(spec: SpecSchema) -> Restore:

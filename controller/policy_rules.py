@@ -12,6 +12,9 @@ from controller.policy import Limits, Standby
 from controller.schema import fault, refusal
 from controller.yaml_document import FieldPath, Problem, YamlDocument
 
+#: An API server reckons what its rules may cost, so a list must have an end.
+MOST_CALENDAR_ENTRIES = 100
+
 _DEFAULT_ACTUATOR = "Pods"
 _DEFAULT_DRIVER = "Simulated"
 # The simulated cluster and bare hosts have no object that could be a target.
@@ -23,8 +26,7 @@ def policy_problems(document: YamlDocument, *, needs_demand: bool) -> Iterator[P
     if needs_demand:
         yield from _demand(document)
     yield from _kafka(document)
-    for index in range(len(_list(document, "spec", "demand", "calendar"))):
-        yield from _calendar(document, ("spec", "demand", "calendar", index))
+    yield from _calendars(document)
     yield from _objective(document)
     yield from _target(document)
     yield from _limits(document)
@@ -44,6 +46,15 @@ def _kafka(document: YamlDocument) -> Iterator[Problem]:
         if document.get(*path, name) is not None:
             text = "is not allowed together with offsetsOnly, which reads no event"
             yield fault(document, (*path, name), text)
+
+
+def _calendars(document: YamlDocument) -> Iterator[Problem]:
+    path: FieldPath = ("spec", "demand", "calendar")
+    entries = len(_list(document, "spec", "demand", "calendar"))
+    if entries > MOST_CALENDAR_ENTRIES:
+        yield fault(document, path, f"must have at most {MOST_CALENDAR_ENTRIES} items")
+    for index in range(entries):
+        yield from _calendar(document, (*path, index))
 
 
 def _calendar(document: YamlDocument, path: FieldPath) -> Iterator[Problem]:

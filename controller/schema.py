@@ -10,15 +10,24 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from controller.yaml_document import FieldPath, Problem, YamlDocument, field_name
 
 #: Fields whose values may hold a secret (a calendar's private address), so are never shown.
 _NEVER_SHOWN = frozenset({"ical"})
+#: Where a JSON schema keeps a type's sentence.
+SAYS = "x-says"
 _KINDS = {"model_type": "a mapping", "dict_type": "a mapping", "list_type": "a list"}
 
 
@@ -41,6 +50,12 @@ class Says:
     ) -> CoreSchema:
         """Wrap the type's own check."""
         return core_schema.no_info_wrap_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Hand the sentence on to what is generated from the schema."""
+        return {**handler(schema), SAYS: self.allowed}
 
     def _check(self, value: object, check: Callable[[object], object]) -> object:
         try:

@@ -23,7 +23,11 @@ _STATE_BY_PHASE: tuple[tuple[Phase, NodeState], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """What a cluster says of one node of the pool; a fact that it can't tell keeps its default."""
+    """What a cluster says of one node of the pool; a fact that it can't tell keeps its default.
+
+    ``gpus_foreign`` are held by pods that are not ours, ``gpus_ending`` by such of ours as are
+    no replicas any more. ``is_uncordoned_by_others``: we cordoned it, and it is not any more.
+    """
 
     name: NodeName
     gpus_allocatable: int
@@ -32,6 +36,9 @@ class NodeFacts:
     has_agent: bool = True
     is_leaving: bool = False
     node_class: str = ""
+    gpus_foreign: int = 0
+    gpus_ending: int = 0
+    is_uncordoned_by_others: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +60,21 @@ def unfit_reason(facts: NodeFacts, *, gpus_per_replica: int = 1) -> str:
         return "marked for deletion by an autoscaler"
     if not facts.is_ready:
         return "not Ready"
+    if facts.is_uncordoned_by_others:
+        return "uncordoned by somebody else: cordon it again to give it back"
     if not facts.is_cordoned:
         return "not cordoned"
     if facts.gpus_allocatable == 0:
         return "no allocatable GPU: is the device plugin up?"
     if facts.gpus_allocatable < gpus_per_replica:
         return f"{facts.gpus_allocatable} GPUs, a replica needs {gpus_per_replica}"
+    if facts.gpus_foreign and facts.gpus_allocatable - facts.gpus_foreign < gpus_per_replica:
+        return "GPU taken by a foreign pod"
     return "" if facts.has_agent else "no restore agent"
+
+
+def _usable_gpus(facts: NodeFacts) -> int:
+    return max(0, facts.gpus_allocatable - facts.gpus_foreign - facts.gpus_ending)
 
 
 def node_state(unfit: str, phases: Iterable[Phase]) -> NodeState:
@@ -81,7 +96,7 @@ def node_from_facts(
     phases = [replica.phase for replica in replicas if replica.node == facts.name]
     return Node(
         name=facts.name,
-        gpus=facts.gpus_allocatable,
+        gpus=_usable_gpus(facts),
         state=node_state(unfit, phases),
         unfit_reason=unfit,
         node_class=facts.node_class,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.actions import Action, Cancel, Release, Start
+from controller.boosts import boost_per_second
 from controller.cluster_view import Fleet, Replica, ReplicaName, StartKind
 from controller.feedback import assumed, carried_out, demand_judged, key_of, priced, starts_judged
 from controller.observation import Observation
@@ -87,7 +88,9 @@ def _planned(
         seen.replicas, before, policy, state.lead_times, state.memory, now=seen.now
     )
     lead = _lead_time(lead_times, policy, judged, settings)
-    seen = replace(seen, lead_time_seconds=lead)
+    boost = settings.boosts.get(policy.workload)
+    more = boost_per_second(boost, _reading_per_second(seen.outlook), policy)
+    seen = replace(seen, lead_time_seconds=lead, boost_per_second=more)
     judged = demand_judged(judged, policy, seen, settings)
     planned, hold = plan(
         _with_outcomes(seen, judged, policy),
@@ -137,7 +140,7 @@ def _lead_time(
 
 def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:
     """Return the observation with what the reckoned queue says."""
-    rate = seen.outlook.reading.per_second if seen.outlook and seen.outlook.reading else 0.0
+    rate = _reading_per_second(seen.outlook)
     outcomes = state.outcomes
     return replace(
         seen,
@@ -148,6 +151,10 @@ def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPoli
         smooth_per_second=outcomes.smooth_per_second,
         peak_per_second=outcomes.peak_per_second,
     )
+
+
+def _reading_per_second(outlook: Outlook | None) -> float:
+    return outlook.reading.per_second if outlook and outlook.reading else 0.0
 
 
 def _actions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from controller.boosts import Boost
 from controller.cluster_view import ReplicaName
 from controller.hold import Hold
 from controller.objective import Calibration
@@ -16,13 +17,15 @@ from models.lead_time import LeadTimes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickSettings:
-    """What does not change while running.
+    """What a tick is told besides what it sees. Only the boosts change while running.
 
     ``fixed_lead_time_seconds`` switches learning off: lead time and calibration stay put.
+    ``boosts`` are those of alerts, in force at this tick.
     """
 
     tick_seconds: float = 5.0
     fixed_lead_time_seconds: float | None = None
+    boosts: Mapping[WorkloadName, Boost] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,12 @@ class Address:
     port: int
 
 
-def add_service_arguments(parser: argparse.ArgumentParser, *, tick_seconds: float) -> None:
-    """Declare what every service has."""
+def add_service_arguments(
+    parser: argparse.ArgumentParser, *, tick_seconds: float, needs_policy: bool = True
+) -> None:
+    """Declare what every service has; ``needs_policy`` False where they may be elsewhere."""
     parser.add_argument(
-        "--policy", type=Path, required=True, metavar="FILE", help="the policies (YAML)"
+        "--policy", type=Path, required=needs_policy, metavar="FILE", help="the policies (YAML)"
     )
     parser.add_argument(
         "--listen",
@@ -65,7 +67,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--kafka-ca-file", type=Path, metavar="FILE", help="trusted CA")
 
 
-def address_of(text: str) -> Address:
+def address_of(text: str, *, option: str = "--listen") -> Address:
     """Return where to listen.
 
     Raises:
@@ -75,7 +77,7 @@ def address_of(text: str) -> Address:
     host = host.removeprefix("[").removesuffix("]")
     if not host or not (port.isascii() and port.isdigit()) or int(port) > _PORTS:
         raise UsageError(
-            f"--listen: {shown(text)} is not allowed: must be HOST:PORT, like {DEFAULT_LISTEN}"
+            f"{option}: {shown(text)} is not allowed: must be HOST:PORT, like {DEFAULT_LISTEN}"
         )
     return Address(host=host, port=int(port))
 

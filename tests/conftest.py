@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import hypothesis
 import pytest
@@ -15,12 +15,23 @@ import pytest
 from tests.parts.errors import RealPartError
 from tests.parts.fetch import kafka_jars, prometheus_folder
 from tests.parts.kafka import KafkaBroker
-from tests.parts.process import ServerProcess
 from tests.parts.prometheus import PrometheusServer
 
 StartKafka = Callable[[], KafkaBroker]
 StartPrometheus = Callable[[Sequence[str]], PrometheusServer]
-Server = TypeVar("Server", bound=ServerProcess)
+
+
+class Part(Protocol):
+    """What is started for a test, ended after it, and asked what it said when the test fails."""
+
+    name: str
+
+    def start(self) -> None: ...
+    def close(self) -> None: ...
+    def log_tail(self) -> str: ...
+
+
+Server = TypeVar("Server", bound=Part)
 # The ordinary run tries the same cases each time, so that a failure is never an accident of the
 # day; `make soak` looks for new ones. Examples are not timed: machines differ.
 hypothesis.settings.register_profile("ordinary", derandomize=True, deadline=None)
@@ -31,8 +42,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"
 # a fit of two seconds when the machine has something else to do.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-REAL_PARTS = {"jars_of_kafka", "folder_of_prometheus"}
-_running: list[ServerProcess] = []
+REAL_PARTS = {"jars_of_kafka", "folder_of_prometheus", "control_plane_programs"}
+_running: list[Part] = []
 
 
 def pytest_configure() -> None:
@@ -62,14 +73,14 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def jars_of_kafka() -> Path:
     """The jars of a Kafka broker."""
-    with _failing_in_words():
+    with failing_in_words():
         return kafka_jars()
 
 
 @pytest.fixture(scope="session")
 def folder_of_prometheus() -> Path:
     """The folder with Prometheus's programs."""
-    with _failing_in_words():
+    with failing_in_words():
         return prometheus_folder()
 
 
@@ -108,7 +119,7 @@ def started(server: Server, stack: contextlib.ExitStack) -> Server:
     _running.append(server)
     stack.callback(_running.remove, server)
     stack.callback(server.close)
-    with _failing_in_words():
+    with failing_in_words():
         server.start()
     return server
 
@@ -118,7 +129,7 @@ def _needs_real_part(item: pytest.Item) -> bool:
 
 
 @contextlib.contextmanager
-def _failing_in_words() -> Iterator[None]:
+def failing_in_words() -> Iterator[None]:
     """Turn a part's error into a failure of the test, without a traceback."""
     try:
         yield

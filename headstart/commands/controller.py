@@ -11,9 +11,11 @@ HELP = "run the controller alone, following a predictor"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from headstart.kubernetes_options import add_kubernetes_arguments
     from headstart.service_options import add_service_arguments
 
-    add_service_arguments(parser, tick_seconds=5.0)
+    add_service_arguments(parser, tick_seconds=5.0, needs_policy=False)
+    add_kubernetes_arguments(parser)
     parser.add_argument(
         "--predictor", required=True, metavar="URL", help="of a running `headstart predictor`"
     )
@@ -24,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM (exit code 0) or Ctrl-C (130)."""
+    from headstart.kubernetes_options import refuse_kubernetes_options
     from headstart.log_setup import set_up_logging
     from headstart.process import run_until_stopped
     from headstart.service_files import check_drivers, http_url, setting_of
@@ -31,8 +34,21 @@ def run(arguments: argparse.Namespace) -> int:
     from headstart.world_files import read_world
 
     set_up_logging(as_json=arguments.json)
+    url = http_url(arguments.predictor, option="--predictor")
+    if arguments.kubernetes:
+        return _run_on_kubernetes(arguments, url)
+    refuse_kubernetes_options(arguments)
     setting = setting_of(arguments)
     check_drivers(setting.policies)
-    url = http_url(arguments.predictor, option="--predictor")
     environment = read_world(arguments.environment)
     return run_until_stopped(run_controller(setting, url, environment, arguments.state))
+
+
+def _run_on_kubernetes(arguments: argparse.Namespace, predictor_url: str) -> int:
+    from headstart.kubernetes_cluster import cluster_kind
+    from headstart.kubernetes_options import kubernetes_setting
+    from headstart.kubernetes_wiring import run_kubernetes_controller
+    from headstart.process import run_until_stopped
+
+    setting = kubernetes_setting(arguments)
+    return run_until_stopped(run_kubernetes_controller(setting, cluster_kind(), predictor_url))

@@ -7,8 +7,6 @@ They are kept outside the checkout, in ``$HEADSTART_PARTS``, else ``$XDG_CACHE_H
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -16,23 +14,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.parts.errors import RealPartError
+from tests.parts.kept import only_one_run, parts_folder, run_program, whole_or_not_at_all
 
 HERE = Path(__file__).parent
 JAVA_AT_LEAST = 17  # Kafka 4 brokers refuse an older one.
 DOWNLOAD_SECONDS = 900
-
-
-def parts_folder() -> Path:
-    """Return where this user's parts are kept, made if it was not there."""
-    own = os.environ.get("HEADSTART_PARTS")
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(own) if own else Path(cache) / "headstart" / "parts"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def kafka_jars() -> Path:
@@ -42,10 +31,10 @@ def kafka_jars() -> Path:
         RealPartError: in one line, if they can't be had.
     """
     folder = parts_folder() / f"kafka-{_version_of(HERE / 'pom.xml')}"
-    with _only_one_run():
+    with only_one_run():
         _require_java()
         if not folder.is_dir():
-            with _whole_or_not_at_all(folder) as unfinished:
+            with whole_or_not_at_all(folder) as unfinished:
                 _download_jars(unfinished)
     return folder
 
@@ -59,7 +48,7 @@ def prometheus_folder() -> Path:
     installed = shutil.which("prometheus")
     if installed and shutil.which("promtool"):
         return Path(installed).parent
-    with _only_one_run():
+    with only_one_run():
         return _kept_prometheus() or _download_prometheus()
 
 
@@ -105,7 +94,7 @@ def _download_prometheus() -> Path:
         package = next(Path(temporary).glob("prometheus_*.deb"))
         version = package.name.split("_")[1]
         folder = parts_folder() / f"prometheus-{version}"
-        with _whole_or_not_at_all(folder) as unfinished:
+        with whole_or_not_at_all(folder) as unfinished:
             _run(["dpkg-deb", "-x", str(package), str(unfinished)], why="no room to unpack")
     return folder / "usr" / "bin"
 
@@ -130,42 +119,13 @@ def _refresh_lists_if_unknown(package: str) -> None:
 def _run(
     command: list[str], *, why: str, at: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
-    try:
-        return subprocess.run(
-            command,
-            cwd=at,
-            env=environment,
-            check=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=DOWNLOAD_SECONDS,
-        )
-    except subprocess.CalledProcessError as error:
-        said = (error.stderr.strip() or error.stdout.strip() or "no output").splitlines()
-        raise RealPartError(f"{why}: {said[0]}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RealPartError(f"{why}: {error}") from error
-
-
-@contextlib.contextmanager
-def _only_one_run() -> Iterator[None]:
-    """Hold the lock of the parts folder, so that two runs do not download side by side."""
-    with (parts_folder() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _whole_or_not_at_all(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill, which takes its name only when nothing was raised."""
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        yield unfinished
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    return run_program(
+        command,
+        why=why,
+        within_seconds=DOWNLOAD_SECONDS,
+        at=Path(at) if at else None,
+        environment={"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
+    )
 
 
 def main() -> int:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from controller.cluster_view import Phase, StartKind
 from controller.pair_memory import PairMemory
 from controller.placement import Placement, PlacementRequest, after_placement, assign
@@ -35,6 +37,14 @@ def test_starts_are_spread_over_nodes() -> None:
     fleet = a_fleet(nodes=(a_node("a", gpus=4), a_node("b", gpus=4), a_node("c", gpus=4)))
     placements = assign((a_request(count=3, max_concurrent_per_node=4),), fleet, NOTHING)
     assert nodes_of(placements) == ["a", "b", "c"]
+
+
+def test_a_workload_is_not_placed_where_it_must_not_be_and_others_are() -> None:
+    barred = replace(a_node("a", gpus=4), unfit_for=((CHAT, "another GPU"),))
+    fleet = a_fleet(nodes=(barred, a_node("b", gpus=1)))
+    assert nodes_of(assign((a_request(count=2),), fleet, NOTHING)) == ["b"]
+    assert nodes_of(assign((a_request(SEARCH),), fleet, NOTHING)) == ["b"]
+    assert nodes_of(assign((a_request(SEARCH),), a_fleet(nodes=(barred,)), NOTHING)) == ["a"]
 
 
 def test_a_node_restores_no_more_at_a_time_than_it_may() -> None:

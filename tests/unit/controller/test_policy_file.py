@@ -14,6 +14,7 @@ from controller.policy import (
     Limits,
     Mode,
     Objective,
+    PodTarget,
     PrometheusDemand,
     Restore,
     ScaleDown,
@@ -75,6 +76,16 @@ def test_every_field_of_the_first_example_arrives() -> None:
         ),
         objective=Objective(attainment=0.99, wait_seconds=2.0),
         actuator=Actuator.PODS,
+        pods=PodTarget(
+            template={
+                "spec": {
+                    "containers": [
+                        {"name": "worker", "image": "registry.example.com/chat-worker:1.4"}
+                    ]
+                }
+            },
+            snapshot="chat-warm",
+        ),
         restore=Restore(
             driver="NvidiaSnapshot",
             snapshot="chat-warm",
@@ -103,6 +114,7 @@ def test_every_field_of_the_second_example_arrives() -> None:
         objective=Objective(cost=Cost(gpu_hour=2.5, missed_request=0.02)),
         actuator=Actuator.KEDA,
         scale_target=("Deployment", "summarize"),
+        scale_target_api_version="apps/v1",
         restore=Restore(driver="Scale"),
         limits=Limits(max_replicas=8),
     )

@@ -1,0 +1,167 @@
+"""Alertmanager's webhook payload (version 4) as values. Takes what it can, and says what not.
+
+A receiver's template may change the payload, and ``max_alerts`` may cut it; so unknown fields are
+passed over, missing ones made up for, and one bad alert does not spoil the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from controller.boosts import Alert, AlertKey, Boost
+from controller.errors import ControllerError
+from models.forecast import WorkloadName
+
+POLICY_LABEL = "headstart_policy"
+REPLICAS_LABEL = "headstart_boost_replicas"
+MULTIPLIER_LABEL = "headstart_boost_multiplier"
+_SHOWN_LETTERS = 60
+_LINES_SAID = 20
+
+
+class PayloadError(ControllerError):
+    """The body is no webhook payload at all; the sender is told so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """The alerts that ask for a boost, one line for each that does so wrongly, and the rest.
+
+    ``passed_over`` counts alerts that ask for nothing, ``truncated`` those that the sender cut.
+    """
+
+    alerts: tuple[Alert, ...] = ()
+    faults: tuple[str, ...] = ()
+    passed_over: int = 0
+    truncated: int = 0
+
+
+class _AlertError(Exception):
+    """One alert asks for what can't be."""
+
+
+def payload_of(body: bytes, workloads: Collection[WorkloadName]) -> Payload:
+    """Return what a body asks for of the workloads that there are.
+
+    Raises:
+        PayloadError: if it is not a JSON object with a list of alerts.
+    """
+    document = _document(body)
+    listed = document.get("alerts")
+    if not isinstance(listed, list):
+        raise PayloadError("alerts: missing: must be a list")
+    group = _text(document.get("groupKey"))
+    alerts: list[Alert] = []
+    faults: list[str] = []
+    passed_over = 0
+    for index, raw in enumerate(listed):
+        try:
+            alert = _alert(raw, group, workloads)
+        except _AlertError as fault:
+            faults.append(f"alerts[{index}].{fault}")
+            continue
+        if alert is None:
+            passed_over += 1
+        else:
+            alerts.append(alert)
+    truncated = document.get("truncatedAlerts")
+    return Payload(
+        alerts=tuple(alerts),
+        faults=tuple(faults[:_LINES_SAID]),
+        passed_over=passed_over,
+        truncated=truncated if isinstance(truncated, int) and truncated > 0 else 0,
+    )
+
+
+def _document(body: bytes) -> Mapping[str, object]:
+    try:
+        document = json.loads(body)
+    # Nesting beyond the interpreter's depth is garbage too.
+    except (ValueError, RecursionError) as error:
+        raise PayloadError("the body is not JSON") from error
+    if not isinstance(document, dict):
+        raise PayloadError("the body is not a JSON object")
+    return document
+
+
+def _alert(raw: object, group: str, workloads: Collection[WorkloadName]) -> Alert | None:
+    """Return the alert, None if it asks for no boost."""
+    if not isinstance(raw, dict):
+        raise _AlertError("is not an object")
+    # Labels tell alerts apart, annotations are what templates write: labels go first.
+    words = {**_texts(raw.get("annotations")), **_texts(raw.get("labels"))}
+    name = words.get(POLICY_LABEL, "").strip()
+    if not name:
+        return None
+    is_firing = raw.get("status") != "resolved"
+    key = AlertKey(
+        group=group,
+        fingerprint=_text(raw.get("fingerprint")) or _fingerprint(_texts(raw.get("labels"))),
+        starts_at=_text(raw.get("startsAt")),
+    )
+    # A resolved alert may have lost its annotations' values; it ends whatever it once asked for.
+    boost = _boost(words) if is_firing else Boost()
+    return Alert(key=key, workload=_workload(name, workloads), boost=boost, is_firing=is_firing)
+
+
+def _workload(name: str, workloads: Collection[WorkloadName]) -> WorkloadName:
+    """Return the workload of that name; its namespace may be left out where only one has it."""
+    if name in workloads:
+        return WorkloadName(name)
+    meant = [workload for workload in workloads if workload.endswith(f"/{name}")]
+    if len(meant) == 1:
+        return meant[0]
+    several = f"is in several namespaces: must be one of {', '.join(sorted(meant)[:5])}"
+    raise _AlertError(f"{POLICY_LABEL}: {_shown(name)} {several if meant else 'has no policy'}")
+
+
+def _boost(words: Mapping[str, str]) -> Boost:
+    replicas, multiplier = words.get(REPLICAS_LABEL), words.get(MULTIPLIER_LABEL)
+    if replicas is None and multiplier is None:
+        raise _AlertError(f"{REPLICAS_LABEL}: missing: give it or {MULTIPLIER_LABEL}")
+    return Boost(
+        replicas=_number(REPLICAS_LABEL, replicas, above=0.0) if replicas is not None else 0.0,
+        multiplier=(
+            _number(MULTIPLIER_LABEL, multiplier, above=1.0) if multiplier is not None else 1.0
+        ),
+    )
+
+
+def _number(name: str, text: str, *, above: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > above):
+        raise _AlertError(
+            f"{name}: {_shown(text)} is not allowed: must be a number above {above:g}"
+        )
+    return value
+
+
+def _texts(value: object) -> dict[str, str]:
+    """Return the texts of a mapping; numbers, which a template may write bare, as texts."""
+    if not isinstance(value, dict):
+        return {}
+    return {
+        key: str(one)
+        for key, one in value.items()
+        if isinstance(one, str | int | float) and not isinstance(one, bool)
+    }
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _fingerprint(labels: Mapping[str, str]) -> str:
+    ordered = json.dumps(sorted(labels.items()))
+    return hashlib.sha256(ordered.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_LETTERS else f"{text[:_SHOWN_LETTERS]}…")

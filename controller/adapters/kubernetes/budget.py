@@ -1,0 +1,97 @@
+"""Bounds how fast requests go out; what matters most goes first."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Priority(IntEnum):
+    """Who goes first when requests wait; URGENT (the lease) never waits."""
+
+    URGENT = 0
+    ACTION = 1
+    READ = 2
+    BACKGROUND = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Tokens at ``at`` in monotonic seconds; refilled by ``per_second`` up to ``burst``."""
+
+    per_second: float
+    burst: float
+    tokens: float
+    at: float
+
+    def refilled(self, now: float) -> Bucket:
+        """Return the bucket at ``now``."""
+        gained = max(0.0, now - self.at) * self.per_second
+        tokens = min(self.burst, self.tokens + gained)
+        return Bucket(
+            per_second=self.per_second, burst=self.burst, tokens=tokens, at=max(now, self.at)
+        )
+
+    def taken(self) -> Bucket:
+        """Return the bucket after one request."""
+        return Bucket(
+            per_second=self.per_second, burst=self.burst, tokens=self.tokens - 1.0, at=self.at
+        )
+
+    def seconds_to_next(self) -> float:
+        """Return how long until there is a whole token."""
+        return max(0.0, (1.0 - self.tokens) / self.per_second)
+
+
+class RequestBudget:
+    """Lets requests through at a bounded rate, by priority, then in the order they came.
+
+    After ``hold`` nothing but URGENT goes out for a while: the server asked for a pause.
+    """
+
+    def __init__(
+        self, *, per_second: float, burst: int, clock: Callable[[], float] | None = None
+    ) -> None:
+        """Begin with a full bucket; ``clock`` is monotonic, the event loop's if none is given."""
+        self._clock = clock or asyncio.get_running_loop().time
+        now = self._clock()
+        self._bucket = Bucket(
+            per_second=per_second, burst=float(burst), tokens=float(burst), at=now
+        )
+        self._held_until = now
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def take(self, priority: Priority) -> None:
+        """Wait for this request's turn."""
+        if priority is Priority.URGENT:
+            self._bucket = self._bucket.refilled(self._clock()).taken()
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (int(priority), next(self._numbers), turn))
+        self._let_go()
+        await turn
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing but URGENT out for so long."""
+        self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def _let_go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self._clock()
+        self._bucket = self._bucket.refilled(now)
+        while self._waiting and now >= self._held_until and self._bucket.tokens >= 1.0:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():  # a caller that gave up holds no token
+                turn.set_result(None)
+                self._bucket = self._bucket.taken()
+        if self._waiting:
+            pause = max(self._held_until - now, self._bucket.seconds_to_next(), 0.001)
+            self._timer = asyncio.get_running_loop().call_later(pause, self._let_go)

@@ -1,0 +1,67 @@
+"""Claims: what is written on a node before a pod is created there, so that no GPU is taken twice.
+
+Pure. A claim stays until its pod has gone; one whose pod never came expires.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.names import CLAIM, annotations_of
+
+#: A controller that lives creates the pod at once; a dead one's claim must not hold a GPU long.
+CLAIM_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """GPUs of one node that a start has taken; ``pod`` is ``namespace/name``, times in seconds."""
+
+    replica: str
+    workload: str
+    pod: str
+    kind: str
+    gpus: int
+    attempt: int
+    epoch: int
+    claimed_at: float
+    expires_at: float
+    deadline_at: float
+
+
+def claims_of(node: Json) -> tuple[Claim, ...]:
+    """Return the claims on a node; what can't be read holds nothing."""
+    try:
+        entries = json.loads(annotations_of(node).get(CLAIM) or "[]")
+        return tuple(_claim(entry) for entry in entries)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ()
+
+
+def claims_text(claims: Iterable[Claim]) -> str | None:
+    """Return what is written on the node, None if nothing."""
+    entries = [asdict(claim) for claim in claims]
+    return json.dumps(entries, separators=(",", ":"), sort_keys=True) if entries else None
+
+
+def is_void(claim: Claim, *, is_present: bool, was_seen_to_go: bool, now: float) -> bool:
+    """Say whether a claim holds nothing any more: its pod has gone, or never came in time."""
+    return not is_present and (was_seen_to_go or now >= claim.expires_at)
+
+
+def _claim(entry: Json) -> Claim:
+    return Claim(
+        replica=str(entry["replica"]),
+        workload=str(entry["workload"]),
+        pod=str(entry["pod"]),
+        kind=str(entry["kind"]),
+        gpus=int(entry["gpus"]),
+        attempt=int(entry["attempt"]),
+        epoch=int(entry["epoch"]),
+        claimed_at=float(entry["claimed_at"]),
+        expires_at=float(entry["expires_at"]),
+        deadline_at=float(entry["deadline_at"]),
+    )

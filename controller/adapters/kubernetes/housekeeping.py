@@ -1,0 +1,115 @@
+"""What can't wait for a tick: gates opened, drained pods evicted, nodes marked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.fleet import View, fleet_of, valid_claims, waiting_claims
+from controller.adapters.kubernetes.marks import marks_patch
+from controller.adapters.kubernetes.serving import drain_patch, duties, open_patch
+from controller.adapters.kubernetes.watched_objects import WatchedObjects
+from controller.adapters.kubernetes.watched_phases import WatchedPhases
+from controller.adapters.kubernetes.writes import Leader, Writes
+from controller.errors import ActionRefusedError, ClusterUnavailableError
+
+_log = logging.getLogger(__name__)
+
+#: Drains end by the clock, not by an event, so that one looks at least so often.
+_LOOK_SECONDS = 1.0
+#: After a write that was refused, its object is left alone for so long.
+_PAUSE_SECONDS = 2.0
+#: A pod of a node that was taken out of the pool gets this long to finish its requests.
+_STRAY_DRAIN_SECONDS = 30.0
+
+
+class Housekeeping:
+    """Acts upon events as they come; does nothing while another leads or the view is old."""
+
+    def __init__(self, objects: WatchedObjects, writes: Writes, leader: Leader) -> None:
+        """Listen to the caches; nothing is done before ``run_forever``."""
+        self._objects, self._writes, self._leader = objects, writes, leader
+        self._phases = WatchedPhases()
+        self._news = asyncio.Event()
+        self._left_alone: dict[str, float] = {}
+        objects.pods.subscribe(self._phases.receive)
+        for cache in objects.caches:
+            cache.subscribe(self._wake)
+
+    async def run_forever(self) -> None:
+        """Look after pods and nodes until cancelled."""
+        while True:
+            self._news.clear()
+            try:
+                await self.look()
+            except ClusterUnavailableError as error:
+                _log.warning("cluster: %s", error)
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:  # a bug met at one object must not end the process
+                _log.exception("housekeeping failed and will be tried again")
+                await asyncio.sleep(_PAUSE_SECONDS)
+            await self._wait()
+
+    async def look(self) -> None:
+        """Do once what is due."""
+        if not self._leader.is_held() or not all(c.is_synced for c in self._objects.caches):
+            return
+        view = self._objects.view()
+        if view.seen_at < view.now - _LOOK_SECONDS:
+            return
+        found = duties(view)
+        for pod in found.open:
+            body = open_patch(pod, self._phases.of(pod, view.now), self._objects.clock())
+            await self._try(pod, self._writes.patch_pod_status(pod, body))
+        for pod in found.drain:
+            body = drain_patch(view.now + _STRAY_DRAIN_SECONDS, view.now)
+            await self._try(pod, self._writes.patch_pod_status(pod, body))
+        for pod in found.evict:
+            await self._try(pod, self._writes.evict_pod(pod))
+        if self._objects.may_mark():
+            await self._mark(self._objects.view())
+
+    async def _mark(self, view: View) -> None:
+        seen = {node.name: node for node in fleet_of(view).nodes}
+        for name, state in seen.items():
+            node = view.nodes.get(name)
+            if node is None:
+                continue
+            body = marks_patch(
+                node,
+                state,
+                claims=valid_claims(node, view),
+                is_claimed=bool(waiting_claims(node, view)),
+            )
+            if body:
+                await self._try(node, self._writes.patch_node(name, body))
+
+    async def _try(self, obj: Json, write: Awaitable[object]) -> None:
+        """Await a write, unless its object is to be left alone for a while."""
+        uid, now = str(obj["metadata"].get("uid", "")), self._objects.clock()
+        self._left_alone = {one: until for one, until in self._left_alone.items() if until > now}
+        if uid in self._left_alone:
+            _close(write)
+            return
+        try:
+            await write
+        except ActionRefusedError as error:
+            self._left_alone[uid] = now + _PAUSE_SECONDS
+            _log.info("%s", error)
+
+    def _wake(self, *_: object) -> None:
+        self._news.set()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+
+def _close(write: Awaitable[object]) -> None:
+    if asyncio.iscoroutine(write):
+        write.close()

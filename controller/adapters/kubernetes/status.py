@@ -1,0 +1,154 @@
+"""Writes each policy's status: soon when what a person sees changed, else now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from controller.adapters.kubernetes.api import PatchKind
+from controller.adapters.kubernetes.budget import Priority
+from controller.adapters.kubernetes.errors import NotFoundError, RefusedError, UnavailableError
+from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.policies import WatchedPolicies, status_path
+from controller.adapters.kubernetes.status_text import (
+    Known,
+    differs,
+    remembered_tally,
+    status_of,
+    status_of_refused,
+)
+from controller.adapters.kubernetes.tallies import Tally, tallied
+from controller.cluster_view import Fleet
+from controller.learned import learned
+from controller.policy import WorkloadPolicy
+from controller.tick_report import TickReport
+from controller.tick_state import TickState, WorkloadState
+from models.forecast import WorkloadName
+
+_log = logging.getLogger(__name__)
+_LOOK_SECONDS = 1.0
+_SOON_SECONDS = 3.0
+_SELDOM_SECONDS = 60.0
+_AFTER_TROUBLE_SECONDS = 10.0
+
+
+class PatchApi(Protocol):
+    """What the writer needs of the API."""
+
+    async def patch(self, path: str, body: object, *, kind: PatchKind, priority: Priority) -> Json:
+        """Change an object."""
+        ...
+
+
+class StatusWriter:
+    """Keeps the status of all policies; ``observe`` is to be subscribed to the loop's reports.
+
+    Only who leads writes. ``run_forever`` is to run as a task: writing never holds up the loop.
+    """
+
+    def __init__(
+        self,
+        api: PatchApi,
+        policies: WatchedPolicies,
+        state: Callable[[], TickState],
+        *,
+        is_leading: Callable[[], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        """Know nothing yet; ``state`` is what the loop has learned."""
+        self._api, self._policies, self._state = api, policies, state
+        self._is_leading, self._clock = is_leading, clock
+        self._report: TickReport | None = None
+        self._fleet: Fleet | None = None
+        self._tallies: dict[WorkloadName, Tally] = {}
+        self._written_at: dict[WorkloadName, float] = {}
+        self._pause_until: dict[WorkloadName, float] = {}
+        self.writes = 0
+
+    def observe(self, report: TickReport) -> None:
+        """Take in one tick."""
+        self._report = report
+        fleet = report.fleet
+        if fleet is None:
+            return
+        state = self._state()
+        for policy in self._policies.book.good.values():
+            name = policy.workload
+            tally = self._tallies.get(name) or remembered_tally(self._status_now(name))
+            memory = state.workloads.get(name, WorkloadState())
+            self._tallies[name] = tallied(tally, policy, memory.outcomes, self._fleet, fleet)
+        self._fleet = fleet
+
+    async def run_forever(self) -> None:
+        """Write what has changed until cancelled."""
+        while True:
+            if self._is_leading():
+                for key in tuple(self._policies.cache.objects):
+                    await self.write_if_due(WorkloadName(key))
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def write_if_due(self, name: WorkloadName) -> bool:
+        """Write one policy's status if it is time to; return whether it was written."""
+        obj = self._policies.cache.objects.get(name)
+        now = self._clock()
+        since = now - self._written_at.get(name, float("-inf"))
+        if obj is None or now < self._pause_until.get(name, 0.0) or since < _SOON_SECONDS:
+            return False
+        before = self._status_now(name)
+        status = self._status(name, obj, before, now)
+        if status is None or not differs(status, before, calmly=since < _SELDOM_SECONDS):
+            return False
+        try:
+            written = await self._api.patch(
+                status_path(name),
+                {"status": status},
+                kind=PatchKind.MERGE,
+                priority=Priority.BACKGROUND,
+            )
+        except NotFoundError:
+            return False  # it was deleted meanwhile
+        except (UnavailableError, RefusedError) as error:
+            self._pause_until[name] = now + _AFTER_TROUBLE_SECONDS
+            _log.warning("status of %s: %s", name, error)
+            return False
+        self.writes += 1
+        self._written_at[name] = now
+        self._policies.cache.take_own(written)
+        return True
+
+    def _status(
+        self, name: WorkloadName, obj: Json, before: Mapping[str, Any], now: float
+    ) -> Json | None:
+        generation = int((obj.get("metadata") or {}).get("generation") or 0)
+        book = self._policies.book
+        problems, policy = book.problems.get(name, ()), book.good.get(name)
+        if policy is not None:
+            return status_of(self._known(policy, generation, problems, now), before)
+        if problems:
+            return status_of_refused(problems, before, generation=generation, now=now)
+        return None
+
+    def _known(
+        self, policy: WorkloadPolicy, generation: int, problems: tuple[str, ...], now: float
+    ) -> Known:
+        name, report, state = policy.workload, self._report, self._state()
+        plans = report.plans if report is not None else ()
+        return Known(
+            policy=policy,
+            generation=generation,
+            now=now,
+            state=state,
+            learned=learned(state, policy),
+            tally=self._tallies.get(name, Tally()),
+            plan=next((plan for plan in plans if plan.workload == name), None),
+            fleet=self._fleet,
+            outlook=report.outlooks.get(name) if report is not None else None,
+            problems=problems,
+            trouble=report.trouble if report is not None else "the first tick has not ended yet",
+        )
+
+    def _status_now(self, name: WorkloadName) -> Mapping[str, Any]:
+        status = (self._policies.cache.objects.get(name) or {}).get("status")
+        return status if isinstance(status, dict) else {}

@@ -1,0 +1,210 @@
+"""A policy's status, rendered from what the loop knows, and read back after a restart. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.adapters.kubernetes import status_conditions as conditions
+from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.status_conditions import time_text
+from controller.adapters.kubernetes.tallies import Tally
+from controller.cluster_view import Fleet, Phase
+from controller.feedback import key_of
+from controller.learned import Learned
+from controller.objective import Calibration
+from controller.outcomes import Outcomes
+from controller.plan import Plan
+from controller.policy import Mode, WorkloadPolicy
+from controller.tick_state import TickState, WorkloadState
+from models.codec import CodecError, decode_measurement, encode_measurement
+from models.fields import Fields
+from models.forecast import Forecast
+from models.lead_time import LeadTimeMeasurement, measurements
+from models.outlook import Outlook
+
+#: Enough for an estimate; 50 of them are some 10 KB.
+MEASUREMENTS = 50
+_SHOWN_INCOMPATIBLE = 20
+#: What moves at every tick, and alone is no reason to write.
+_RESTLESS = ("lastPlan", "forecastPeak", "outcomes", "calibration", "coverage")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of one policy that is in force. ``generation`` is of the object as it is."""
+
+    policy: WorkloadPolicy
+    generation: int
+    now: float
+    state: TickState
+    learned: Learned
+    tally: Tally = field(default_factory=Tally)
+    plan: Plan | None = None
+    fleet: Fleet | None = None
+    outlook: Outlook | None = None
+    problems: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+def status_of(known: Known, before: Mapping[str, object]) -> Json:
+    """Return the whole status; ``before`` is the one that the object has now."""
+    policy, workload = known.policy, known.policy.workload
+    said = [
+        conditions.ready(known.problems, has_good_form=True),
+        conditions.forecast_accurate(known.outlook),
+        conditions.standby_available(known.fleet, known.plan, policy.standby.gpus_per_replica),
+        conditions.acting(policy.mode, known.trouble),
+    ]
+    failed = known.state.memory.failed_nodes(workload)
+    return {
+        "observedGeneration": known.generation,
+        "mode": policy.mode.value,
+        "conditions": conditions.rendered(
+            said, before.get("conditions"), generation=known.generation, now=known.now
+        ),
+        "replicas": _replicas(known),
+        "leadTime": _lead_time(known),
+        "leadTimeMeasurements": _measurements(known),
+        "calibration": encoded_memory(known.state.workloads.get(workload, WorkloadState())),
+        "forecastPeak": _peak(known),
+        "lastPlan": _last_plan(known.plan),
+        "outcomes": {
+            "hits": known.tally.hits,
+            "misses": round(known.tally.misses),
+            "wasteGpuSeconds": round(known.tally.waste_gpu_seconds, 1),
+        },
+        "incompatible": [
+            {"node": node, "attempts": count, "until": time_text(until)}
+            for node, (count, until) in sorted(failed.items())[:_SHOWN_INCOMPATIBLE]
+        ],
+    }
+
+
+def status_of_refused(
+    problems: tuple[str, ...], before: Mapping[str, object], *, generation: int, now: float
+) -> Json:
+    """Return what is written of an object that never was a good policy."""
+    said = [
+        conditions.ready(problems, has_good_form=False),
+        conditions.acting(Mode.OBSERVE, ""),
+    ]
+    texts = conditions.rendered(said, before.get("conditions"), generation=generation, now=now)
+    return {"observedGeneration": generation, "conditions": texts}
+
+
+def differs(new: Json, old: Mapping[str, object], *, calmly: bool) -> bool:
+    """Say whether a status says something else; ``calmly`` overlooks what moves at every tick."""
+    overlooked = _RESTLESS if calmly else ()
+    return any(_plain(new[key]) != _plain(old.get(key)) for key in new if key not in overlooked)
+
+
+def remembered_measurements(status: Mapping[str, object]) -> tuple[LeadTimeMeasurement, ...]:
+    """Return the measured starts of a status, those that can be read."""
+    kept = []
+    stored = status.get("leadTimeMeasurements")
+    for wire in stored if isinstance(stored, list) else ():
+        try:
+            kept.append(decode_measurement({"sizeGib": None, **wire}))
+        except (CodecError, ValueError, TypeError):
+            continue
+    return tuple(kept)
+
+
+def remembered_memory(status: Mapping[str, object]) -> WorkloadState:
+    """Return what a status keeps of the loop's calibration, nothing where it can't be read."""
+    try:
+        fields = Fields(status.get("calibration"), "calibration")
+        return WorkloadState(
+            calibration=Calibration(
+                level=fields.number("level"), lead_time_quantile=fields.number("leadTimeQuantile")
+            ),
+            outcomes=Outcomes(
+                peak_per_second=fields.at_least_zero("peakPerSecond"),
+                usual_per_second=fields.at_least_zero("usualPerSecond"),
+                seen_seconds=fields.at_least_zero("seenSeconds"),
+            ),
+        )
+    except CodecError:
+        return WorkloadState()
+
+
+def remembered_tally(status: Mapping[str, object]) -> Tally:
+    """Return the counts of a status."""
+    try:
+        fields = Fields(status.get("outcomes"), "outcomes")
+        return Tally(
+            hits=fields.whole("hits"),
+            misses=fields.at_least_zero("misses"),
+            waste_gpu_seconds=fields.at_least_zero("wasteGpuSeconds"),
+        )
+    except CodecError:
+        return Tally()
+
+
+def encoded_memory(workload: WorkloadState) -> Json:
+    """Return what a restart shall not lose of a workload's calibration."""
+    return {
+        "level": workload.calibration.level,
+        "leadTimeQuantile": workload.calibration.lead_time_quantile,
+        "peakPerSecond": workload.outcomes.peak_per_second,
+        "usualPerSecond": workload.outcomes.usual_per_second,
+        "seenSeconds": workload.outcomes.seen_seconds,
+    }
+
+
+def _replicas(known: Known) -> Json:
+    workload = known.policy.workload
+    fleet = known.fleet.replicas if known.fleet is not None else ()
+    phases = Counter(one.phase for one in fleet if one.workload == workload)
+    return {
+        "target": known.plan.target if known.plan is not None else 0,
+        "ready": phases[Phase.READY],
+        "restoring": phases[Phase.RESTORING],
+        "draining": phases[Phase.DRAINING],
+    }
+
+
+def _lead_time(known: Known) -> Json:
+    planned = known.plan.lead_time_seconds if known.plan is not None else None
+    quantiles = dict(known.learned.lead_time_seconds)
+    seconds = planned if planned is not None else quantiles.get(0.9, 0.0)
+    return {
+        "seconds": round(seconds, 1),
+        "basis": known.learned.basis,
+        "measurements": known.learned.measurements,
+    }
+
+
+def _measurements(known: Known) -> list[Json]:
+    snapshot = key_of(known.policy).snapshot
+    ours = [one for one in measurements(known.state.lead_times) if one.key.snapshot == snapshot]
+    texts = [encode_measurement(one) for one in ours[-MEASUREMENTS:]]
+    return [{key: value for key, value in text.items() if value is not None} for text in texts]
+
+
+def _peak(known: Known) -> Json | None:
+    forecast = known.outlook.forecast if known.outlook is not None else None
+    if forecast is None or not forecast.values.size:
+        return None
+    return _peak_of(forecast)
+
+
+def _peak_of(forecast: Forecast) -> Json:
+    """Return the highest demand of the highest quantile, and the end of its step."""
+    highest = forecast.values[:, -1]
+    step = int(highest.argmax())
+    at = forecast.issued_at + (step + 1) * forecast.step_seconds
+    return {"perSecond": round(float(highest[step]), 3), "at": time_text(at)}
+
+
+def _last_plan(plan: Plan | None) -> Json | None:
+    return None if plan is None else {"at": time_text(plan.at), "reason": plan.reason.value}
+
+
+def _plain(value: object) -> object:
+    """Return a value with conditions' times left out: they never change by themselves."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items() if key != "lastTransitionTime"}
+    return [_plain(one) for one in value] if isinstance(value, list) else value

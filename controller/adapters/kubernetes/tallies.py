@@ -1,0 +1,72 @@
+"""Hits, misses and waste of one workload, counted from tick to tick. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.cluster_view import Fleet, Phase, StartKind
+from controller.outcomes import Outcomes
+from controller.policy import WorkloadPolicy
+
+#: Requests late this long before a restore was ready had waited for it.
+WAITED_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """``hits`` are restores that were ready before anybody waited for them.
+
+    ``misses`` is demand that waited longer than the objective allows, ``waste_gpu_seconds`` what
+    ready replicas had to spare; ``*_seen`` are the loop's own totals up to which they count.
+    """
+
+    hits: int = 0
+    misses: float = 0.0
+    waste_gpu_seconds: float = 0.0
+    late_seen: float | None = None
+    idle_seen: float = 0.0
+    last_late_at: float = float("-inf")
+
+
+def tallied(
+    tally: Tally,
+    policy: WorkloadPolicy,
+    outcomes: Outcomes,
+    before: Fleet | None,
+    after: Fleet,
+) -> Tally:
+    """Return the tally after one more tick; the first tick only sets the marks."""
+    late, idle = outcomes.late, outcomes.idle_gpu_seconds
+    if tally.late_seen is None:
+        more_late = more_idle = 0.0
+    else:
+        # Totals begin again where a loop does.
+        more_late = late - tally.late_seen if late >= tally.late_seen else late
+        more_idle = idle - tally.idle_seen if idle >= tally.idle_seen else idle
+    last_late_at = after.seen_at if more_late > 0 else tally.last_late_at
+    is_in_time = after.seen_at - last_late_at > WAITED_SECONDS
+    ready = _became_ready(policy, before, after) if before is not None else 0
+    return Tally(
+        hits=tally.hits + (ready if is_in_time else 0),
+        misses=tally.misses + more_late,
+        waste_gpu_seconds=tally.waste_gpu_seconds + more_idle * policy.standby.gpus_per_replica,
+        late_seen=late,
+        idle_seen=idle,
+        last_late_at=last_late_at,
+    )
+
+
+def _became_ready(policy: WorkloadPolicy, before: Fleet, after: Fleet) -> int:
+    """Count the restores that were under way at the last tick and are ready now."""
+    under_way = {
+        replica.name
+        for replica in before.replicas
+        if replica.workload == policy.workload
+        and replica.phase is Phase.RESTORING
+        and replica.kind is StartKind.RESTORE
+    }
+    return sum(
+        1
+        for replica in after.replicas
+        if replica.name in under_way and replica.phase is Phase.READY
+    )

@@ -1,0 +1,97 @@
+"""The caches of nodes and pods, and the view of the cluster through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from controller.adapters.kubernetes.cache import ListAndWatch, ObjectCache
+from controller.adapters.kubernetes.cache_changes import key_of
+from controller.adapters.kubernetes.claims import CLAIM_SECONDS
+from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.fleet import View
+from controller.adapters.kubernetes.names import POOL
+from controller.adapters.kubernetes.nodes import NodeRules
+from controller.adapters.kubernetes.pods import is_ours
+from controller.errors import ClusterUnavailableError
+from controller.policy import Mode, WorkloadPolicy
+
+#: Pods seen to go are remembered, so that their claims end at once; so many are enough.
+_MOST_GONE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """``agent_label``: key and value of the label of snapshot agents, None: look for none."""
+
+    agent_label: tuple[str, str] | None = None
+    claim_seconds: float = CLAIM_SECONDS
+
+
+class WatchedObjects:
+    """Nodes with the pool's label, and all pods; ``policies`` returns those in force."""
+
+    def __init__(
+        self,
+        api: ListAndWatch,
+        policies: Callable[[], Sequence[WorkloadPolicy]],
+        settings: ClusterSettings,
+        *,
+        clock: Callable[[], float],
+        luck: Callable[[], float],
+    ) -> None:
+        """Know nothing yet."""
+        self.policies, self.settings, self.clock = policies, settings, clock
+        self._gone: dict[str, None] = {}
+        pool = {"labelSelector": POOL}
+        living = {"fieldSelector": "status.phase!=Succeeded"}
+        self.nodes = ObjectCache(api, "/api/v1/nodes", pool, clock=clock, luck=luck)
+        self.pods = ObjectCache(api, "/api/v1/pods", living, clock=clock, luck=luck)
+        self.pods.subscribe(self._note)
+
+    @property
+    def caches(self) -> Sequence[ObjectCache]:
+        """What is to be run."""
+        return (self.nodes, self.pods)
+
+    def may_mark(self) -> bool:
+        """Say whether any policy lets nodes be changed."""
+        return any(policy.mode is Mode.ACT for policy in self.policies())
+
+    def view(self) -> View:
+        """Return what is known now.
+
+        Raises:
+            ClusterUnavailableError: before everything has been seen once.
+        """
+        missing = [cache.path for cache in self.caches if not cache.is_synced]
+        if missing:
+            raise ClusterUnavailableError(f"{' and '.join(missing)}: not read yet")
+        now, policies = self.clock(), self.policies()
+        return View(
+            nodes=self.nodes.objects,
+            pods=self.pods.objects,
+            now=now,
+            seen_at=min(cache.fresh_at(now) for cache in self.caches),
+            gone=frozenset(self._gone),
+            rules=tuple(
+                NodeRules(workload=one.workload, selector=one.standby.node_selector)
+                for one in policies
+            ),
+            agent_label=self.settings.agent_label,
+            gpus_per_replica=min((one.standby.gpus_per_replica for one in policies), default=1),
+        )
+
+    def view_with(self, node: Json) -> View:
+        """Return the view as it is with a newer look at one node."""
+        view = self.view()
+        return replace(view, nodes={**view.nodes, key_of(node): node})
+
+    def _note(self, kind: str, pod: Json, _: float) -> None:
+        if not is_ours(pod):
+            return
+        self._gone.pop(key_of(pod), None)
+        if kind == "DELETED":
+            self._gone[key_of(pod)] = None
+            while len(self._gone) > _MOST_GONE:
+                del self._gone[next(iter(self._gone))]

@@ -1,0 +1,126 @@
+"""Boosts: more demand than was measured, announced by alerts, for a while. Pure.
+
+A boost only ever adds, within bounds of the server's and the policy's own, and ends by itself: an
+alert may be wrong, come twice, come late, or never be resolved. Boosts are in memory alone; after
+a restart each is back with its alert's next repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from controller.policy import WorkloadPolicy
+from models.forecast import WorkloadName
+
+
+class AlertKey(NamedTuple):
+    """What one firing of one alert is known by, however often and by whomever it is told."""
+
+    group: str
+    fingerprint: str
+    starts_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boost:
+    """So many replicas' worth of demand more, and demand times so much; each may be neutral."""
+
+    replicas: float = 0.0
+    multiplier: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """An alert that asks for a boost of one workload; resolved ones end it."""
+
+    key: AlertKey
+    workload: WorkloadName
+    boost: Boost
+    is_firing: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoostLimits:
+    """The most that alerts may do, whatever they ask for; above it the policy's limits hold."""
+
+    most_replicas: float = 10.0
+    most_multiplier: float = 3.0
+    lasts_seconds: float = 600.0
+    most_alerts: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """An alert's boost, None once resolved, and when it is forgotten."""
+
+    workload: WorkloadName
+    boost: Boost | None
+    ends_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boosts:
+    """Everything heard that has not ended by its own time."""
+
+    heard: Mapping[AlertKey, _Heard] = field(default_factory=lambda: MappingProxyType({}))
+
+    def with_alerts(
+        self, alerts: Iterable[Alert], *, now: float, limits: BoostLimits
+    ) -> tuple[Boosts, int]:
+        """Return the boosts after these alerts, and how many found no room.
+
+        Repeats start the time anew. What was resolved stays so: a firing told late, by a second
+        Alertmanager, does not bring it back.
+        """
+        heard = dict(self.at(now).heard)
+        left_out = 0
+        for alert in alerts:
+            before = heard.get(alert.key)
+            if before is None and len(heard) >= limits.most_alerts:
+                left_out += 1
+                continue
+            is_over = not alert.is_firing or (before is not None and before.boost is None)
+            heard[alert.key] = _Heard(
+                workload=alert.workload,
+                boost=None if is_over else _bounded(alert.boost, limits),
+                ends_at=now + limits.lasts_seconds,
+            )
+        return replace(self, heard=MappingProxyType(heard)), left_out
+
+    def at(self, now: float) -> Boosts:
+        """Return what has not ended by ``now``."""
+        left = {key: one for key, one in self.heard.items() if one.ends_at > now}
+        return self if len(left) == len(self.heard) else Boosts(heard=MappingProxyType(left))
+
+    def in_force(self, now: float) -> Mapping[WorkloadName, Boost]:
+        """Return the boost of each workload that has one.
+
+        Of several alerts the strongest word counts, not their sum: they often tell one story.
+        """
+        strongest: dict[WorkloadName, Boost] = {}
+        for one in self.at(now).heard.values():
+            if one.boost is not None:
+                known = strongest.get(one.workload, Boost())
+                strongest[one.workload] = Boost(
+                    replicas=max(known.replicas, one.boost.replicas),
+                    multiplier=max(known.multiplier, one.boost.multiplier),
+                )
+        return MappingProxyType(strongest)
+
+
+def boost_per_second(boost: Boost | None, per_second: float, policy: WorkloadPolicy) -> float:
+    """Return the demand that a boost adds to what is measured: the larger of its two words."""
+    if boost is None:
+        return 0.0
+    by_replicas = boost.replicas * policy.demand_per_replica
+    return max(by_replicas, (boost.multiplier - 1.0) * per_second, 0.0)
+
+
+def _bounded(boost: Boost, limits: BoostLimits) -> Boost:
+    return Boost(
+        replicas=min(max(boost.replicas, 0.0), limits.most_replicas),
+        multiplier=min(max(boost.multiplier, 1.0), limits.most_multiplier),
+    )

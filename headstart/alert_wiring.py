@@ -1,0 +1,116 @@
+"""Alertmanager's webhook as a part of a process: its options, and the intake behind the route."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.routing import Route
+
+from controller.adapters.alertmanager import (
+    AlertIntake,
+    IntakeSettings,
+    TokenSource,
+    token_of_file,
+    token_of_text,
+)
+from controller.boosts import Boost, BoostLimits
+from headstart.errors import UsageError
+from models.forecast import WorkloadName
+
+#: Holds the token where no file does.
+TOKEN_VARIABLE = "HEADSTART_ALERTS_TOKEN"  # the name, not a secret
+_DEFAULTS = BoostLimits()
+
+
+def add_alert_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    group = parser.add_argument_group(
+        f"alerts that boost a policy (off unless there is a token, here or in {TOKEN_VARIABLE})"
+    )
+    group.add_argument(
+        "--alerts-token-file", type=Path, metavar="FILE", help="what Alertmanager must show"
+    )
+    group.add_argument(
+        "--boost-most-replicas",
+        type=float,
+        default=_DEFAULTS.most_replicas,
+        metavar="NUMBER",
+        help="whatever an alert asks for (default: %(default)g)",
+    )
+    group.add_argument(
+        "--boost-most-multiplier",
+        type=float,
+        default=_DEFAULTS.most_multiplier,
+        metavar="NUMBER",
+        help="whatever an alert asks for (default: %(default)g)",
+    )
+    group.add_argument(
+        "--boost-seconds",
+        type=float,
+        default=_DEFAULTS.lasts_seconds,
+        metavar="SECONDS",
+        help="after which a boost ends unless its alert is repeated (default: %(default)g)",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSetting:
+    """Who may send alerts, and what they may do."""
+
+    token: TokenSource
+    limits: BoostLimits
+
+
+def alert_setting(arguments: argparse.Namespace) -> AlertSetting | None:
+    """Return how alerts are taken, None if nobody could send any: there is no token.
+
+    Raises:
+        UsageError: if an option can't be used.
+    """
+    limits = BoostLimits(
+        most_replicas=_within("boost_most_replicas", arguments.boost_most_replicas, 0.0, 1000.0),
+        most_multiplier=_within(
+            "boost_most_multiplier", arguments.boost_most_multiplier, 1.0, 100.0
+        ),
+        lasts_seconds=_within("boost_seconds", arguments.boost_seconds, 1.0, 86_400.0),
+    )
+    token = _token(arguments)
+    return None if token is None else AlertSetting(token=token, limits=limits)
+
+
+def alert_intake(
+    setting: AlertSetting | None, workloads: Callable[[], Collection[WorkloadName]]
+) -> AlertIntake | None:
+    """Return what takes alerts for the workloads that there are, None if nothing shall."""
+    if setting is None:
+        return None
+    return AlertIntake(workloads, setting.token, time.time, IntakeSettings(limits=setting.limits))
+
+
+def alert_routes(intake: AlertIntake | None) -> Sequence[Route]:
+    """Return the routes that alerts come in by, none if nothing takes them."""
+    return () if intake is None else intake.routes()
+
+
+def boosts_of(intake: AlertIntake | None) -> Callable[[float], Mapping[WorkloadName, Boost]]:
+    """Return what says which boosts are in force at a time (seconds since the epoch)."""
+    return (lambda _now: {}) if intake is None else intake.in_force
+
+
+def _token(arguments: argparse.Namespace) -> TokenSource | None:
+    if arguments.alerts_token_file is not None:
+        return token_of_file(arguments.alerts_token_file)
+    text = os.environ.get(TOKEN_VARIABLE, "").strip()
+    return token_of_text(text) if text else None
+
+
+def _within(option: str, value: float, least: float, most: float) -> float:
+    if not least <= value <= most:
+        flag = f"--{option.replace('_', '-')}"
+        raise UsageError(f"{flag}: {value:g} is not allowed: must be from {least:g} to {most:g}")
+    return value

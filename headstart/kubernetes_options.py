@@ -1,0 +1,104 @@
+"""What ``controller`` and ``up`` are told of the cluster that they act on."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.adapters.keda.server import ScalerSettings
+from headstart.alert_wiring import AlertSetting, add_alert_arguments, alert_setting
+from headstart.errors import UsageError, shown
+from headstart.keda_wiring import add_keda_arguments, keda_settings
+from headstart.service_options import Address, address_of, tick_of
+
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+DEFAULT_NAMESPACE = "headstart-system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesSetting:
+    """What a process that works on a cluster is given.
+
+    ``kubeconfig`` None means in-cluster; ``namespace`` is where the lease is; ``identity`` is
+    this process's alone. ``scaler`` and ``alerts`` None: KEDA and Alertmanager are not answered.
+    """
+
+    kubeconfig: Path | None
+    namespace: str
+    identity: str
+    listen: Address
+    tick_seconds: float
+    scaler: ScalerSettings | None = None
+    alerts: AlertSetting | None = None
+    on_listening: Callable[[int], None] | None = None
+
+
+def add_kubernetes_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    group = parser.add_argument_group("the cluster")
+    group.add_argument(
+        "--kubernetes",
+        action="store_true",
+        help="act on Kubernetes: policies are PreRestorePolicy objects, not a file",
+    )
+    group.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="default: what a pod is given"
+    )
+    group.add_argument(
+        "--namespace",
+        metavar="NAME",
+        help=f"where the lease is kept (default: the pod's own, else {DEFAULT_NAMESPACE})",
+    )
+    group.add_argument(
+        "--identity", metavar="NAME", help="of this controller (default: the host's name)"
+    )
+    add_keda_arguments(parser)
+    add_alert_arguments(parser)
+
+
+def kubernetes_setting(arguments: argparse.Namespace) -> KubernetesSetting:
+    """Return what the command line says of the cluster.
+
+    Raises:
+        UsageError: if an option can't be used.
+    """
+    for option in ("policy", "environment", "state"):
+        if getattr(arguments, option, None) is not None:
+            raise UsageError(f"--{option}: is not allowed with --kubernetes: the cluster has it")
+    name = arguments.identity or socket.gethostname()
+    if not 1 <= len(name) <= 100:
+        raise UsageError(f"--identity: {shown(name)} is not allowed: must have 1 to 100 characters")
+    return KubernetesSetting(
+        kubeconfig=arguments.kubeconfig,
+        namespace=arguments.namespace or _own_namespace(),
+        # A process that was killed and came back must not take its old lease for its own.
+        identity=f"{name}_{secrets.token_hex(4)}",
+        listen=address_of(arguments.listen),
+        tick_seconds=tick_of(arguments.tick_seconds),
+        scaler=keda_settings(arguments, tick_seconds=arguments.tick_seconds),
+        alerts=alert_setting(arguments),
+    )
+
+
+def refuse_kubernetes_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that mean nothing without ``--kubernetes``, and a policy that is missing.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    for option in ("kubeconfig", "namespace", "identity", "keda_listen", "alerts_token_file"):
+        if getattr(arguments, option) is not None:
+            raise UsageError(f"--{option.replace('_', '-')}: needs --kubernetes")
+    if arguments.policy is None:
+        raise UsageError("--policy: missing: must be a FILE, or give --kubernetes")
+
+
+def _own_namespace() -> str:
+    try:
+        return _OWN_NAMESPACE.read_text(encoding="utf-8").strip() or DEFAULT_NAMESPACE
+    except OSError:
+        return DEFAULT_NAMESPACE

@@ -1,0 +1,71 @@
+"""The tick in Kubernetes: policies that are watched, and nothing asked for unless it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from controller.adapters.kubernetes.policies import WatchedPolicies
+from controller.adapters.kubernetes.status_text import remembered_measurements, remembered_memory
+from controller.boosts import Boost
+from controller.cluster_view import Fleet
+from controller.tick import TickResult, tick
+from controller.tick_state import TickSettings, TickState
+from models.forecast import WorkloadName
+from models.lead_time import learn
+from models.outlook import Outlook
+
+
+class KubernetesTick:
+    """Ticks by the policies in force now; a workload seen for the first time brings its memory.
+
+    A controller that does not lead plans the same, so that it answers reads and has learned
+    everything when its turn comes, but asks nothing of the cluster.
+    """
+
+    def __init__(
+        self,
+        policies: WatchedPolicies,
+        *,
+        is_leading: Callable[[], bool],
+        settings: TickSettings,
+        boosts: Callable[[float], Mapping[WorkloadName, Boost]] = lambda _now: {},
+    ) -> None:
+        """Remember nothing yet; ``boosts`` says which are in force at a time."""
+        self._policies, self._is_leading, self._settings = policies, is_leading, settings
+        self._boosts = boosts
+        self._remembered: set[WorkloadName] = set()
+
+    def __call__(
+        self,
+        fleet: Fleet,
+        outlooks: Mapping[WorkloadName, Outlook],
+        state: TickState,
+        now: float,
+    ) -> TickResult:
+        """Tick once."""
+        book = self._policies.book
+        for name in book.good:
+            if name not in self._remembered:
+                self._remembered.add(name)
+                state = with_memory(state, name, self._status(name))
+        in_force = book.in_force
+        settings = replace(self._settings, boosts=self._boosts(now))
+        result = tick(fleet, outlooks, state, now, policies=in_force, settings=settings)
+        return result if self._is_leading() else replace(result, actions=())
+
+    def _status(self, name: WorkloadName) -> Mapping[str, Any]:
+        status = (self._policies.cache.objects.get(name) or {}).get("status")
+        return status if isinstance(status, dict) else {}
+
+
+def with_memory(state: TickState, name: WorkloadName, status: Mapping[str, Any]) -> TickState:
+    """Return the state with what a policy's status kept of measured starts and calibration."""
+    lead_times = state.lead_times
+    for measurement in remembered_measurements(status):
+        lead_times = learn(lead_times, measurement)
+    workloads = dict(state.workloads)
+    if "calibration" in status:
+        workloads.setdefault(name, remembered_memory(status))
+    return replace(state, workloads=workloads, lead_times=lead_times)

@@ -1,0 +1,249 @@
+"""The composition root of processes that work on a cluster. No decision is made here."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+from starlette.routing import BaseRoute
+
+from controller.adapters import http as controller_http
+from controller.adapters.alertmanager import AlertIntake
+from controller.adapters.keda.server import ScalerSettings
+from controller.adapters.kubernetes.api import KubernetesApi
+from controller.adapters.kubernetes.cache import ObjectCache
+from controller.adapters.kubernetes.events import EventWriter
+from controller.adapters.kubernetes.lease import Leadership
+from controller.adapters.kubernetes.lease_rules import LeaseSettings
+from controller.adapters.kubernetes.policies import WatchedPolicies, policies_path
+from controller.adapters.kubernetes.policy_book import PolicyBook
+from controller.adapters.kubernetes.status import StatusWriter
+from controller.adapters.predictor import PredictorStream
+from controller.learned import learned
+from controller.loop_settings import LoopSettings, Surroundings
+from controller.metrics import ControllerMetrics
+from controller.ports import Outlooks
+from controller.reconciler import Reconciler
+from controller.tick_report import TickReport
+from controller.tick_state import TickSettings, TickState
+from headstart.alert_wiring import alert_intake, alert_routes, boosts_of
+from headstart.demand_sources import Connections
+from headstart.health import health_routes
+from headstart.keda_wiring import keda_parts
+from headstart.kubernetes_cluster import ClusterKind, ClusterNeeds, RunningCluster
+from headstart.kubernetes_demands import WatchedDemands
+from headstart.kubernetes_metrics import ApiMetrics, show_caches, show_leadership
+from headstart.kubernetes_options import KubernetesSetting
+from headstart.kubernetes_tick import KubernetesTick
+from headstart.live_forecaster import LiveForecaster
+from headstart.process import together
+from headstart.process_metrics import show_connection, show_predictor
+from headstart.reach import LONGEST_REACH_SECONDS
+from headstart.wiring import log_reasons
+from predictor.adapters import http as predictor_http
+from predictor.fitting import FitPool
+from predictor.metrics import PredictorMetrics
+from predictor.service import ForecastService
+from predictor.settings import ServiceSettings
+
+_SPREAD = random.Random()
+
+
+async def run_kubernetes_controller(
+    setting: KubernetesSetting, kind: ClusterKind, predictor_url: str
+) -> None:
+    """Run the controller on a cluster and a predictor's stream until cancelled."""
+    registry = CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=predictor_url))
+        stream = PredictorStream(client, luck=_SPREAD.random)
+        show_connection(registry, stream)
+        loop = await _loop(stack, setting, kind, registry, stream)
+        routes = [
+            *health_routes(registry, is_ready=loop.is_ready),
+            *loop.routes(),
+        ]
+        parts = (stream.follow(), *loop.parts())
+        await together(routes, setting.listen, setting.on_listening, *parts)
+
+
+async def run_kubernetes_up(
+    setting: KubernetesSetting, kind: ClusterKind, connections: Connections
+) -> None:
+    """Run predictor and controller in one process, on the cluster's policies, until cancelled."""
+    registry = CollectorRegistry()
+    pool = FitPool(max_workers=1)
+    async with AsyncExitStack() as stack:
+        stack.callback(pool.close)
+        service = ForecastService(
+            forecaster=LiveForecaster(pool, reach_seconds=LONGEST_REACH_SECONDS),
+            settings=ServiceSettings(tick_seconds=setting.tick_seconds),
+            metrics=PredictorMetrics(registry),
+        )
+        show_predictor(registry, pool, service)
+        loop = await _loop(stack, setting, kind, registry, service)
+        demands = WatchedDemands(service, connections, time.time)
+        loop.policies.subscribe(demands.receive)
+        routes = [
+            *predictor_http.routes(service, registry),
+            *loop.routes(),
+        ]
+        forecasting = service.run_forever(time.time, asyncio.sleep)
+        parts = (forecasting, demands.run_forever(), *loop.parts())
+        await together(routes, setting.listen, setting.on_listening, *parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loop:
+    """A controller's loop with all that it works with."""
+
+    policies: WatchedPolicies
+    leadership: Leadership
+    cluster: RunningCluster
+    reconciler: Reconciler[TickState]
+    status: StatusWriter
+    events: EventWriter
+    intake: AlertIntake | None
+    scaler: ScalerSettings | None
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return what is served of plans, and to Alertmanager."""
+        return (*controller_http.routes(self.reconciler), *alert_routes(self.intake))
+
+    def is_ready(self) -> bool:
+        """Say whether policies and cluster have been seen."""
+        return self.policies.cache.is_synced and self.reconciler.fleet is not None
+
+    def parts(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """Return what is to run until the process ends."""
+        caches = (self.policies.cache, *self.cluster.caches)
+        return (
+            *(cache.run_forever() for cache in caches),
+            self.leadership.run_forever(),
+            self.cluster.run_forever(),
+            self.reconciler.run_forever(),
+            self.status.run_forever(),
+            self.events.run_forever(),
+            *keda_parts(self.scaler, self.reconciler, lambda: self.policies.book.good),
+        )
+
+
+async def _loop(
+    stack: AsyncExitStack,
+    setting: KubernetesSetting,
+    kind: ClusterKind,
+    registry: CollectorRegistry,
+    outlooks: Outlooks,
+) -> _Loop:
+    api = await KubernetesApi.connect(setting.kubeconfig)
+    stack.push_async_callback(api.close)
+    cache = ObjectCache(api, policies_path(), clock=time.time, luck=_SPREAD.random)
+    policies = WatchedPolicies(cache, kind.drivers)
+    leadership = Leadership(
+        api,
+        LeaseSettings(namespace=setting.namespace, identity=setting.identity),
+        monotonic=monotonic_seconds,
+        clock=time.time,
+    )
+    needs = ClusterNeeds(
+        api=api, leadership=leadership, policies=policies, clock=time.time, luck=_SPREAD.random
+    )
+    loop = _made(setting, needs, kind.make(needs), outlooks)
+    _subscribe(loop, registry, api)
+    return loop
+
+
+def _made(
+    setting: KubernetesSetting, needs: ClusterNeeds, cluster: RunningCluster, outlooks: Outlooks
+) -> _Loop:
+    api, policies, leadership = needs.api, needs.policies, needs.leadership
+    intake = alert_intake(setting.alerts, lambda: policies.book.good)
+    settings = TickSettings(tick_seconds=setting.tick_seconds)
+    decide = KubernetesTick(
+        policies, is_leading=leadership.is_held, settings=settings, boosts=boosts_of(intake)
+    )
+    reconciler = _reconciler(setting, policies, decide, cluster, outlooks)
+    return _Loop(
+        intake=intake,
+        scaler=setting.scaler,
+        policies=policies,
+        leadership=leadership,
+        cluster=cluster,
+        reconciler=reconciler,
+        status=StatusWriter(
+            api,
+            policies,
+            lambda: reconciler.state,
+            is_leading=leadership.is_held,
+            clock=time.time,
+        ),
+        events=EventWriter(
+            api,
+            lambda: policies.cache.objects,
+            instance=setting.identity,
+            is_leading=leadership.is_held,
+            clock=time.time,
+        ),
+    )
+
+
+def _subscribe(loop: _Loop, registry: CollectorRegistry, api: KubernetesApi) -> None:
+    """Have everybody told of each tick who wants to know."""
+    api_metrics, policies, leadership = ApiMetrics(registry, api), loop.policies, loop.leadership
+    show_leadership(registry, leadership)
+    show_caches(registry, (policies.cache, *loop.cluster.caches), time.time)
+    for observe in (
+        policies.observe,
+        loop.status.observe,
+        loop.events.observe,
+        api_metrics.observe,
+        _shown(ControllerMetrics(registry), loop.reconciler, policies),
+        lambda report: log_reasons(report) if leadership.is_held() else None,
+    ):
+        loop.reconciler.subscribe(observe)
+
+
+def _reconciler(
+    setting: KubernetesSetting,
+    policies: WatchedPolicies,
+    decide: KubernetesTick,
+    cluster: RunningCluster,
+    outlooks: Outlooks,
+) -> Reconciler[TickState]:
+    reconciler = Reconciler(
+        Surroundings(cluster=cluster, outlooks=outlooks, clock=time.time, luck=_SPREAD.random),
+        decide,
+        TickState(),
+        {},
+        LoopSettings(tick_seconds=setting.tick_seconds),
+    )
+
+    def take(book: PolicyBook) -> None:
+        reconciler.change_policies(decide, book.modes)
+
+    policies.subscribe(take)
+    return reconciler
+
+
+def _shown(
+    metrics: ControllerMetrics, reconciler: Reconciler[TickState], policies: WatchedPolicies
+) -> Callable[[TickReport], None]:
+    def show(report: TickReport) -> None:
+        metrics.observe(report)
+        for policy in policies.book.good.values():
+            metrics.show_learned(learned(reconciler.state, policy))
+
+    return show
+
+
+def monotonic_seconds() -> float:
+    """Return a clock that only goes on, also while the machine sleeps where there is such a one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)

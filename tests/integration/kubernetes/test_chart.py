@@ -1,0 +1,124 @@
+"""The chart says the same as the kustomize base, and installs on a real API server."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.kubernetes.shipped import DEPLOY, NAMESPACE
+from tests.parts.control_plane import ControlPlane
+
+CHART = DEPLOY / "helm" / "headstart"
+BASE = DEPLOY / "kustomize" / "base"
+
+
+class Helm:
+    """Runs helm with its own empty home."""
+
+    def __init__(self, program: Path, home: Path) -> None:
+        self._program = program
+        self._environment = {f"HELM_{kind}_HOME": str(home) for kind in ("CACHE", "CONFIG", "DATA")}
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self._program), *arguments],
+            env={"HOME": "/nonexistent", **self._environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture
+def helm(cluster_programs: dict[str, Path], tmp_path: Path) -> Helm:
+    return Helm(cluster_programs["helm"], tmp_path)
+
+
+def rendered(helm: Helm, *options: str) -> list[dict[str, Any]]:
+    done = helm("template", "headstart", str(CHART), "--namespace", NAMESPACE, *options)
+    assert done.returncode == 0, done.stderr
+    return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+def by_name(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(one["kind"], one["metadata"]["name"]): one for one in objects}
+
+
+def test_the_chart_renders_what_the_kustomize_base_has(
+    helm: Helm, cluster_programs: dict[str, Path]
+) -> None:
+    kustomized = subprocess.run(
+        [str(cluster_programs["kubectl"]), "kustomize", str(BASE)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    base = by_name([one for one in yaml.safe_load_all(kustomized) if one])
+    chart = by_name(rendered(helm))
+    del base["Namespace", NAMESPACE]
+    kept = chart["CustomResourceDefinition", "prerestorepolicies.headstart.dev"]["metadata"]
+    assert kept.pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    container = chart["Deployment", "headstart-controller"]["spec"]["template"]["spec"]
+    assert container["containers"][0].pop("imagePullPolicy") == "IfNotPresent"
+    assert chart.keys() == base.keys()
+    for name, one in base.items():
+        assert chart[name] == one
+
+
+def test_helm_finds_no_fault_with_the_chart(helm: Helm) -> None:
+    done = helm("lint", "--strict", str(CHART))
+    assert done.returncode == 0, done.stdout
+
+
+def test_options_of_the_chart_reach_the_manifests(helm: Helm) -> None:
+    objects = by_name(
+        rendered(
+            helm,
+            "--set", "workloadNamespaces={chat,search}",
+            "--set", "kafka.servers=kafka:9092",
+            "--set", "serviceMonitor.enabled=true",
+            "--set", "networkPolicy.enabled=false",
+            "--set", "crds.install=false",
+            "--set", "extraArgs={--tick-seconds=2}",
+        )
+    )  # fmt: skip
+    kinds = [kind for kind, _ in objects]
+    assert "NetworkPolicy" not in kinds
+    assert "CustomResourceDefinition" not in kinds
+    assert "ServiceMonitor" in kinds
+    pod = objects["Deployment", "headstart-controller"]["spec"]["template"]["spec"]
+    arguments = pod["containers"][0]["args"]
+    assert {"--kafka=$(KAFKA_SERVERS)", "--tick-seconds=2"} <= set(arguments)
+    assert objects["ConfigMap", "headstart-settings"]["data"]["KAFKA_SERVERS"] == "kafka:9092"
+
+
+def test_the_chart_binds_each_namespace_of_workloads(helm: Helm) -> None:
+    objects = rendered(helm, "--set", "workloadNamespaces={chat,search}")
+    bound = [
+        (one["metadata"]["namespace"], one["subjects"][0]["namespace"])
+        for one in objects
+        if one["kind"] == "RoleBinding" and one["metadata"]["name"] == "headstart-workloads"
+    ]
+    assert bound == [("chat", NAMESPACE), ("search", NAMESPACE)]
+
+
+def test_a_wrong_value_is_refused_by_its_name(helm: Helm) -> None:
+    done = helm("template", "headstart", str(CHART), "--set", "replica=3")
+    assert done.returncode != 0
+    assert "replica" in done.stderr
+
+
+def test_the_api_server_accepts_the_chart_in_another_namespace(
+    control_plane: ControlPlane, helm: Helm, namespace: str
+) -> None:
+    done = helm("template", "headstart", str(CHART), "--namespace", namespace)
+    assert done.returncode == 0, done.stderr
+    options = ("--server-side", "--dry-run=server", "--force-conflicts", "-f", "-")
+    said = control_plane.kubectl("apply", "-n", namespace, *options, stdin=done.stdout)
+    assert "deployment.apps/headstart-controller" in said
+    assert NAMESPACE not in done.stdout

@@ -1,0 +1,96 @@
+"""How fast requests go out, and which goes first."""
+
+from __future__ import annotations
+
+import asyncio
+
+from controller.adapters.kubernetes.budget import Bucket, Priority, RequestBudget
+from controller.adapters.kubernetes.errors import (
+    DISRUPTION_BUDGET,
+    ConflictError,
+    GoneError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+    error_of,
+)
+
+
+def test_a_bucket_fills_at_its_rate_and_no_further_than_its_burst() -> None:
+    bucket = Bucket(per_second=2.0, burst=3.0, tokens=0.0, at=10.0)
+    assert bucket.seconds_to_next() == 0.5
+    assert bucket.refilled(10.5).tokens == 1.0
+    assert bucket.refilled(1e6).tokens == 3.0
+    assert bucket.refilled(9.0) == bucket
+
+
+async def test_those_that_wait_go_by_priority_then_in_order() -> None:
+    budget = RequestBudget(per_second=200.0, burst=1)
+    await budget.take(Priority.READ)
+    order: list[str] = []
+
+    async def ask(name: str, priority: Priority) -> None:
+        await budget.take(priority)
+        order.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        for name, priority in (
+            ("status", Priority.BACKGROUND),
+            ("list", Priority.READ),
+            ("start 1", Priority.ACTION),
+            ("start 2", Priority.ACTION),
+            ("lease", Priority.URGENT),
+        ):
+            group.create_task(ask(name, priority))
+    assert order == ["lease", "start 1", "start 2", "list", "status"]
+
+
+async def test_a_pause_that_the_server_asked_for_holds_all_but_the_lease() -> None:
+    budget = RequestBudget(per_second=1000.0, burst=10)
+    budget.hold(0.2)
+    await budget.take(Priority.URGENT)
+    waiting = asyncio.create_task(budget.take(Priority.ACTION))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    await asyncio.wait_for(waiting, 10)
+
+
+async def test_one_that_gave_up_takes_nobody_s_turn() -> None:
+    budget = RequestBudget(per_second=100.0, burst=1)
+    await budget.take(Priority.READ)
+    first = asyncio.create_task(budget.take(Priority.ACTION))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(budget.take(Priority.ACTION))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait_for(second, 10)
+    assert first.cancelled()
+
+
+def test_answers_become_errors_that_say_what_was_asked() -> None:
+    status = '{"kind": "Status", "message": "pods \\"x\\" not found", "reason": "NotFound"}'
+    error = error_of("GET /x", 404, status)
+    assert isinstance(error, NotFoundError)
+    assert (str(error), error.reason) == ('GET /x: 404 pods "x" not found', "NotFound")
+    assert isinstance(error_of("x", 409, "{}"), ConflictError)
+    assert isinstance(error_of("x", 410, "{}"), GoneError)
+    refused = error_of("x", 422, "plain words")
+    assert type(refused) is RefusedError
+    assert str(refused) == "x: 422 plain words"
+    assert str(error_of("x", 403, "[]")) == "x: 403 without a message"
+
+
+def test_too_many_requests_and_failures_are_for_later() -> None:
+    error = error_of("x", 429, "{}", "7")
+    assert isinstance(error, UnavailableError)
+    assert (error.status, error.retry_after_seconds) == (429, 7.0)
+    error = error_of("x", 503, "no", "Wed, 21 Oct 2026 07:28:00 GMT")
+    assert isinstance(error, UnavailableError)
+    assert error.retry_after_seconds is None
+
+
+def test_an_eviction_that_a_budget_forbids_is_refused_not_unavailable() -> None:
+    body = '{"details": {"causes": [{"reason": "DisruptionBudget"}]}, "message": "no"}'
+    error = error_of("POST /eviction", 429, body, "10")
+    assert isinstance(error, RefusedError)
+    assert (error.status, error.reason) == (429, DISRUPTION_BUDGET)
