@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from controller.policy import CalendarEntry, Demand, KafkaDemand, PrometheusDemand, WorkloadPolicy
 from headstart.errors import UsageError
+from headstart.kafka_options import kafka_connection
 from models.series import OUTAGE_SECONDS
 from predictor.adapters.icalendar import CronCalendar, Effect, ICalendar
 from predictor.adapters.kafka import KafkaCluster
@@ -49,10 +50,10 @@ def connections_of(arguments: argparse.Namespace) -> Connections:
                 bearer_token_file=arguments.prometheus_token_file,
                 ca_file=arguments.prometheus_ca_file,
             )
-        if arguments.kafka:
-            kafka = KafkaCluster(_kafka_settings(arguments))
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if (connection := kafka_connection(arguments)) is not None:
+        kafka = KafkaCluster(KafkaSettings(connection=connection))
     return Connections(prometheus=prometheus, kafka=kafka)
 
 
@@ -145,15 +146,4 @@ def _calendar(entry: CalendarEntry) -> Calendar:
         timezone=entry.timezone,
         duration_seconds=entry.duration_seconds or 0.0,
         effect=effect,
-    )
-
-
-def _kafka_settings(arguments: argparse.Namespace) -> KafkaSettings:
-    return KafkaSettings(
-        bootstrap_servers=tuple(one.strip() for one in arguments.kafka.split(",")),
-        security_protocol=arguments.kafka_security,
-        sasl_mechanism=arguments.kafka_mechanism,
-        user_name=arguments.kafka_user,
-        password_file=arguments.kafka_password_file,
-        ca_file=arguments.kafka_ca_file,
     )

@@ -55,16 +55,6 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--prometheus", metavar="URL", help="for policies with demand.prometheus")
     group.add_argument("--prometheus-token-file", type=Path, metavar="FILE", help="bearer token")
     group.add_argument("--prometheus-ca-file", type=Path, metavar="FILE", help="trusted CA")
-    group.add_argument(
-        "--kafka", metavar="HOST:PORT", help="for policies with demand.kafka; several by commas"
-    )
-    group.add_argument(
-        "--kafka-security", default="PLAINTEXT", metavar="PROTOCOL", help="default: %(default)s"
-    )
-    group.add_argument("--kafka-mechanism", metavar="NAME", help="of SASL, say SCRAM-SHA-512")
-    group.add_argument("--kafka-user", metavar="NAME", help="of SASL")
-    group.add_argument("--kafka-password-file", type=Path, metavar="FILE", help="of SASL")
-    group.add_argument("--kafka-ca-file", type=Path, metavar="FILE", help="trusted CA")
 
 
 def address_of(text: str, *, option: str = "--listen") -> Address:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+from kafka_link.connection import KafkaConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +54,9 @@ class KafkaSettings:
 
     A source counts as down once ``silence_seconds`` passed without a word from a broker.
     Events may arrive ``lateness_seconds`` after their event time and still be counted in time.
-    The password is read from ``password_file`` whenever a connection is made anew; the shell
-    turns an environment variable into ``password``.
     """
 
-    bootstrap_servers: tuple[str, ...]
-    security_protocol: str = "PLAINTEXT"
-    sasl_mechanism: str | None = None
-    user_name: str | None = None
-    password: str | None = None
-    password_file: Path | None = None
-    ca_file: Path | None = None
+    connection: KafkaConnection
     silence_seconds: float = 10.0
     lateness_seconds: float = 2.0
     check_seconds: float = 1.0
@@ -76,38 +67,8 @@ class KafkaSettings:
         Raises:
             ValueError: naming the field, its value and what is allowed.
         """
-        if not self.bootstrap_servers or not all(self.bootstrap_servers):
-            raise ValueError("kafka.bootstrapServers: none given; name at least one host:port")
-        if self.security_protocol not in SECURITY_PROTOCOLS:
-            raise ValueError(
-                f"kafka.securityProtocol: {self.security_protocol!r} is none of "
-                f"{', '.join(SECURITY_PROTOCOLS)}"
-            )
-        if self.uses_sasl:
-            self._check_sasl()
         _above_zero("kafka.silenceSeconds", self.silence_seconds)
         _above_zero("kafka.checkSeconds", self.check_seconds)
-
-    @property
-    def uses_sasl(self) -> bool:
-        """Say whether a user name and password are sent."""
-        return self.security_protocol.startswith("SASL")
-
-    def __repr__(self) -> str:
-        """Show everything but the password."""
-        servers = ",".join(self.bootstrap_servers)
-        return f"KafkaSettings({servers!r}, {self.security_protocol}, user={self.user_name!r})"
-
-    def _check_sasl(self) -> None:
-        if self.sasl_mechanism not in SASL_MECHANISMS:
-            raise ValueError(
-                f"kafka.saslMechanism: {self.sasl_mechanism!r} is none of "
-                f"{', '.join(SASL_MECHANISMS)}"
-            )
-        if not self.user_name:
-            raise ValueError(f"kafka.userName: needed with {self.security_protocol}")
-        if (self.password is None) == (self.password_file is None):
-            raise ValueError("kafka: give exactly one of password and passwordFile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from kafka import KafkaConsumer, TopicPartition
 
-from predictor.adapters.kafka_thread import CALL_TIMEOUT_MS
+from kafka_link.client import CALL_TIMEOUT_MS
 from predictor.event_counter import EventCounter
 from predictor.settings import KafkaSettings
 

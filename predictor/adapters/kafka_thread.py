@@ -11,18 +11,19 @@ import time
 from typing import Protocol
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import (
-    AuthorizationError,
-    KafkaError,
-    KafkaTimeoutError,
-)
+from kafka.errors import AuthorizationError, KafkaError
 
-from predictor.adapters.kafka_log import LAST_WORDS, tame
+from kafka_link.client import (
+    BOOTSTRAP_SECONDS,
+    CALL_TIMEOUT_MS,
+    client_settings,
+    connect,
+    sentence_of,
+)
+from kafka_link.log import tame
 from predictor.settings import KafkaSettings
 
 LOGGER = logging.getLogger(__name__)
-BOOTSTRAP_SECONDS = 3.0
-CALL_TIMEOUT_MS = 2_000
 PAUSE_SECONDS = 0.5
 PARTITIONS_EVERY_SECONDS = 30.0
 
@@ -83,7 +84,7 @@ class ConsumerThread:
             self._stopped.wait(PAUSE_SECONDS)
 
     def _consume(self) -> None:
-        consumer = connect(consumer_settings(self._settings, self._topic))
+        consumer = connect(KafkaConsumer, consumer_settings(self._settings, self._topic))
         try:
             partitions = self._partitions(consumer)
             self._work.attach(consumer, partitions)
@@ -109,40 +110,7 @@ class ConsumerThread:
     def _sentence(self, error: Exception) -> str:
         if isinstance(error, AuthorizationError):
             return f"not allowed to read topic {self._topic!r}"
-        if isinstance(error, KafkaTimeoutError) and "bootstrap" in str(error).lower():
-            servers = ",".join(self._settings.bootstrap_servers)
-            # The client tells why only in its log.
-            words = LAST_WORDS.newest(within_seconds=2 * BOOTSTRAP_SECONDS)
-            return f"no broker reachable at {servers}" + (f" ({words})" if words else "")
-        if isinstance(error, KafkaTimeoutError):
-            return "the broker does not answer"
-        if isinstance(error, KafkaError):
-            return f"the broker refused ({type(error).__name__})"
-        return str(error)
-
-
-def connect(chosen: dict[str, object]) -> KafkaConsumer:
-    """Return a consumer, connected.
-
-    A constructor that fails leaves its network thread and its sockets behind, for ever; with an
-    attempt every few seconds that adds up. So the client inside is made by us, and closed.
-
-    Raises:
-        KafkaError: if no broker answers in time.
-    """
-    made = []
-
-    def make_client(**settings: object) -> object:
-        client = KafkaConsumer.DEFAULT_CONFIG["kafka_client"](**settings)
-        made.append(client)
-        return client
-
-    try:
-        return KafkaConsumer(**chosen, kafka_client=make_client)
-    except BaseException:
-        for client in made:
-            client.close()
-        raise
+        return sentence_of(error, self._settings.connection)
 
 
 def consumer_settings(settings: KafkaSettings, topic: str) -> dict[str, object]:
@@ -151,34 +119,12 @@ def consumer_settings(settings: KafkaSettings, topic: str) -> dict[str, object]:
     Raises:
         ValueError: if the password file can't be read.
     """
-    chosen: dict[str, object] = {
-        "bootstrap_servers": list(settings.bootstrap_servers),
-        "client_id": f"headstart-predictor-{topic}",
-        "bootstrap_timeout_ms": int(BOOTSTRAP_SECONDS * 1000),
-        "request_timeout_ms": 10_000,
-        # The default, 30 s, is how late reading would resume after an outage.
-        "reconnect_backoff_max_ms": 1_000,
+    return {
+        **client_settings(settings.connection, client_id=f"headstart-predictor-{topic}"),
         "metadata_max_age_ms": int(PARTITIONS_EVERY_SECONDS * 1000),
         "group_id": None,
         "enable_auto_commit": False,
         # Offsets that are gone must raise: a silent jump would look like no demand.
         "auto_offset_reset": "none",
         "max_poll_records": 5_000,
-        "security_protocol": settings.security_protocol,
     }
-    if settings.ca_file is not None:
-        chosen["ssl_cafile"] = str(settings.ca_file)
-    if settings.uses_sasl:
-        chosen["sasl_mechanism"] = settings.sasl_mechanism
-        chosen["sasl_plain_username"] = settings.user_name
-        chosen["sasl_plain_password"] = _password(settings)
-    return chosen
-
-
-def _password(settings: KafkaSettings) -> str | None:
-    if settings.password_file is None:
-        return settings.password
-    try:
-        return settings.password_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the password file {settings.password_file} can't be read") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from predictor.adapters.kafka_thread import CALL_TIMEOUT_MS
+from kafka_link.client import CALL_TIMEOUT_MS
 from predictor.event_counter import EventCounter, TopicRecord
 from predictor.settings import KafkaSettings
 

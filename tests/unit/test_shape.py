@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("models", "predictor", "controller", "headstart")
+PACKAGES = ("models", "kafka_link", "predictor", "controller", "headstart")
 WRITTEN = (*PACKAGES, "tests", "benchmarks", "deploy", ".ci")
 WRITTEN_KINDS = {".py", ".md", ".toml", ".yaml", ".yml", ".html", ".js", ".css", ".xml", ".in"}
 WRITTEN_NAMES = {"Makefile", "run"}

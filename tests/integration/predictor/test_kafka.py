@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError
 from kafka.structs import TopicPartition
 
+from kafka_link.client import connect
+from kafka_link.connection import KafkaConnection
 from predictor.adapters.kafka import KafkaCluster, KafkaSource
-from predictor.adapters.kafka_thread import connect, consumer_settings
+from predictor.adapters.kafka_thread import consumer_settings
 from predictor.errors import SourceUnavailableError
 from predictor.ports import SourceReading
 from predictor.settings import KafkaEvents, KafkaSettings
@@ -39,7 +41,7 @@ def a_source(
     address: str, topic: str, *, silence_seconds: float = 10.0, **events: Any
 ) -> KafkaSource:
     settings = KafkaSettings(
-        bootstrap_servers=(address,),
+        connection=KafkaConnection(bootstrap_servers=(address,)),
         silence_seconds=silence_seconds,
         check_seconds=0.2,
         lateness_seconds=0.5,
@@ -124,7 +126,11 @@ async def test_sources_of_one_topic_share_a_reader_and_keep_their_keys_apart(
     producer, now = a_producer(broker.address), math.floor(time.time())
     send(producer, "keyed", *[now - 20.5] * 7, key=b"chat", value=b'{"tokens": 3}')
     send(producer, "keyed", *[now - 20.5] * 5, key=b"code", value=b'{"tokens": "x"}')
-    cluster = KafkaCluster(KafkaSettings(bootstrap_servers=(broker.address,), check_seconds=0.2))
+    cluster = KafkaCluster(
+        KafkaSettings(
+            connection=KafkaConnection(bootstrap_servers=(broker.address,)), check_seconds=0.2
+        )
+    )
     chat, code = (
         cluster.source(
             KafkaEvents(topic="keyed", key=key, weight_field="tokens"),
@@ -251,9 +257,11 @@ async def problem_when(source: KafkaSource, problem: str) -> None:
 
 
 def test_a_connection_that_fails_leaves_no_thread_behind() -> None:
-    settings = KafkaSettings(bootstrap_servers=(f"127.0.0.1:{free_port()}",))
+    settings = KafkaSettings(
+        connection=KafkaConnection(bootstrap_servers=(f"127.0.0.1:{free_port()}",))
+    )
     chosen = {**consumer_settings(settings, "requests"), "bootstrap_timeout_ms": 100}
     before = threading.active_count()
     with pytest.raises(KafkaTimeoutError):
-        connect(chosen)
+        connect(KafkaConsumer, chosen)
     assert threading.active_count() == before

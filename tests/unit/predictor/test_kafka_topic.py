@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from kafka import TopicPartition
 from numpy.testing import assert_array_equal
 
+from kafka_link.connection import KafkaConnection
 from predictor.adapters.kafka_offsets import OffsetsReader
 from predictor.adapters.kafka_topic import RECOVERY_SECONDS, TopicReader
 from predictor.event_counter import EventCounter
@@ -16,7 +17,9 @@ from tests.unit.predictor.builders import NAN
 
 NOW = 1_700_000_000.0
 ONLY = TopicPartition("requests", 0)
-SETTINGS = KafkaSettings(bootstrap_servers=("unused:9092",), check_seconds=1e-9)
+SETTINGS = KafkaSettings(
+    connection=KafkaConnection(bootstrap_servers=("unused:9092",)), check_seconds=1e-9
+)
 
 
 @dataclass(frozen=True)
