@@ -17,9 +17,10 @@ from headstart.scoring import Score, score
 from headstart.trial import Capacity, Steps, Trial
 from models.forecast import FloatArray
 
-#: Steps of the programme: fine enough for the wait, few enough for two weeks in seconds.
+#: Steps of the program: fine enough for the wait, few enough for four weeks in a minute or two.
+#: Bins of 10 s are not merged up to then: a mean over two of them hides what the second one lacks.
 STEP_SECONDS = 10.0
-MOST_STEPS = 130_000
+MOST_STEPS = 260_000
 #: The search for the price ends when it is known within this ratio.
 PRICE_RATIO = 1.12
 FIRST_PRICE = 1.6

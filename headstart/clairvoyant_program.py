@@ -24,8 +24,10 @@ from models.forecast import FloatArray
 QUEUE_LEVELS = np.array(
     [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5, 3, 4, 6, 10, 20, 40], dtype=np.float32
 )
-#: More levels of replicas than this are spread out, two or more replicas apart.
+#: More levels of replicas than this are spread out: densely where demand mostly is, and up to a
+#: crowd's peak in steps that grow.
 REPLICA_LEVELS = 48
+CROWD_LEVELS = 12
 #: How many chunks are worth solving side by side.
 MOST_CHUNKS = 96
 
@@ -91,13 +93,29 @@ def _choices(
     calm = np.full(len(work), np.inf)
     calm[: len(work) - width + 1] = (total[width:] - total[:-width]) / (width * step_seconds)
     inside = np.minimum(place, len(work) - 1)
-    highest = np.ceil(most[inside].max(axis=0)) + 1
+    needs = np.ceil(most[inside]) + 1
     lowest = calm[inside].min(axis=0)
     lowest = np.floor(0.7 * np.where(np.isfinite(lowest), lowest, 0.0))
-    apart = np.ceil(((highest - lowest).max() + 1) / REPLICA_LEVELS)
-    levels = int(np.ceil((highest - lowest).max() / apart)) + 1
-    lowest = np.maximum(highest - (levels - 1) * apart, 0.0)
-    return np.asarray(lowest + apart * np.arange(levels)[:, None], dtype=np.float32)
+    levels = int(min((needs.max(axis=0) - lowest).max() + 1, REPLICA_LEVELS))
+    columns = [_levels_of(low, need, levels) for low, need in zip(lowest, needs.T, strict=True)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _levels_of(lowest: float, needs: NDArray[Any], levels: int) -> FloatArray:
+    """Return ascending whole counts from the lowest to the highest need of a chunk.
+
+    One replica apart if there are levels enough. Else evenly up to what nearly always is enough,
+    and from there to the highest in equal ratios.
+    """
+    highest = max(float(needs.max()), lowest + levels - 1)
+    if highest - lowest < levels:
+        return np.asarray(lowest + np.arange(levels), dtype=np.float64)
+    usual = float(np.clip(np.quantile(needs, 0.98), lowest + levels - CROWD_LEVELS, highest))
+    dense = np.linspace(lowest, usual, levels - CROWD_LEVELS)
+    crowd = np.geomspace(max(usual, 1.0), highest, CROWD_LEVELS + 1)[1:]
+    counts = np.round(np.concatenate([dense, crowd]))
+    # Whole and strictly rising, whatever rounding did.
+    return np.asarray(np.maximum.accumulate(counts - np.arange(levels)) + np.arange(levels))
 
 
 def solve(program: Program, price: float) -> NDArray[np.int8]:
@@ -109,9 +127,8 @@ def solve(program: Program, price: float) -> NDArray[np.int8]:
     queues = len(QUEUE_LEVELS)
     choices = np.empty((program.chunk_steps, levels, queues, chunks), dtype=np.int8)
     value = np.zeros((levels, queues, chunks), dtype=np.float32)
-    apart = program.replicas[1, 0] - program.replicas[0, 0] if levels > 1 else 1.0
     number = np.arange(levels, dtype=np.int8)[:, None, None]
-    climbed = number.astype(np.float32) * np.float32(apart)
+    climbed = (program.replicas - program.replicas[0])[:, None, :]
     spare = program.wait_seconds * program.replicas[:, None, :] - program.queues
     for step in range(len(program.work) - 1, -1, -1):
         cost = _cost_of_step(program, price, step, value, spare)

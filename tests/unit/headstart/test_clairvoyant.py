@@ -135,6 +135,19 @@ def test_no_demand_costs_nothing() -> None:
     assert plan_in_hindsight(a_trial(np.zeros(60)), restore_seconds=60).score.gpu_seconds == 0
 
 
+def test_a_crowd_makes_the_plan_no_coarser_for_the_calm_around_it() -> None:
+    demand = noisy(2000)
+    demand[1000:1030] += 150.0
+    trial = a_trial(demand, attainment=0.97)
+
+    plan = plan_in_hindsight(trial, restore_seconds=60)
+
+    calm = np.concatenate([plan.counts[:900], plan.counts[1200:]])
+    assert plan.score.attained_share >= 0.97
+    assert set(range(3, 11)) <= set(calm.astype(int))
+    assert plan.score.gpu_seconds <= 1.2 * demand.sum() * 10
+
+
 def test_large_fleets_are_planned_in_coarser_steps() -> None:
     plan = plan_in_hindsight(a_trial(noisy() * 100), restore_seconds=60)
 
