@@ -6,7 +6,7 @@
 #   make test-cluster  what needs a real Kubernetes, built here from source: half an hour, once
 #   make parts   get the broker and Prometheus, once
 #   make bench   measure speed, by hand
-#   make soak    long random tests, by hand
+#   make soak    long random tests and many kills, by hand
 #   make proto   render KEDA's interface as Python anew
 #   make manifests  make anew what deploy/ has of the code: the custom resource, the chart's copies
 #   make lock    pin anew what the *.in files ask for; UPGRADE=--upgrade takes newer versions
@@ -59,8 +59,9 @@ bench: develop
 	@set -e; for bench in $(wildcard benchmarks/[a-z]*.py); do \
 		echo "== $$bench"; $(PY) "$$bench"; done
 
-soak: develop
-	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest --timeout=0 tests/property
+soak: ready
+	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest --timeout=0 tests/property \
+		tests/integration/controller/test_events.py
 
 parts: develop
 	@$(PY) -m tests.parts.fetch

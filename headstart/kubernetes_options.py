@@ -12,6 +12,7 @@ from pathlib import Path
 from controller.adapters.keda.server import ScalerSettings
 from headstart.alert_wiring import AlertSetting, add_alert_arguments, alert_setting
 from headstart.errors import UsageError, shown
+from headstart.event_wiring import EventSetting, event_setting
 from headstart.keda_wiring import add_keda_arguments, keda_settings
 from headstart.service_options import Address, address_of, tick_of
 
@@ -24,7 +25,8 @@ class KubernetesSetting:
     """What a process that works on a cluster is given.
 
     ``kubeconfig`` None means in-cluster; ``namespace`` is where the lease is; ``identity`` is
-    this process's alone. ``scaler`` and ``alerts`` None: KEDA and Alertmanager are not answered.
+    this process's alone. ``scaler`` and ``alerts`` None: KEDA and Alertmanager are not answered;
+    ``events`` None: nobody is told of what happens.
     """
 
     kubeconfig: Path | None
@@ -34,6 +36,7 @@ class KubernetesSetting:
     tick_seconds: float
     scaler: ScalerSettings | None = None
     alerts: AlertSetting | None = None
+    events: EventSetting | None = None
     on_listening: Callable[[int], None] | None = None
 
 
@@ -81,6 +84,7 @@ def kubernetes_setting(arguments: argparse.Namespace) -> KubernetesSetting:
         tick_seconds=tick_of(arguments.tick_seconds),
         scaler=keda_settings(arguments, tick_seconds=arguments.tick_seconds),
         alerts=alert_setting(arguments),
+        events=event_setting(arguments),
     )
 
 

@@ -29,12 +29,13 @@ from controller.adapters.predictor import PredictorStream
 from controller.learned import learned
 from controller.loop_settings import LoopSettings, Surroundings
 from controller.metrics import ControllerMetrics
-from controller.ports import Outlooks
+from controller.ports import Cluster, Outlooks
 from controller.reconciler import Reconciler
 from controller.tick_report import TickReport
 from controller.tick_state import TickSettings, TickState
 from headstart.alert_wiring import alert_intake, alert_routes, boosts_of
 from headstart.demand_sources import Connections
+from headstart.event_wiring import EventsOut, events_out
 from headstart.health import health_routes
 from headstart.keda_wiring import keda_parts
 from headstart.kubernetes_cluster import ClusterKind, ClusterNeeds, RunningCluster
@@ -43,7 +44,7 @@ from headstart.kubernetes_metrics import ApiMetrics, show_caches, show_leadershi
 from headstart.kubernetes_options import KubernetesSetting
 from headstart.kubernetes_tick import KubernetesTick
 from headstart.live_forecaster import LiveForecaster
-from headstart.process import together
+from headstart.process import monotonic_seconds, together
 from headstart.process_metrics import show_connection, show_predictor
 from headstart.reach import LONGEST_REACH_SECONDS
 from headstart.wiring import log_reasons
@@ -155,13 +156,19 @@ async def _loop(
     needs = ClusterNeeds(
         api=api, leadership=leadership, policies=policies, clock=time.time, luck=_SPREAD.random
     )
-    loop = _made(setting, needs, kind.make(needs), outlooks)
+    events = events_out(setting.events, stack, registry, is_leading=leadership.is_held)
+    loop = _made(setting, needs, kind.make(needs), outlooks, events)
     _subscribe(loop, registry, api)
+    loop.reconciler.subscribe(events.observe)
     return loop
 
 
 def _made(
-    setting: KubernetesSetting, needs: ClusterNeeds, cluster: RunningCluster, outlooks: Outlooks
+    setting: KubernetesSetting,
+    needs: ClusterNeeds,
+    cluster: RunningCluster,
+    outlooks: Outlooks,
+    events: EventsOut,
 ) -> _Loop:
     api, policies, leadership = needs.api, needs.policies, needs.leadership
     intake = alert_intake(setting.alerts, lambda: policies.book.good)
@@ -169,7 +176,7 @@ def _made(
     decide = KubernetesTick(
         policies, is_leading=leadership.is_held, settings=settings, boosts=boosts_of(intake)
     )
-    reconciler = _reconciler(setting, policies, decide, cluster, outlooks)
+    reconciler = _reconciler(setting, policies, decide, events.witnessed(cluster), outlooks)
     return _Loop(
         intake=intake,
         scaler=setting.scaler,
@@ -214,7 +221,7 @@ def _reconciler(
     setting: KubernetesSetting,
     policies: WatchedPolicies,
     decide: KubernetesTick,
-    cluster: RunningCluster,
+    cluster: Cluster,
     outlooks: Outlooks,
 ) -> Reconciler[TickState]:
     reconciler = Reconciler(
@@ -241,9 +248,3 @@ def _shown(
             metrics.show_learned(learned(reconciler.state, policy))
 
     return show
-
-
-def monotonic_seconds() -> float:
-    """Return a clock that only goes on, also while the machine sleeps where there is such a one."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -84,3 +85,9 @@ async def together(
     finally:
         for part in parts:
             part.close()  # one that never began would warn that nobody awaited it
+
+
+def monotonic_seconds() -> float:
+    """Return a clock that only goes on, also while the machine sleeps where there is such a one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from controller.policy import Mode, WorkloadPolicy
 from controller.policy_file import read_policies
 from headstart.errors import UsageError, shown
+from headstart.event_wiring import event_setting
 from headstart.service_options import address_of, tick_of
 from headstart.wiring import Setting
 
@@ -26,6 +27,7 @@ def setting_of(arguments: argparse.Namespace) -> Setting:
         policies=read_policies(arguments.policy),
         listen=address_of(arguments.listen),
         tick_seconds=tick_of(arguments.tick_seconds),
+        events=event_setting(arguments) if hasattr(arguments, "events_topic") else None,
     )
 
 

@@ -29,6 +29,7 @@ from controller.simulation import SimulatedWorld
 from controller.tick import tick
 from controller.tick_report import TickReport
 from controller.tick_state import TickSettings, TickState
+from headstart.event_wiring import EventSetting, EventsOut, events_out
 from headstart.explanation import log_line
 from headstart.health import health_routes
 from headstart.live_forecaster import LiveForecaster
@@ -57,6 +58,7 @@ class Setting:
     policies: tuple[WorkloadPolicy, ...]
     listen: Address
     tick_seconds: float
+    events: EventSetting | None = None
     on_listening: Callable[[int], None] | None = None
 
 
@@ -69,11 +71,13 @@ async def run_up(
     """Run predictor, controller, the simulated cluster and one server until cancelled."""
     registry = CollectorRegistry()
     pool = FitPool(max_workers=1)
-    store = Store(state_file) if state_file is not None else None
-    try:
+    async with AsyncExitStack() as stack:
+        stack.callback(pool.close)
+        store = _store(state_file, stack)
         service = _service(setting, registry, pool, store)
         await service.set_workloads(demands, now=time.time())
-        reconciler = _reconciler(setting, registry, service, environment, store)
+        events = events_out(setting.events, stack, registry)
+        reconciler = _reconciler(setting, registry, service, environment, store, events)
         routes = [
             *predictor_http.routes(service, registry),
             *controller_http.routes(reconciler),
@@ -85,10 +89,6 @@ async def run_up(
             service.run_forever(time.time, asyncio.sleep),
             reconciler.run_forever(),
         )
-    finally:
-        pool.close()
-        if store is not None:
-            store.close()
 
 
 async def run_predictor(
@@ -97,9 +97,9 @@ async def run_predictor(
     """Run the forecasting service and its server until cancelled."""
     registry = CollectorRegistry()
     pool = FitPool(max_workers=1)
-    store = Store(state_file) if state_file is not None else None
-    try:
-        service = _service(setting, registry, pool, store)
+    async with AsyncExitStack() as stack:
+        stack.callback(pool.close)
+        service = _service(setting, registry, pool, _store(state_file, stack))
         await service.set_workloads(demands, now=time.time())
         routes = predictor_http.routes(service, registry)
         await together(
@@ -108,10 +108,6 @@ async def run_predictor(
             setting.on_listening,
             service.run_forever(time.time, asyncio.sleep),
         )
-    finally:
-        pool.close()
-        if store is not None:
-            store.close()
 
 
 async def run_controller(
@@ -121,12 +117,11 @@ async def run_controller(
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=predictor_url))
-        store = Store(state_file) if state_file is not None else None
-        if store is not None:
-            stack.callback(store.close)
+        store = _store(state_file, stack)
         stream = PredictorStream(client, luck=_SPREAD.random)
         show_connection(registry, stream)
-        reconciler = _reconciler(setting, registry, stream, environment, store)
+        events = events_out(setting.events, stack, registry)
+        reconciler = _reconciler(setting, registry, stream, environment, store, events)
         routes = [
             *health_routes(registry, is_ready=lambda: reconciler.fleet is not None),
             *controller_http.routes(reconciler),
@@ -134,6 +129,14 @@ async def run_controller(
         await together(
             routes, setting.listen, setting.on_listening, stream.follow(), reconciler.run_forever()
         )
+
+
+def _store(state_file: Path | None, stack: AsyncExitStack) -> Store | None:
+    if state_file is None:
+        return None
+    store = Store(state_file)
+    stack.callback(store.close)
+    return store
 
 
 def _service(
@@ -156,6 +159,7 @@ def _reconciler(
     outlooks: Outlooks,
     environment: Environment,
     store: Store | None,
+    events: EventsOut,
 ) -> Reconciler[TickState]:
     world = SimulatedWorld(environment, time.time())
     decide = functools.partial(
@@ -165,7 +169,7 @@ def _reconciler(
     )
     reconciler = Reconciler(
         Surroundings(
-            cluster=SimulatedCluster(world, time.time),
+            cluster=events.witnessed(SimulatedCluster(world, time.time)),
             outlooks=outlooks,
             clock=time.time,
             luck=_SPREAD.random,
@@ -185,6 +189,7 @@ def _reconciler(
     reconciler.subscribe(show_learned)
     if store is not None:
         reconciler.subscribe(LoopMemory(store, lambda: reconciler.state).observe)
+    reconciler.subscribe(events.observe)
     reconciler.subscribe(log_reasons)
     return reconciler
 

@@ -11,11 +11,15 @@ HELP = "run the controller alone, following a predictor"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from headstart.event_wiring import add_event_arguments
+    from headstart.kafka_options import add_kafka_arguments
     from headstart.kubernetes_options import add_kubernetes_arguments
     from headstart.service_options import add_service_arguments
 
     add_service_arguments(parser, tick_seconds=5.0, needs_policy=False)
     add_kubernetes_arguments(parser)
+    add_kafka_arguments(parser)
+    add_event_arguments(parser)
     parser.add_argument(
         "--predictor", required=True, metavar="URL", help="of a running `headstart predictor`"
     )

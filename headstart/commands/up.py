@@ -11,6 +11,7 @@ HELP = "run everything in one process: forecasts, plans and a simulated cluster"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from headstart.event_wiring import add_event_arguments
     from headstart.kafka_options import add_kafka_arguments
     from headstart.kubernetes_options import add_kubernetes_arguments
     from headstart.service_options import add_service_arguments, add_source_arguments
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_kubernetes_arguments(parser)
     add_source_arguments(parser)
     add_kafka_arguments(parser)
+    add_event_arguments(parser)
     parser.add_argument(
         "--environment", type=Path, metavar="FILE", help="the simulated cluster: restores, nodes"
     )
