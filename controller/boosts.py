@@ -90,6 +90,14 @@ class Boosts:
             )
         return replace(self, heard=MappingProxyType(heard)), left_out
 
+    def begun_since(self, before: Boosts) -> tuple[WorkloadName, ...]:
+        """Return the workload of each alert that asks for a boost here, and did not before."""
+        return tuple(
+            one.workload
+            for key, one in self.heard.items()
+            if one.boost is not None and key not in before.heard
+        )
+
     def at(self, now: float) -> Boosts:
         """Return what has not ended by ``now``."""
         left = {key: one for key, one in self.heard.items() if one.ends_at > now}

@@ -57,8 +57,10 @@ class Node:
 class Replica:
     """One replica that exists in the cluster; times in seconds since the epoch.
 
-    ``deadline_at`` is when a replica still restoring counts as hung. A failed one stays in the
-    view, with its ``failure``, until it is cancelled.
+    ``phases`` says when its start reached what lies between deciding and ready, as far as the
+    cluster tells: created, scheduled, started, restored, in this order. ``deadline_at`` is when a
+    replica still restoring counts as hung. A failed one stays in the view, with its ``failure``,
+    until it is cancelled.
     """
 
     name: ReplicaName
@@ -73,6 +75,7 @@ class Replica:
     attempt: int = 1
     ready_at: float | None = None
     failure: str = ""
+    phases: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,13 @@ SHOWN_QUANTILES = (0.5, 0.9, 0.99)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """What was learned of one workload.
+    """What was learned of one workload, and what came of its plans.
 
-    ``attained_share`` of the demand so far was served within the objective's wait, None before
-    there was any. ``lead_time_seconds`` has (quantile, seconds) and ``measurements`` says how
-    many starts stand behind them; ``basis`` says so in words.
+    ``attainment`` is the share that the policy aims at, None where money decides. ``demand`` is
+    all that this loop has seen of it, in requests or tokens. ``attained_share`` of it was served
+    within the objective's wait, None before there was any. ``lead_time_seconds`` has (quantile,
+    seconds) and ``measurements`` says how many starts stand behind them; ``basis`` says so in
+    words.
     """
 
     workload: WorkloadName
@@ -28,6 +30,8 @@ class Learned:
     lead_time_seconds: tuple[tuple[float, float], ...]
     measurements: int
     basis: str
+    attainment: float | None = None
+    demand: float = 0.0
 
 
 def learned(state: TickState, policy: WorkloadPolicy) -> Learned:
@@ -42,4 +46,6 @@ def learned(state: TickState, policy: WorkloadPolicy) -> Learned:
         lead_time_seconds=tuple((level, known.quantile(level)) for level in SHOWN_QUANTILES),
         measurements=known.measurements,
         basis=known.basis,
+        attainment=policy.objective.attainment if policy.objective.cost is None else None,
+        demand=demand,
     )

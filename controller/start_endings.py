@@ -6,7 +6,7 @@ Pure. Used for metrics and journals; the planner learns from the views themselve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from controller.actions import Action, Cancel
@@ -26,12 +26,16 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedStart:
-    """A start that is over. ``seconds`` from start to ready, None if it never was."""
+    """A start that is over. ``seconds`` from deciding to ready, None if it never was.
+
+    ``phases`` has how long each known part of a start took that became ready, by what ended it.
+    """
 
     workload: WorkloadName
     kind: StartKind
     ending: Ending
     seconds: float | None = None
+    phases: tuple[tuple[str, float], ...] = ()
 
 
 def ended_starts(
@@ -39,6 +43,7 @@ def ended_starts(
 ) -> tuple[EndedStart, ...]:
     """Return the starts that were under way in ``before`` and no longer are in ``after``.
 
+    So are those of replicas that came and got ready, or failed, between the two views.
     ``acted`` is what was asked of the cluster upon ``before``: a start that vanished without
     being cancelled was lost with its node.
     """
@@ -55,21 +60,38 @@ def ended_starts(
         ended.append(
             _ended(replica, successor, was_cancelled_at=before.seen_at, is_cancelled=is_cancelled)
         )
-    return tuple(ended)
+    return (*ended, *_quick(before, after))
+
+
+def _quick(before: Fleet, after: Fleet) -> Iterable[EndedStart]:
+    """Yield the starts that began and ended between two views."""
+    known = {replica.name for replica in before.replicas}
+    for replica in after.replicas:
+        is_new = replica.name not in known and replica.decided_at >= before.seen_at
+        if is_new and replica.phase is not Phase.RESTORING:
+            yield _ended(replica, replica, was_cancelled_at=before.seen_at, is_cancelled=False)
 
 
 def _ended(
     replica: Replica, successor: Replica | None, *, was_cancelled_at: float, is_cancelled: bool
 ) -> EndedStart:
-    seconds = None
     if successor is None:
         is_hung = was_cancelled_at >= replica.deadline_at
         cancelled = Ending.HUNG if is_hung else Ending.CANCELLED
         ending = cancelled if is_cancelled else Ending.LOST
-    elif successor.phase is Phase.FAILED:
-        ending = Ending.FAILED
     else:
-        ending = Ending.READY
-        if successor.ready_at is not None:
-            seconds = successor.ready_at - successor.started_at
-    return EndedStart(workload=replica.workload, kind=replica.kind, ending=ending, seconds=seconds)
+        ending = Ending.FAILED if successor.phase is Phase.FAILED else Ending.READY
+    ended = EndedStart(workload=replica.workload, kind=replica.kind, ending=ending)
+    if successor is None or ending is not Ending.READY or successor.ready_at is None:
+        return ended
+    taken = successor.ready_at - successor.decided_at
+    return replace(ended, seconds=taken, phases=_durations(successor, successor.ready_at))
+
+
+def _durations(replica: Replica, ready_at: float) -> tuple[tuple[str, float], ...]:
+    """Return how long each part of a start took: from the known phase before it to its own."""
+    reached = replica.phases or (("started", replica.started_at),)
+    times = (*reached, ("ready", ready_at))
+    since = (replica.decided_at, *(at for _, at in reached))
+    # Clocks of several machines may disagree by a little.
+    return tuple((name, max(at - then, 0.0)) for (name, at), then in zip(times, since, strict=True))

@@ -84,12 +84,18 @@ def alert_setting(arguments: argparse.Namespace) -> AlertSetting | None:
 
 
 def alert_intake(
-    setting: AlertSetting | None, workloads: Callable[[], Collection[WorkloadName]]
+    setting: AlertSetting | None,
+    workloads: Callable[[], Collection[WorkloadName]],
+    on_change: Callable[[], None] = lambda: None,
 ) -> AlertIntake | None:
-    """Return what takes alerts for the workloads that there are, None if nothing shall."""
+    """Return what takes alerts for the workloads that there are, None if nothing shall.
+
+    ``on_change`` is called when the boosts in force have changed.
+    """
     if setting is None:
         return None
-    return AlertIntake(workloads, setting.token, time.time, IntakeSettings(limits=setting.limits))
+    settings = IntakeSettings(limits=setting.limits)
+    return AlertIntake(workloads, setting.token, time.time, settings, on_change)
 
 
 def alert_routes(intake: AlertIntake | None) -> Sequence[Route]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from controller.adapters.kubernetes.api import KubernetesApi
 from controller.adapters.kubernetes.cache import ObjectCache
@@ -25,7 +27,7 @@ def show_leadership(registry: CollectorRegistry, leadership: Leadership) -> None
 
 
 def show_caches(
-    registry: CollectorRegistry, caches: Iterable[ObjectCache], clock: Callable[[], float]
+    registry: CollectorRegistry, caches: Sequence[ObjectCache], clock: Callable[[], float]
 ) -> None:
     """Show how much each cache holds, and how old its view is."""
     objects = Gauge("headstart_cache_objects", "Objects held.", ["path"], registry=registry)
@@ -35,11 +37,10 @@ def show_caches(
         ["path"],
         registry=registry,
     )
-    relists = Gauge("headstart_cache_lists", "Full lists read.", ["path"], registry=registry)
     for cache in caches:
         objects.labels(cache.path).set_function(functools.partial(_count, cache))
         age.labels(cache.path).set_function(functools.partial(_age_seconds, cache, clock))
-        relists.labels(cache.path).set_function(functools.partial(_lists, cache))
+    registry.register(_Lists(caches))
 
 
 def _count(cache: ObjectCache) -> float:
@@ -51,8 +52,18 @@ def _age_seconds(cache: ObjectCache, clock: Callable[[], float]) -> float:
     return now - cache.fresh_at(now)
 
 
-def _lists(cache: ObjectCache) -> float:
-    return float(cache.relists)
+class _Lists(Collector):
+    """How many full lists each cache has read."""
+
+    def __init__(self, caches: Sequence[ObjectCache]) -> None:
+        self._caches = caches
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counts as they are now."""
+        lists = CounterMetricFamily("headstart_cache_lists", "Full lists read.", labels=["path"])
+        for cache in self._caches:
+            lists.add_metric([cache.path], cache.relists)
+        yield lists
 
 
 class ApiMetrics:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.adapters.keda.server import ScalerSettings
-from headstart.alert_wiring import AlertSetting, add_alert_arguments, alert_setting
+from headstart.alert_wiring import AlertSetting, alert_setting
 from headstart.errors import UsageError, shown
 from headstart.event_wiring import EventSetting, event_setting
 from headstart.keda_wiring import add_keda_arguments, keda_settings
@@ -60,7 +60,6 @@ def add_kubernetes_arguments(parser: argparse.ArgumentParser) -> None:
         "--identity", metavar="NAME", help="of this controller (default: the host's name)"
     )
     add_keda_arguments(parser)
-    add_alert_arguments(parser)
 
 
 def kubernetes_setting(arguments: argparse.Namespace) -> KubernetesSetting:
@@ -94,7 +93,7 @@ def refuse_kubernetes_options(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: naming the option.
     """
-    for option in ("kubeconfig", "namespace", "identity", "keda_listen", "alerts_token_file"):
+    for option in ("kubeconfig", "namespace", "identity", "keda_listen"):
         if getattr(arguments, option) is not None:
             raise UsageError(f"--{option.replace('_', '-')}: needs --kubernetes")
     if arguments.policy is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +26,11 @@ from controller.adapters.kubernetes.policies import WatchedPolicies, policies_pa
 from controller.adapters.kubernetes.policy_book import PolicyBook
 from controller.adapters.kubernetes.status import StatusWriter
 from controller.adapters.predictor import PredictorStream
-from controller.learned import learned
 from controller.loop_settings import LoopSettings, Surroundings
-from controller.metrics import ControllerMetrics
-from controller.ports import Cluster, Outlooks
+from controller.ports import Outlooks
 from controller.reconciler import Reconciler
-from controller.tick_report import TickReport
 from controller.tick_state import TickSettings, TickState
+from headstart.alert_metrics import show_alerts
 from headstart.alert_wiring import alert_intake, alert_routes, boosts_of
 from headstart.demand_sources import Connections
 from headstart.event_wiring import EventsOut, events_out
@@ -44,8 +42,10 @@ from headstart.kubernetes_metrics import ApiMetrics, show_caches, show_leadershi
 from headstart.kubernetes_options import KubernetesSetting
 from headstart.kubernetes_tick import KubernetesTick
 from headstart.live_forecaster import LiveForecaster
+from headstart.loop_metrics import LoopMetrics
+from headstart.loop_pause import LoopPause
 from headstart.process import monotonic_seconds, together
-from headstart.process_metrics import show_connection, show_predictor
+from headstart.process_metrics import process_registry, show_connection, show_predictor
 from headstart.reach import LONGEST_REACH_SECONDS
 from headstart.wiring import log_reasons
 from predictor.adapters import http as predictor_http
@@ -61,7 +61,7 @@ async def run_kubernetes_controller(
     setting: KubernetesSetting, kind: ClusterKind, predictor_url: str
 ) -> None:
     """Run the controller on a cluster and a predictor's stream until cancelled."""
-    registry = CollectorRegistry()
+    registry = process_registry()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=predictor_url))
         stream = PredictorStream(client, luck=_SPREAD.random)
@@ -79,7 +79,7 @@ async def run_kubernetes_up(
     setting: KubernetesSetting, kind: ClusterKind, connections: Connections
 ) -> None:
     """Run predictor and controller in one process, on the cluster's policies, until cancelled."""
-    registry = CollectorRegistry()
+    registry = process_registry()
     pool = FitPool(max_workers=1)
     async with AsyncExitStack() as stack:
         stack.callback(pool.close)
@@ -171,12 +171,20 @@ def _made(
     events: EventsOut,
 ) -> _Loop:
     api, policies, leadership = needs.api, needs.policies, needs.leadership
-    intake = alert_intake(setting.alerts, lambda: policies.book.good)
+    pause = LoopPause()
+    intake = alert_intake(setting.alerts, lambda: policies.book.good, pause.cut_short)
     settings = TickSettings(tick_seconds=setting.tick_seconds)
     decide = KubernetesTick(
         policies, is_leading=leadership.is_held, settings=settings, boosts=boosts_of(intake)
     )
-    reconciler = _reconciler(setting, policies, decide, events.witnessed(cluster), outlooks)
+    surroundings = Surroundings(
+        cluster=events.witnessed(cluster),
+        outlooks=outlooks,
+        clock=time.time,
+        luck=_SPREAD.random,
+        wait=pause.wait,
+    )
+    reconciler = _reconciler(setting, policies, decide, surroundings)
     return _Loop(
         intake=intake,
         scaler=setting.scaler,
@@ -204,6 +212,9 @@ def _made(
 def _subscribe(loop: _Loop, registry: CollectorRegistry, api: KubernetesApi) -> None:
     """Have everybody told of each tick who wants to know."""
     api_metrics, policies, leadership = ApiMetrics(registry, api), loop.policies, loop.leadership
+    reconciler = loop.reconciler
+    metrics = LoopMetrics(registry, lambda: reconciler.state, lambda: policies.book.good.values())
+    show_alerts(registry, loop.intake, time.time)
     show_leadership(registry, leadership)
     show_caches(registry, (policies.cache, *loop.cluster.caches), time.time)
     for observe in (
@@ -211,40 +222,23 @@ def _subscribe(loop: _Loop, registry: CollectorRegistry, api: KubernetesApi) -> 
         loop.status.observe,
         loop.events.observe,
         api_metrics.observe,
-        _shown(ControllerMetrics(registry), loop.reconciler, policies),
+        metrics.observe,
         lambda report: log_reasons(report) if leadership.is_held() else None,
     ):
-        loop.reconciler.subscribe(observe)
+        reconciler.subscribe(observe)
 
 
 def _reconciler(
     setting: KubernetesSetting,
     policies: WatchedPolicies,
     decide: KubernetesTick,
-    cluster: Cluster,
-    outlooks: Outlooks,
+    surroundings: Surroundings,
 ) -> Reconciler[TickState]:
-    reconciler = Reconciler(
-        Surroundings(cluster=cluster, outlooks=outlooks, clock=time.time, luck=_SPREAD.random),
-        decide,
-        TickState(),
-        {},
-        LoopSettings(tick_seconds=setting.tick_seconds),
-    )
+    settings = LoopSettings(tick_seconds=setting.tick_seconds)
+    reconciler = Reconciler(surroundings, decide, TickState(), {}, settings)
 
     def take(book: PolicyBook) -> None:
         reconciler.change_policies(decide, book.modes)
 
     policies.subscribe(take)
     return reconciler
-
-
-def _shown(
-    metrics: ControllerMetrics, reconciler: Reconciler[TickState], policies: WatchedPolicies
-) -> Callable[[TickReport], None]:
-    def show(report: TickReport) -> None:
-        metrics.observe(report)
-        for policy in policies.book.good.values():
-            metrics.show_learned(learned(reconciler.state, policy))
-
-    return show

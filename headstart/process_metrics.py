@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
@@ -22,6 +23,15 @@ class _Count(Collector):
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Yield the count as it is now."""
         yield CounterMetricFamily(self._name, self._what, value=self._read())
+
+
+def process_registry() -> CollectorRegistry:
+    """Return a registry with what any process shows: its memory, CPU, files, and its version."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    build = Gauge("headstart_build_info", "1.", ["version"], registry=registry)
+    build.labels(version("headstart")).set(1)
+    return registry
 
 
 def show_predictor(registry: CollectorRegistry, pool: FitPool, service: ForecastService) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from controller.policy import Mode, WorkloadPolicy
 from controller.policy_file import read_policies
+from headstart.alert_wiring import alert_setting
 from headstart.errors import UsageError, shown
 from headstart.event_wiring import event_setting
 from headstart.service_options import address_of, tick_of
@@ -27,6 +28,7 @@ def setting_of(arguments: argparse.Namespace) -> Setting:
         policies=read_policies(arguments.policy),
         listen=address_of(arguments.listen),
         tick_seconds=tick_of(arguments.tick_seconds),
+        alerts=alert_setting(arguments) if hasattr(arguments, "alerts_token_file") else None,
         events=event_setting(arguments) if hasattr(arguments, "events_topic") else None,
     )
 

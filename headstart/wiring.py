@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,29 +15,36 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from controller.adapters import http as controller_http
+from controller.adapters.alertmanager import AlertIntake
 from controller.adapters.predictor import PredictorStream
 from controller.adapters.simulated_cluster import SimulatedCluster
+from controller.boosts import Boost
+from controller.cluster_view import Fleet
 from controller.environment import Environment
-from controller.learned import learned
 from controller.loop_settings import LoopSettings, Surroundings
-from controller.metrics import ControllerMetrics
 from controller.policy import Mode, WorkloadPolicy
 from controller.ports import Outlooks
 from controller.reconciler import Reconciler
 from controller.simulation import SimulatedWorld
-from controller.tick import tick
-from controller.tick_report import TickReport
+from controller.tick import TickResult, tick
+from controller.tick_report import Tick, TickReport
 from controller.tick_state import TickSettings, TickState
+from headstart.alert_metrics import show_alerts
+from headstart.alert_wiring import AlertSetting, alert_intake, alert_routes, boosts_of
 from headstart.event_wiring import EventSetting, EventsOut, events_out
 from headstart.explanation import log_line
 from headstart.health import health_routes
 from headstart.live_forecaster import LiveForecaster
 from headstart.loop_memory import LoopMemory, remembered
+from headstart.loop_metrics import LoopMetrics
+from headstart.loop_pause import LoopPause
 from headstart.plan_facts import PlanFacts
 from headstart.process import together
-from headstart.process_metrics import show_connection, show_predictor
+from headstart.process_metrics import process_registry, show_connection, show_predictor
 from headstart.reach import reach_seconds
 from headstart.service_options import Address
+from models.forecast import WorkloadName
+from models.outlook import Outlook
 from predictor.adapters import http as predictor_http
 from predictor.adapters.store import Store
 from predictor.fitting import FitPool
@@ -53,11 +59,12 @@ _SPREAD = random.Random()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What every process is given."""
+    """What every process is given. ``alerts`` None: Alertmanager is not answered."""
 
     policies: tuple[WorkloadPolicy, ...]
     listen: Address
     tick_seconds: float
+    alerts: AlertSetting | None = None
     events: EventSetting | None = None
     on_listening: Callable[[int], None] | None = None
 
@@ -69,7 +76,7 @@ async def run_up(
     state_file: Path | None,
 ) -> None:
     """Run predictor, controller, the simulated cluster and one server until cancelled."""
-    registry = CollectorRegistry()
+    registry = process_registry()
     pool = FitPool(max_workers=1)
     async with AsyncExitStack() as stack:
         stack.callback(pool.close)
@@ -77,10 +84,11 @@ async def run_up(
         service = _service(setting, registry, pool, store)
         await service.set_workloads(demands, now=time.time())
         events = events_out(setting.events, stack, registry)
-        reconciler = _reconciler(setting, registry, service, environment, store, events)
+        reconciler, intake = _reconciler(setting, registry, service, environment, store, events)
         routes = [
             *predictor_http.routes(service, registry),
             *controller_http.routes(reconciler),
+            *alert_routes(intake),
         ]
         await together(
             routes,
@@ -95,7 +103,7 @@ async def run_predictor(
     setting: Setting, demands: Sequence[WorkloadDemand], state_file: Path | None
 ) -> None:
     """Run the forecasting service and its server until cancelled."""
-    registry = CollectorRegistry()
+    registry = process_registry()
     pool = FitPool(max_workers=1)
     async with AsyncExitStack() as stack:
         stack.callback(pool.close)
@@ -114,17 +122,18 @@ async def run_controller(
     setting: Setting, predictor_url: str, environment: Environment, state_file: Path | None
 ) -> None:
     """Run the controller on a predictor's stream, and its server, until cancelled."""
-    registry = CollectorRegistry()
+    registry = process_registry()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=predictor_url))
         store = _store(state_file, stack)
         stream = PredictorStream(client, luck=_SPREAD.random)
         show_connection(registry, stream)
         events = events_out(setting.events, stack, registry)
-        reconciler = _reconciler(setting, registry, stream, environment, store, events)
+        reconciler, intake = _reconciler(setting, registry, stream, environment, store, events)
         routes = [
             *health_routes(registry, is_ready=lambda: reconciler.fleet is not None),
             *controller_http.routes(reconciler),
+            *alert_routes(intake),
         ]
         await together(
             routes, setting.listen, setting.on_listening, stream.follow(), reconciler.run_forever()
@@ -160,38 +169,45 @@ def _reconciler(
     environment: Environment,
     store: Store | None,
     events: EventsOut,
-) -> Reconciler[TickState]:
-    world = SimulatedWorld(environment, time.time())
-    decide = functools.partial(
-        tick,
-        policies=setting.policies,
-        settings=TickSettings(tick_seconds=setting.tick_seconds),
-    )
+) -> tuple[Reconciler[TickState], AlertIntake | None]:
+    world, pause = SimulatedWorld(environment, time.time()), LoopPause()
+    modes = {policy.workload: policy.mode for policy in setting.policies}
+    intake = alert_intake(setting.alerts, lambda: modes, pause.cut_short)
     reconciler = Reconciler(
         Surroundings(
             cluster=events.witnessed(SimulatedCluster(world, time.time)),
             outlooks=outlooks,
             clock=time.time,
             luck=_SPREAD.random,
+            wait=pause.wait,
         ),
-        decide,
+        _tick(setting, boosts_of(intake)),
         remembered(store) if store is not None else TickState(),
-        {policy.workload: policy.mode for policy in setting.policies},
+        modes,
         LoopSettings(tick_seconds=setting.tick_seconds),
     )
-    metrics = ControllerMetrics(registry)
+    metrics = LoopMetrics(registry, lambda: reconciler.state, lambda: setting.policies)
     reconciler.subscribe(metrics.observe)
-
-    def show_learned(_: TickReport) -> None:
-        for policy in setting.policies:
-            metrics.show_learned(learned(reconciler.state, policy))
-
-    reconciler.subscribe(show_learned)
+    show_alerts(registry, intake, time.time)
     if store is not None:
         reconciler.subscribe(LoopMemory(store, lambda: reconciler.state).observe)
     reconciler.subscribe(events.observe)
     reconciler.subscribe(log_reasons)
-    return reconciler
+    return reconciler, intake
+
+
+def _tick(
+    setting: Setting, boosts: Callable[[float], Mapping[WorkloadName, Boost]]
+) -> Tick[TickState]:
+    """Return the decision by the setting's policies, and by the boosts in force at its time."""
+
+    def decide(
+        fleet: Fleet, outlooks: Mapping[WorkloadName, Outlook], state: TickState, now: float
+    ) -> TickResult:
+        settings = TickSettings(tick_seconds=setting.tick_seconds, boosts=boosts(now))
+        return tick(fleet, outlooks, state, now, policies=setting.policies, settings=settings)
+
+    return decide
 
 
 def log_reasons(report: TickReport) -> None:

@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 from tests.parts.errors import RealPartError
-from tests.parts.fetch import kafka_jars, prometheus_folder
+from tests.parts.fetch import alertmanager_folder, kafka_jars, prometheus_folder
 from tests.parts.kafka import KafkaBroker
 from tests.parts.prometheus import PrometheusServer
 
@@ -42,7 +42,12 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ordinary"
 # a fit of two seconds when the machine has something else to do.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-REAL_PARTS = {"jars_of_kafka", "folder_of_prometheus", "control_plane_programs"}
+REAL_PARTS = {
+    "jars_of_kafka",
+    "folder_of_prometheus",
+    "folder_of_alertmanager",
+    "control_plane_programs",
+}
 _running: list[Part] = []
 
 
@@ -82,6 +87,13 @@ def folder_of_prometheus() -> Path:
     """The folder with Prometheus's programs."""
     with failing_in_words():
         return prometheus_folder()
+
+
+@pytest.fixture(scope="session")
+def folder_of_alertmanager() -> Path:
+    """The folder with Alertmanager's programs."""
+    with failing_in_words():
+        return alertmanager_folder()
 
 
 @pytest.fixture(scope="session")

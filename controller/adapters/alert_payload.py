@@ -31,11 +31,13 @@ class PayloadError(ControllerError):
 class Payload:
     """The alerts that ask for a boost, one line for each that does so wrongly, and the rest.
 
-    ``passed_over`` counts alerts that ask for nothing, ``truncated`` those that the sender cut.
+    ``faulty`` counts those that ask wrongly, of which ``faults`` names the first, ``passed_over``
+    those that ask for nothing, ``truncated`` those that the sender cut.
     """
 
     alerts: tuple[Alert, ...] = ()
     faults: tuple[str, ...] = ()
+    faulty: int = 0
     passed_over: int = 0
     truncated: int = 0
 
@@ -72,6 +74,7 @@ def payload_of(body: bytes, workloads: Collection[WorkloadName]) -> Payload:
     return Payload(
         alerts=tuple(alerts),
         faults=tuple(faults[:_LINES_SAID]),
+        faulty=len(faults),
         passed_over=passed_over,
         truncated=truncated if isinstance(truncated, int) and truncated > 0 else 0,
     )
@@ -109,9 +112,13 @@ def _alert(raw: object, group: str, workloads: Collection[WorkloadName]) -> Aler
 
 
 def _workload(name: str, workloads: Collection[WorkloadName]) -> WorkloadName:
-    """Return the workload of that name; its namespace may be left out where only one has it."""
-    if name in workloads:
-        return WorkloadName(name)
+    """Return the workload of that name; its namespace may be left out where only one has it.
+
+    Policies out of a file have none: there a name with a namespace means the one without.
+    """
+    for known in (name, name.rpartition("/")[2]):
+        if known in workloads:
+            return WorkloadName(known)
     meant = [workload for workload in workloads if workload.endswith(f"/{name}")]
     if len(meant) == 1:
         return meant[0]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from controller.boosts import Boost, BoostLimits, Boosts
 from models.forecast import WorkloadName
 
 _log = logging.getLogger(__name__)
+
+#: What may become of an alert: a truncated one was cut by the sender's ``max_alerts``.
+ALERT_OUTCOMES = ("taken", "left_out", "faulty", "passed_over", "truncated")
 
 #: Where a secret comes from, read at each request so that it can be changed; None: not now.
 TokenSource = Callable[[], bytes | None]
@@ -38,6 +42,15 @@ class IntakeSettings:
     retry_after_seconds: int = 15
 
 
+@dataclass(slots=True)
+class IntakeCounts:
+    """What came in so far: requests by status code, alerts by outcome, boosts begun by workload."""
+
+    requests: Counter[int] = field(default_factory=Counter)
+    alerts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(ALERT_OUTCOMES, 0)))
+    begun: Counter[WorkloadName] = field(default_factory=Counter)
+
+
 class _RequestError(Exception):
     """A request that is answered by a status and one line."""
 
@@ -50,7 +63,8 @@ class AlertIntake:
     """The boosts in force, and the route that alerts come in by. For one event loop's thread.
 
     ``workloads`` returns those that there are policies for. ``token`` of None leaves it to others
-    (mutual TLS before it) who may send.
+    (mutual TLS before it) who may send. ``on_change`` is called when a boost begins, changes or is
+    ended by its alert, so that the next plan need not wait for its turn.
     """
 
     def __init__(
@@ -59,19 +73,26 @@ class AlertIntake:
         token: TokenSource | None,
         clock: Callable[[], float],
         settings: IntakeSettings | None = None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin without boosts; what was in force before a restart comes with the next repeats."""
         self._workloads = workloads
         self._token = token
         self._clock = clock
         self._settings = settings or IntakeSettings()
+        self._on_change = on_change
         self._boosts = Boosts()
         self._reading = 0
+        self.counts = IntakeCounts()
 
     @property
     def boosts(self) -> Boosts:
         """Everything heard, as a value that is swapped whole."""
         return self._boosts
+
+    def workloads(self) -> Collection[WorkloadName]:
+        """Return the workloads that may be boosted now."""
+        return self._workloads()
 
     def in_force(self, now: float) -> Mapping[WorkloadName, Boost]:
         """Return what the tick at ``now`` is to be given."""
@@ -82,6 +103,11 @@ class AlertIntake:
         return [Route("/v1/alerts", self._post, methods=["POST"])]
 
     async def _post(self, request: Request) -> Response:
+        response = await self._answer(request)
+        self.counts.requests[response.status_code] += 1
+        return response
+
+    async def _answer(self, request: Request) -> Response:
         try:
             self._authenticate(request)
             body = await self._body(request)
@@ -142,13 +168,26 @@ class AlertIntake:
 
     def _take(self, payload: Payload) -> None:
         now, limits = self._clock(), self._settings.limits
-        self._boosts, left_out = self._boosts.with_alerts(payload.alerts, now=now, limits=limits)
+        before = self._boosts.at(now)
+        self._boosts, left_out = before.with_alerts(payload.alerts, now=now, limits=limits)
+        self._count(payload, self._boosts.begun_since(before), left_out)
+        if self._boosts.in_force(now) != before.in_force(now):
+            self._on_change()
         for fault in payload.faults:
             _log.warning("alert passed over: %s", fault)
         if payload.truncated:
             _log.warning("%d alerts were cut by the sender's max_alerts", payload.truncated)
         if left_out:
             raise self._overloaded(f"more than {limits.most_alerts} alerts at once")
+
+    def _count(self, payload: Payload, begun: Sequence[WorkloadName], left_out: int) -> None:
+        alerts = self.counts.alerts
+        alerts["taken"] += len(payload.alerts) - left_out
+        alerts["left_out"] += left_out
+        alerts["faulty"] += payload.faulty
+        alerts["passed_over"] += payload.passed_over
+        alerts["truncated"] += payload.truncated
+        self.counts.begun.update(begun)
 
     def _overloaded(self, line: str) -> _RequestError:
         return _RequestError(503, line, {"Retry-After": str(self._settings.retry_after_seconds)})

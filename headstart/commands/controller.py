@@ -11,6 +11,7 @@ HELP = "run the controller alone, following a predictor"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from headstart.alert_wiring import add_alert_arguments
     from headstart.event_wiring import add_event_arguments
     from headstart.kafka_options import add_kafka_arguments
     from headstart.kubernetes_options import add_kubernetes_arguments
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_kubernetes_arguments(parser)
     add_kafka_arguments(parser)
     add_event_arguments(parser)
+    add_alert_arguments(parser)
     parser.add_argument(
         "--predictor", required=True, metavar="URL", help="of a running `headstart predictor`"
     )

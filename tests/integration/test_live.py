@@ -120,7 +120,7 @@ def times_of_need(run: Run) -> list[tuple[int, float]]:
 
 
 def test_the_lead_time_moves_from_what_was_believed_to_what_was_measured(run: Run) -> None:
-    planned = "headstart_lead_time_seconds planned chat"
+    planned = "headstart_planned_lead_time_seconds chat"
     assert run.first_metrics[planned] > 60
     assert RESTORE_SECONDS < run.last_metrics[planned] < 2.5 * RESTORE_SECONDS
     middle = run.last_metrics["headstart_lead_time_seconds 0.5 chat"]
@@ -132,7 +132,7 @@ def test_plan_metrics_and_explanation_tell_the_same_story(run: Run) -> None:
     assert metrics["headstart_target_replicas chat"] == plan["target"]
     assert metrics["headstart_ready_replicas chat"] == plan["ready"]
     assert metrics["headstart_restoring_replicas chat"] == plan["restoring"]
-    assert metrics["headstart_lead_time_seconds planned chat"] == plan["leadTimeSeconds"]
+    assert metrics["headstart_planned_lead_time_seconds chat"] == plan["leadTimeSeconds"]
     assert {name: explained[name] for name in plan} == plan
     told = " ".join(explained["sentences"])
     assert f"the target of chat is {plan['target']} replicas: {plan['ready']} ready" in told

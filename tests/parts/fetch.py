@@ -1,4 +1,4 @@
-"""Get the real parts once per user: Kafka's jars through Maven, Prometheus from the distribution.
+"""Get the real parts once a user: Kafka's jars through Maven, the monitoring from Debian.
 
 They are kept outside the checkout, in ``$HEADSTART_PARTS``, else ``$XDG_CACHE_HOME`` or
 ``~/.cache`` + ``headstart/parts``; a second run downloads nothing and needs no network.
@@ -45,16 +45,26 @@ def prometheus_folder() -> Path:
     Raises:
         RealPartError: in one line, if they can't be had.
     """
-    installed = shutil.which("prometheus")
-    if installed and shutil.which("promtool"):
-        return Path(installed).parent
+    return _programs_of("prometheus", ("prometheus", "promtool"))
+
+
+def alertmanager_folder() -> Path:
+    """Return the folder that holds ``prometheus-alertmanager`` and ``amtool``.
+
+    Raises:
+        RealPartError: in one line, if they can't be had.
+    """
+    return _programs_of("prometheus-alertmanager", ("prometheus-alertmanager", "amtool"))
+
+
+def _programs_of(package: str, programs: tuple[str, ...]) -> Path:
+    """Return where the programs of a Debian package are: on PATH, kept, or now downloaded."""
+    installed = [found for program in programs if (found := shutil.which(program))]
+    if len(installed) == len(programs):
+        return Path(installed[0]).parent
     with only_one_run():
-        return _kept_prometheus() or _download_prometheus()
-
-
-def _kept_prometheus() -> Path | None:
-    kept = sorted(parts_folder().glob("prometheus-*/usr/bin/promtool"))
-    return kept[-1].parent if kept else None
+        kept = sorted(parts_folder().glob(f"{package}-[0-9]*/usr/bin/{programs[-1]}"))
+        return kept[-1].parent if kept else _download_package(package, programs)
 
 
 def _version_of(pom: Path) -> str:
@@ -85,18 +95,30 @@ def _download_jars(folder: Path) -> None:
     _run(command, why="Maven could not get Kafka's jars")
 
 
-def _download_prometheus() -> Path:
+def _download_package(package: str, programs: tuple[str, ...]) -> Path:
+    name = package.removeprefix("prometheus-").capitalize()
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise RealPartError("Prometheus: put prometheus and promtool on PATH (no apt-get here)")
-    _refresh_lists_if_unknown("prometheus")
+        raise RealPartError(f"{name}: put {' and '.join(programs)} on PATH (no apt-get here)")
+    _refresh_lists_if_unknown(package)
     with tempfile.TemporaryDirectory(dir=parts_folder()) as temporary:
-        _run(["apt-get", "download", "prometheus"], why="apt-get got no Prometheus", at=temporary)
-        package = next(Path(temporary).glob("prometheus_*.deb"))
-        version = package.name.split("_")[1]
-        folder = parts_folder() / f"prometheus-{version}"
+        _run(["apt-get", "download", package], why=f"apt-get got no {name}", at=temporary)
+        archive = next(Path(temporary).glob(f"{package}_*.deb"))
+        folder = parts_folder() / f"{package}-{archive.name.split('_')[1]}"
         with whole_or_not_at_all(folder) as unfinished:
-            _run(["dpkg-deb", "-x", str(package), str(unfinished)], why="no room to unpack")
+            _run(["dpkg-deb", "-x", str(archive), str(unfinished)], why="no room to unpack")
+            _let_run_anywhere(unfinished / "usr" / "bin" / programs[0])
     return folder / "usr" / "bin"
+
+
+def _let_run_anywhere(program: Path) -> None:
+    """Have Debian's Alertmanager look for its templates in the folder that it runs in.
+
+    It has their absolute path compiled in, no option for it, and does not start without them.
+    Go's texts carry their length beside them, so the new path must be as long as the old one.
+    """
+    built_in = b"/usr/share/prometheus/alertmanager"
+    here = b"./" * (len(built_in) // 2)
+    program.write_bytes(program.read_bytes().replace(built_in, here))
 
 
 def _install(missing: str, packages: list[str]) -> None:
@@ -131,7 +153,9 @@ def _run(
 def main() -> int:
     """Get every part and say where it lies; 1 and one line if one can't be had."""
     try:
-        sys.stdout.write(f"Kafka       {kafka_jars()}\nPrometheus  {prometheus_folder()}\n")
+        sys.stdout.write(f"Kafka         {kafka_jars()}\n")
+        sys.stdout.write(f"Prometheus    {prometheus_folder()}\n")
+        sys.stdout.write(f"Alertmanager  {alertmanager_folder()}\n")
     except RealPartError as error:
         sys.stderr.write(f"{error}\n")
         return 1

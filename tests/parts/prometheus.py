@@ -25,13 +25,23 @@ class PrometheusServer(ServerProcess):
 
     name = "Prometheus"
 
-    def __init__(self, targets: Sequence[str] = (), *, binaries: Path | None = None) -> None:
+    def __init__(
+        self,
+        targets: Sequence[str] = (),
+        *,
+        binaries: Path | None = None,
+        rules: Sequence[Path] = (),
+        alertmanagers: Sequence[str] = (),
+    ) -> None:
         """Lay down an empty server that scrapes the targets under the job ``app``.
+
+        ``rules`` are evaluated each second, and told to ``alertmanagers`` (``host:port``).
 
         Raises:
             RealPartError: if Prometheus can't be had.
         """
         self._binaries = binaries or prometheus_folder()
+        self._rules, self._alertmanagers = tuple(rules), tuple(alertmanagers)
         super().__init__()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -47,6 +57,8 @@ class PrometheusServer(ServerProcess):
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--web.enable-lifecycle",
             "--web.enable-remote-write-receiver",
+            # A minute by default: so long an Alertmanager that came back would know nothing.
+            "--rules.alert.resend-delay=2s",
         ]
 
     def answers(self) -> bool:
@@ -95,22 +107,35 @@ class PrometheusServer(ServerProcess):
         asked = {"query": expression, "start": start, "end": end, "step": step_seconds}
         return self._result("query_range", asked)
 
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that are pending or firing, as the API has them."""
+        found: list[dict[str, Any]] = self._data("alerts", {})["alerts"]
+        return found
+
     def _configure(self, targets: Sequence[str]) -> None:
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "scrape_configs": [
                 {"job_name": "app", "static_configs": [{"targets": list(targets)}]},
             ],
+            "rule_files": [str(path) for path in self._rules],
+            "alerting": {
+                "alertmanagers": [{"static_configs": [{"targets": list(self._alertmanagers)}]}]
+            },
         }
         (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def _result(self, endpoint: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        result: list[dict[str, Any]] = self._data(endpoint, asked)["result"]
+        return result
+
+    def _data(self, endpoint: str, asked: dict[str, Any]) -> dict[str, Any]:
         url = f"{self.url}/api/v1/{endpoint}"
         response = requests.get(url, params=asked, timeout=REQUEST_SECONDS)
         if response.status_code != 200:
             raise RealPartError(f"Prometheus refused: {response.text.strip()}")
-        result: list[dict[str, Any]] = response.json()["data"]["result"]
-        return result
+        data: dict[str, Any] = response.json()["data"]
+        return data
 
 
 def _in_time_order(series: Sequence[WrittenSeries]) -> list[list[WrittenSeries]]:

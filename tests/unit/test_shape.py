@@ -33,6 +33,7 @@ SHELL = {
     "controller.policy_schema",
     "controller.field_types",
     "controller.schema",
+    "controller.start_metrics",
     "controller.yaml_document",
     "controller.yaml_lines",
     "predictor.fitting",

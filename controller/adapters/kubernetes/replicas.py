@@ -86,6 +86,7 @@ def replica_from_pod(pod: Json, ready_nodes: Mapping[NodeName, bool]) -> Replica
         attempt=attempt_of(pod),
         ready_at=phases.get("ready"),
         failure=failure,
+        phases=tuple(item for item in phases.items() if item[0] not in ("decided", "ready")),
     )
 
 

@@ -19,10 +19,10 @@ from controller.adapters.kubernetes.status_text import (
     status_of,
     status_of_refused,
 )
-from controller.adapters.kubernetes.tallies import Tally, tallied
 from controller.cluster_view import Fleet
 from controller.learned import learned
 from controller.policy import WorkloadPolicy
+from controller.tallies import Tally, tallied
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
 from models.forecast import WorkloadName

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from controller.adapters.kubernetes import status_conditions as conditions
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.status_conditions import time_text
-from controller.adapters.kubernetes.tallies import Tally
 from controller.cluster_view import Fleet, Phase
 from controller.feedback import key_of
 from controller.learned import Learned
@@ -17,6 +16,7 @@ from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.plan import Plan
 from controller.policy import Mode, WorkloadPolicy
+from controller.tallies import Tally
 from controller.tick_state import TickState, WorkloadState
 from models.codec import CodecError, decode_measurement, encode_measurement
 from models.fields import Fields

@@ -38,8 +38,9 @@ def test_the_example_rules_ask_for_boosts_within_the_limits() -> None:
 
 
 def test_the_example_route_repeats_before_a_boost_ends() -> None:
-    [route] = document("alertmanager.yaml")["route"]["routes"]
+    [route, everybody] = document("alertmanager.yaml")["route"]["routes"]
     assert route["matchers"] == ['headstart_policy != ""']
+    assert (route["continue"], everybody) == (True, {"receiver": "default"})
     # A repeat is sent at the first group_interval after repeat_interval.
     apart = seconds(route["repeat_interval"]) + seconds(route["group_interval"])
     assert apart < BoostLimits().lasts_seconds

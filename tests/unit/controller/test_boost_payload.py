@@ -74,6 +74,11 @@ def test_labels_go_before_annotations() -> None:
     assert (alert.workload, alert.boost) == (CHAT, Boost(multiplier=1.5))
 
 
+def test_a_policy_out_of_a_file_is_found_by_its_name_with_any_namespace() -> None:
+    payload = payload_of(a_payload(an_alert()), [WorkloadName("chat")])
+    assert [alert.workload for alert in payload.alerts] == ["chat"]
+
+
 def test_a_resolved_alert_needs_no_number() -> None:
     alert = only(a_payload(an_alert(status="resolved", annotations={})))
     assert not alert.is_firing

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from controller.actions import Cancel
@@ -36,3 +38,36 @@ def test_a_cancelled_start_was_hung_if_its_deadline_had_passed(
 def test_what_is_still_under_way_or_was_never_is_no_ending() -> None:
     before = a_fleet(UNDER_WAY, a_replica("served"))
     assert ended_starts(before, a_fleet(UNDER_WAY)) == ()
+
+
+@pytest.mark.parametrize(
+    ("phase", "ending"), [(Phase.READY, Ending.READY), (Phase.FAILED, Ending.FAILED)]
+)
+def test_a_start_that_came_and_ended_between_two_views_is_seen(
+    phase: Phase, ending: Ending
+) -> None:
+    quick = a_replica(phase=phase, started_at=101.0)
+    (ended,) = ended_starts(a_fleet(seen_at=100.0), a_fleet(quick, seen_at=200.0))
+    assert ended.ending is ending
+
+
+def test_a_replica_that_was_there_before_the_loop_looked_is_no_ending() -> None:
+    old = a_replica(started_at=99.0)
+    assert ended_starts(a_fleet(seen_at=100.0), a_fleet(old, seen_at=200.0)) == ()
+
+
+def test_the_parts_of_a_start_add_up_to_its_whole() -> None:
+    ready = dataclasses.replace(
+        a_replica(started_at=40.0),
+        decided_at=38.0,
+        phases=(("created", 39.0), ("started", 45.0), ("restored", 90.0)),
+    )
+    (ended,) = ended_starts(a_fleet(UNDER_WAY), a_fleet(ready))
+    assert ended.seconds == 62.0
+    assert ended.phases == (("created", 1.0), ("started", 6.0), ("restored", 45.0), ("ready", 10.0))
+    assert sum(seconds for _, seconds in ended.phases) == ended.seconds
+
+
+def test_without_phases_the_start_itself_is_one() -> None:
+    (ended,) = ended_starts(a_fleet(UNDER_WAY), a_fleet(a_replica(started_at=40.0)))
+    assert ended.phases == (("started", 0.0), ("ready", 60.0))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts.errors import RealPartError
-from tests.parts.fetch import kafka_jars, prometheus_folder
+from tests.parts.fetch import alertmanager_folder, kafka_jars, prometheus_folder
 
 ROOT = Path(__file__).parents[3]
 JAVA_17 = "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2"
@@ -77,6 +77,22 @@ def test_a_prometheus_fetched_before_needs_no_program(machine: Machine) -> None:
     kept.mkdir(parents=True)
     (kept / "promtool").touch()
     assert prometheus_folder() == kept
+
+
+def test_an_alertmanager_is_no_prometheus(machine: Machine) -> None:
+    kept = machine.parts / "prometheus-alertmanager-0.25.0" / "usr" / "bin"
+    kept.mkdir(parents=True)
+    (kept / "amtool").touch()
+    (kept / "promtool").touch()
+    assert alertmanager_folder() == kept
+    with pytest.raises(RealPartError, match=r"^Prometheus: put prometheus and promtool on PATH"):
+        prometheus_folder()
+
+
+def test_a_missing_alertmanager_is_named_in_one_line(machine: Machine) -> None:
+    wanted = r"^Alertmanager: put prometheus-alertmanager and amtool on PATH \(no apt-get here\)$"
+    with pytest.raises(RealPartError, match=wanted):
+        alertmanager_folder()
 
 
 def test_a_part_that_can_not_be_had_fails_the_tests_that_need_it(machine: Machine) -> None:

@@ -21,7 +21,6 @@ from controller.adapters.kubernetes.status_text import (
     remembered_tally,
     status_of,
 )
-from controller.adapters.kubernetes.tallies import Tally, tallied
 from controller.cluster_view import Fleet, Node, NodeName, Phase
 from controller.feedback import key_of
 from controller.learned import learned
@@ -29,6 +28,7 @@ from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.plan import Plan, Reason
 from controller.policy import Mode
+from controller.tallies import Tally, tallied
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
 from models.forecast import WorkloadName

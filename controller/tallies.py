@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.cluster_view import Fleet, Phase, StartKind
+from controller.cluster_view import Fleet, StartKind
 from controller.outcomes import Outcomes
 from controller.policy import WorkloadPolicy
+from controller.start_endings import Ending, ended_starts
 
 #: Requests late this long before a restore was ready had waited for it.
 WAITED_SECONDS = 10.0
@@ -57,16 +58,11 @@ def tallied(
 
 
 def _became_ready(policy: WorkloadPolicy, before: Fleet, after: Fleet) -> int:
-    """Count the restores that were under way at the last tick and are ready now."""
-    under_way = {
-        replica.name
-        for replica in before.replicas
-        if replica.workload == policy.workload
-        and replica.phase is Phase.RESTORING
-        and replica.kind is StartKind.RESTORE
-    }
+    """Count the restores that became ready since the last tick."""
     return sum(
         1
-        for replica in after.replicas
-        if replica.name in under_way and replica.phase is Phase.READY
+        for ended in ended_starts(before, after)
+        if ended.workload == policy.workload
+        and ended.ending is Ending.READY
+        and ended.kind is StartKind.RESTORE
     )

@@ -1,0 +1,67 @@
+"""Metrics of starts: how they ended, and how long each part of them took."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from controller.actions import Action
+from controller.cluster_view import Fleet
+from controller.start_endings import ended_starts
+from models.forecast import WorkloadName
+
+#: From a parked process to a cold start of a large model.
+DURATION_BUCKETS_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+#: A part may be over in an instant, and is there for each phase besides: so not too many.
+PHASE_BUCKETS_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320)
+
+
+class StartMetrics:
+    """Collectors in one registry, fed with each two successive views of the cluster."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the collectors."""
+        self._ended = Counter(
+            "headstart_restores",
+            "Starts ended, restores and cold ones.",
+            ["workload", "kind", "outcome"],
+            registry=registry,
+        )
+        self._durations = Histogram(
+            "headstart_restore_duration_seconds",
+            "From deciding to ready.",
+            ["workload", "kind"],
+            buckets=DURATION_BUCKETS_SECONDS,
+            registry=registry,
+        )
+        self._phases = Histogram(
+            "headstart_restore_phase_duration_seconds",
+            "What a start spent until it reached a phase, from the one before that is known.",
+            ["workload", "kind", "phase"],
+            buckets=PHASE_BUCKETS_SECONDS,
+            registry=registry,
+        )
+
+    def take(
+        self,
+        before: Fleet,
+        after: Fleet,
+        acted: Iterable[Action],
+        workloads: Collection[WorkloadName],
+    ) -> None:
+        """Count what ended between two views, of the workloads that have a policy."""
+        for ended in ended_starts(before, after, acted):
+            workload, kind = ended.workload, ended.kind.value
+            if workload not in workloads:
+                continue
+            self._ended.labels(workload, kind, ended.ending.value).inc()
+            if ended.seconds is not None:
+                self._durations.labels(workload, kind).observe(ended.seconds)
+            for phase, seconds in ended.phases:
+                self._phases.labels(workload, kind, phase).observe(seconds)
+
+    def forget(self, workload: WorkloadName) -> None:
+        """Show nothing more of a workload that is gone."""
+        for collector in (self._ended, self._durations, self._phases):
+            collector.remove_by_labels({"workload": workload})
