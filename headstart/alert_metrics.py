@@ -12,11 +12,10 @@ from controller.adapters.alertmanager import AlertIntake
 
 
 def show_alerts(
-    registry: CollectorRegistry, intake: AlertIntake | None, clock: Callable[[], float]
+    registry: CollectorRegistry, intake: AlertIntake, clock: Callable[[], float]
 ) -> None:
-    """Show what an intake has taken; nothing if no alerts are taken."""
-    if intake is not None:
-        registry.register(_Alerts(intake, clock))
+    """Show what an intake has taken."""
+    registry.register(_Alerts(intake, clock))
 
 
 class _Alerts(Collector):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
 from controller.adapters.alertmanager import (
@@ -19,7 +20,9 @@ from controller.adapters.alertmanager import (
     token_of_text,
 )
 from controller.boosts import Boost, BoostLimits
+from headstart.alert_metrics import show_alerts
 from headstart.errors import UsageError
+from headstart.loop_pause import LoopPause
 from models.forecast import WorkloadName
 
 #: Holds the token where no file does.
@@ -83,29 +86,38 @@ def alert_setting(arguments: argparse.Namespace) -> AlertSetting | None:
     return None if token is None else AlertSetting(token=token, limits=limits)
 
 
-def alert_intake(
-    setting: AlertSetting | None,
-    workloads: Callable[[], Collection[WorkloadName]],
-    on_change: Callable[[], None] = lambda: None,
-) -> AlertIntake | None:
-    """Return what takes alerts for the workloads that there are, None if nothing shall.
+class AlertsIn:
+    """The part of a process that takes alerts, and has a plan made of them at once.
 
-    ``on_change`` is called when the boosts in force have changed.
+    Without a setting there is no route, no boost, and no pause is cut short.
     """
-    if setting is None:
-        return None
-    settings = IntakeSettings(limits=setting.limits)
-    return AlertIntake(workloads, setting.token, time.time, settings, on_change)
 
+    def __init__(
+        self,
+        setting: AlertSetting | None,
+        workloads: Callable[[], Collection[WorkloadName]],
+        registry: CollectorRegistry,
+    ) -> None:
+        """Take alerts for the workloads that there are, and show in the registry what came."""
+        self._pause = LoopPause()
+        self._intake: AlertIntake | None = None
+        if setting is not None:
+            settings = IntakeSettings(limits=setting.limits)
+            on_change = self._pause.cut_short
+            self._intake = AlertIntake(workloads, setting.token, time.time, settings, on_change)
+            show_alerts(registry, self._intake, time.time)
 
-def alert_routes(intake: AlertIntake | None) -> Sequence[Route]:
-    """Return the routes that alerts come in by, none if nothing takes them."""
-    return () if intake is None else intake.routes()
+    def routes(self) -> Sequence[Route]:
+        """Return the routes that alerts come in by."""
+        return () if self._intake is None else self._intake.routes()
 
+    def in_force(self, now: float) -> Mapping[WorkloadName, Boost]:
+        """Return the boosts in force at ``now`` (seconds since the epoch)."""
+        return {} if self._intake is None else self._intake.in_force(now)
 
-def boosts_of(intake: AlertIntake | None) -> Callable[[float], Mapping[WorkloadName, Boost]]:
-    """Return what says which boosts are in force at a time (seconds since the epoch)."""
-    return (lambda _now: {}) if intake is None else intake.in_force
+    async def wait(self, seconds: float) -> None:
+        """Wait as the loop does between ticks: until an alert changes what is to be planned."""
+        await self._pause.wait(seconds)
 
 
 def _token(arguments: argparse.Namespace) -> TokenSource | None:

@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import BaseRoute
 
 from controller.adapters import http as controller_http
-from controller.adapters.alertmanager import AlertIntake
 from controller.adapters.keda.server import ScalerSettings
 from controller.adapters.kubernetes.api import KubernetesApi
 from controller.adapters.kubernetes.cache import ObjectCache
@@ -30,8 +29,7 @@ from controller.loop_settings import LoopSettings, Surroundings
 from controller.ports import Outlooks
 from controller.reconciler import Reconciler
 from controller.tick_state import TickSettings, TickState
-from headstart.alert_metrics import show_alerts
-from headstart.alert_wiring import alert_intake, alert_routes, boosts_of
+from headstart.alert_wiring import AlertsIn
 from headstart.demand_sources import Connections
 from headstart.event_wiring import EventsOut, events_out
 from headstart.health import health_routes
@@ -43,7 +41,6 @@ from headstart.kubernetes_options import KubernetesSetting
 from headstart.kubernetes_tick import KubernetesTick
 from headstart.live_forecaster import LiveForecaster
 from headstart.loop_metrics import LoopMetrics
-from headstart.loop_pause import LoopPause
 from headstart.process import monotonic_seconds, together
 from headstart.process_metrics import process_registry, show_connection, show_predictor
 from headstart.reach import LONGEST_REACH_SECONDS
@@ -111,12 +108,12 @@ class _Loop:
     reconciler: Reconciler[TickState]
     status: StatusWriter
     events: EventWriter
-    intake: AlertIntake | None
+    alerts: AlertsIn
     scaler: ScalerSettings | None
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return what is served of plans, and to Alertmanager."""
-        return (*controller_http.routes(self.reconciler), *alert_routes(self.intake))
+        return (*controller_http.routes(self.reconciler), *self.alerts.routes())
 
     def is_ready(self) -> bool:
         """Say whether policies and cluster have been seen."""
@@ -157,7 +154,8 @@ async def _loop(
         api=api, leadership=leadership, policies=policies, clock=time.time, luck=_SPREAD.random
     )
     events = events_out(setting.events, stack, registry, is_leading=leadership.is_held)
-    loop = _made(setting, needs, kind.make(needs), outlooks, events)
+    alerts = AlertsIn(setting.alerts, lambda: policies.book.good, registry)
+    loop = _made(setting, needs, kind.make(needs), outlooks, events, alerts)
     _subscribe(loop, registry, api)
     loop.reconciler.subscribe(events.observe)
     return loop
@@ -169,24 +167,19 @@ def _made(
     cluster: RunningCluster,
     outlooks: Outlooks,
     events: EventsOut,
+    alerts: AlertsIn,
 ) -> _Loop:
     api, policies, leadership = needs.api, needs.policies, needs.leadership
-    pause = LoopPause()
-    intake = alert_intake(setting.alerts, lambda: policies.book.good, pause.cut_short)
-    settings = TickSettings(tick_seconds=setting.tick_seconds)
-    decide = KubernetesTick(
-        policies, is_leading=leadership.is_held, settings=settings, boosts=boosts_of(intake)
-    )
     surroundings = Surroundings(
         cluster=events.witnessed(cluster),
         outlooks=outlooks,
         clock=time.time,
         luck=_SPREAD.random,
-        wait=pause.wait,
+        wait=alerts.wait,
     )
-    reconciler = _reconciler(setting, policies, decide, surroundings)
+    reconciler = _reconciler(setting, needs, surroundings, alerts)
     return _Loop(
-        intake=intake,
+        alerts=alerts,
         scaler=setting.scaler,
         policies=policies,
         leadership=leadership,
@@ -214,7 +207,6 @@ def _subscribe(loop: _Loop, registry: CollectorRegistry, api: KubernetesApi) -> 
     api_metrics, policies, leadership = ApiMetrics(registry, api), loop.policies, loop.leadership
     reconciler = loop.reconciler
     metrics = LoopMetrics(registry, lambda: reconciler.state, lambda: policies.book.good.values())
-    show_alerts(registry, loop.intake, time.time)
     show_leadership(registry, leadership)
     show_caches(registry, (policies.cache, *loop.cluster.caches), time.time)
     for observe in (
@@ -230,15 +222,21 @@ def _subscribe(loop: _Loop, registry: CollectorRegistry, api: KubernetesApi) -> 
 
 def _reconciler(
     setting: KubernetesSetting,
-    policies: WatchedPolicies,
-    decide: KubernetesTick,
+    needs: ClusterNeeds,
     surroundings: Surroundings,
+    alerts: AlertsIn,
 ) -> Reconciler[TickState]:
+    decide = KubernetesTick(
+        needs.policies,
+        is_leading=needs.leadership.is_held,
+        settings=TickSettings(tick_seconds=setting.tick_seconds),
+        boosts=alerts.in_force,
+    )
     settings = LoopSettings(tick_seconds=setting.tick_seconds)
     reconciler = Reconciler(surroundings, decide, TickState(), {}, settings)
 
     def take(book: PolicyBook) -> None:
         reconciler.change_policies(decide, book.modes)
 
-    policies.subscribe(take)
+    needs.policies.subscribe(take)
     return reconciler

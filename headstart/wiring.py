@@ -15,7 +15,6 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from controller.adapters import http as controller_http
-from controller.adapters.alertmanager import AlertIntake
 from controller.adapters.predictor import PredictorStream
 from controller.adapters.simulated_cluster import SimulatedCluster
 from controller.boosts import Boost
@@ -29,15 +28,13 @@ from controller.simulation import SimulatedWorld
 from controller.tick import TickResult, tick
 from controller.tick_report import Tick, TickReport
 from controller.tick_state import TickSettings, TickState
-from headstart.alert_metrics import show_alerts
-from headstart.alert_wiring import AlertSetting, alert_intake, alert_routes, boosts_of
+from headstart.alert_wiring import AlertSetting, AlertsIn
 from headstart.event_wiring import EventSetting, EventsOut, events_out
 from headstart.explanation import log_line
 from headstart.health import health_routes
 from headstart.live_forecaster import LiveForecaster
 from headstart.loop_memory import LoopMemory, remembered
 from headstart.loop_metrics import LoopMetrics
-from headstart.loop_pause import LoopPause
 from headstart.plan_facts import PlanFacts
 from headstart.process import together
 from headstart.process_metrics import process_registry, show_connection, show_predictor
@@ -84,11 +81,11 @@ async def run_up(
         service = _service(setting, registry, pool, store)
         await service.set_workloads(demands, now=time.time())
         events = events_out(setting.events, stack, registry)
-        reconciler, intake = _reconciler(setting, registry, service, environment, store, events)
+        reconciler, alerts = _reconciler(setting, registry, service, environment, store, events)
         routes = [
             *predictor_http.routes(service, registry),
             *controller_http.routes(reconciler),
-            *alert_routes(intake),
+            *alerts.routes(),
         ]
         await together(
             routes,
@@ -129,11 +126,11 @@ async def run_controller(
         stream = PredictorStream(client, luck=_SPREAD.random)
         show_connection(registry, stream)
         events = events_out(setting.events, stack, registry)
-        reconciler, intake = _reconciler(setting, registry, stream, environment, store, events)
+        reconciler, alerts = _reconciler(setting, registry, stream, environment, store, events)
         routes = [
             *health_routes(registry, is_ready=lambda: reconciler.fleet is not None),
             *controller_http.routes(reconciler),
-            *alert_routes(intake),
+            *alerts.routes(),
         ]
         await together(
             routes, setting.listen, setting.on_listening, stream.follow(), reconciler.run_forever()
@@ -169,31 +166,30 @@ def _reconciler(
     environment: Environment,
     store: Store | None,
     events: EventsOut,
-) -> tuple[Reconciler[TickState], AlertIntake | None]:
-    world, pause = SimulatedWorld(environment, time.time()), LoopPause()
+) -> tuple[Reconciler[TickState], AlertsIn]:
+    world = SimulatedWorld(environment, time.time())
     modes = {policy.workload: policy.mode for policy in setting.policies}
-    intake = alert_intake(setting.alerts, lambda: modes, pause.cut_short)
+    alerts = AlertsIn(setting.alerts, lambda: modes, registry)
     reconciler = Reconciler(
         Surroundings(
             cluster=events.witnessed(SimulatedCluster(world, time.time)),
             outlooks=outlooks,
             clock=time.time,
             luck=_SPREAD.random,
-            wait=pause.wait,
+            wait=alerts.wait,
         ),
-        _tick(setting, boosts_of(intake)),
+        _tick(setting, alerts.in_force),
         remembered(store) if store is not None else TickState(),
         modes,
         LoopSettings(tick_seconds=setting.tick_seconds),
     )
     metrics = LoopMetrics(registry, lambda: reconciler.state, lambda: setting.policies)
     reconciler.subscribe(metrics.observe)
-    show_alerts(registry, intake, time.time)
     if store is not None:
         reconciler.subscribe(LoopMemory(store, lambda: reconciler.state).observe)
     reconciler.subscribe(events.observe)
     reconciler.subscribe(log_reasons)
-    return reconciler, intake
+    return reconciler, alerts
 
 
 def _tick(

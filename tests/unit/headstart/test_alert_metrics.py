@@ -77,9 +77,3 @@ async def test_a_workload_that_is_gone_shows_nothing() -> None:
     scrape.workloads.remove(CHAT)
     assert scrape.value("boosts_total", workload=CHAT) is None
     assert scrape.value("boost_replicas", workload=CHAT) is None
-
-
-def test_without_an_intake_there_is_nothing_to_show() -> None:
-    registry = CollectorRegistry()
-    show_alerts(registry, None, lambda: 0.0)
-    assert list(registry.collect()) == []

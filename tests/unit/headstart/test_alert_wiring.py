@@ -4,40 +4,39 @@ import argparse
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from controller.adapters.alertmanager import AlertIntake
 from headstart.alert_wiring import (
     TOKEN_VARIABLE,
+    AlertsIn,
     add_alert_arguments,
-    alert_intake,
     alert_setting,
-    boosts_of,
 )
 from headstart.errors import UsageError
 
 
-def intake_of(*options: str) -> AlertIntake | None:
+def alerts_of(*options: str) -> AlertsIn:
     parser = argparse.ArgumentParser()
     add_alert_arguments(parser)
-    return alert_intake(alert_setting(parser.parse_args(options)), tuple)
+    return AlertsIn(alert_setting(parser.parse_args(options)), tuple, CollectorRegistry())
 
 
 def test_no_alert_is_taken_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    assert intake_of() is None
-    assert boosts_of(None)(0.0) == {}
+    assert alerts_of().routes() == ()
+    assert alerts_of().in_force(0.0) == {}
     monkeypatch.setenv(TOKEN_VARIABLE, " ")
-    assert intake_of() is None
+    assert alerts_of().routes() == ()
 
 
 def test_a_token_opens_the_route(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    from_file = intake_of("--alerts-token-file", str(tmp_path / "token"))
+    from_file = alerts_of("--alerts-token-file", str(tmp_path / "token"))
     monkeypatch.setenv(TOKEN_VARIABLE, "s3cret")
-    from_environment = intake_of()
-    for intake in (from_file, from_environment):
-        assert intake is not None
-        assert [route.path for route in intake.routes()] == ["/v1/alerts"]
+    from_environment = alerts_of()
+    for alerts in (from_file, from_environment):
+        assert [route.path for route in alerts.routes()] == ["/v1/alerts"]
+        assert alerts.in_force(0.0) == {}
 
 
 @pytest.mark.parametrize(
@@ -59,5 +58,5 @@ def test_a_token_opens_the_route(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 )
 def test_a_limit_out_of_range_is_said_in_one_line(options: tuple[str, ...], line: str) -> None:
     with pytest.raises(UsageError) as error:
-        intake_of(*options)
+        alerts_of(*options)
     assert str(error.value) == line
