@@ -8,6 +8,7 @@ minutes for a repeat. What is waited for is a condition, never a time.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -31,11 +32,13 @@ REQUESTS = "gateway_requests_total"
 #: What the shipped rule asks for.
 BOOST_REPLICAS = 2
 REPEATS = 3
+#: Demand, what a replica serves of it, and how many are needed without and with the boost.
+PER_SECOND, CAPACITY, NEEDED, BOOSTED = 4.0, 3, 2, 4
 
-POLICY = """\
+POLICY = f"""\
 apiVersion: headstart.dev/v1alpha1
 kind: PreRestorePolicy
-metadata: {name: chat}
+metadata: {{name: chat}}
 spec:
   mode: Act
   demand:
@@ -43,9 +46,9 @@ spec:
       query: sum(rate(gateway_requests_total[5s]))
       stepSeconds: 2
       historyDays: 0.01
-  capacity: {demandPerReplica: 3}
-  limits: {minReplicas: 0, maxReplicas: 10}
-  scaleDown: {holdSeconds: 1, drainSeconds: 0}
+  capacity: {{demandPerReplica: {CAPACITY}}}
+  limits: {{minReplicas: 0, maxReplicas: 10}}
+  scaleDown: {{holdSeconds: 1, drainSeconds: 0}}
 """
 ENVIRONMENT = """\
 restore: {medianSeconds: 1, sigma: 0.1}
@@ -71,6 +74,8 @@ class Run:
     plans: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     exposition: str = ""
+    began_at: float = 0.0
+    ended_at: float = 0.0
 
     def note(self, moment: str, ask: Callable[[dict[str, Any]], bool]) -> None:
         """Wait for a plan of which something holds, and keep it under a name."""
@@ -117,7 +122,7 @@ def begin(stack: ExitStack, *, alertmanagers: Path, prometheus: Path, folder: Pa
     (folder / "token").write_text(TOKEN, encoding="utf-8")
     rules = folder / "rules.yaml"
     rules.write_text(yaml.safe_dump(shortened_rules()), encoding="utf-8")
-    exporter = stack.enter_context(Exporter({QUEUE: 0.0, REQUESTS: 0.0}))
+    exporter = stack.enter_context(Exporter({QUEUE: 0.0}, {REQUESTS: PER_SECOND}))
     relay = stack.enter_context(Relay(""))
     route = shortened_route(relay.url, folder / "token")
     alertmanager = started(AlertmanagerServer(route, binaries=alertmanagers), stack)
@@ -134,7 +139,8 @@ def begin(stack: ExitStack, *, alertmanagers: Path, prometheus: Path, folder: Pa
 
 def play(run: Run) -> None:
     """Let a queue grow and go, with a refusal, repeats and a crash in between."""
-    run.note("before", lambda plan: plan["target"] == 0)
+    run.began_at = time.time()
+    run.note("before", lambda plan: plan["ready"] >= NEEDED and plan["reason"] != "boost")
     run.relay.faults.append(500)
     run.exporter.values[QUEUE] = 80.0
     run.note("boosted", _is_boosted)
@@ -144,9 +150,10 @@ def play(run: Run) -> None:
     run.up.start()
     run.note("restarted", _is_boosted)
     run.exporter.values[QUEUE] = 0.0
-    run.note("resolved", lambda plan: plan["target"] == 0)
+    run.note("resolved", lambda plan: plan["target"] < BOOSTED and plan["reason"] != "boost")
     run.exposition = requests.get(f"{run.up.url}/metrics", timeout=30).text
+    run.ended_at = time.time()
 
 
 def _is_boosted(plan: dict[str, Any]) -> bool:
-    return bool(plan["target"] and plan["reason"] == "boost")
+    return bool(plan["target"] == BOOSTED and plan["reason"] == "boost")

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.monitored_run import BOOST_REPLICAS, REPEATS, Run, begin, play
+from tests.integration.monitored_run import (
+    BOOST_REPLICAS,
+    BOOSTED,
+    DEPLOY,
+    REPEATS,
+    Run,
+    begin,
+    play,
+)
 
 BOOSTS = "headstart_boosts_total chat"
+DASHBOARD = json.loads((DEPLOY / "grafana" / "headstart.json").read_text(encoding="utf-8"))
+QUERIES = [
+    (panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]
+]
+#: What Grafana puts in place of the dashboard's variables.
+VARIABLES = {
+    "${horizon}": "60",
+    "$horizon": "60",
+    "$workload": "chat",
+    "$__rate_interval": "10s",
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +56,21 @@ def run(
 
 def test_a_rule_that_fires_boosts_the_plan_though_it_was_refused_at_first(run: Run) -> None:
     assert [one.status for one in run.relay.passed[:2]] == [500, 200]
-    plan = run.plans["boosted"]
-    assert (plan["target"], plan["reactive"]) == (BOOST_REPLICAS, BOOST_REPLICAS)
+    assert run.plans["before"]["target"] < BOOSTED
+    assert run.plans["boosted"]["reactive"] == BOOSTED
     assert run.metrics["boosted"][BOOSTS] == 1
 
 
 def test_repeats_are_one_boost(run: Run) -> None:
     told = [json.loads(one.body)["alerts"][0] for one in run.told("firing")[:REPEATS]]
     assert len({(one["fingerprint"], one["startsAt"]) for one in told}) == 1
-    assert run.plans["repeated"]["target"] == BOOST_REPLICAS
+    assert run.plans["repeated"]["target"] == BOOSTED
     assert run.metrics["repeated"]["headstart_alerts_total taken"] >= REPEATS
     assert run.metrics["repeated"][BOOSTS] == 1
 
 
 def test_a_receiver_that_crashed_has_the_boost_again_and_once(run: Run) -> None:
-    assert run.plans["restarted"]["target"] == BOOST_REPLICAS
+    assert run.plans["restarted"]["target"] == BOOSTED
     assert run.metrics["restarted"][BOOSTS] == 1
     assert run.metrics["restarted"]["headstart_boost_replicas chat"] == BOOST_REPLICAS
 
@@ -72,3 +94,28 @@ def test_every_metric_is_named_and_explained_as_prometheus_wants_it(
     )
     assert checked.stderr == ""
     assert checked.returncode == 0
+
+
+@pytest.mark.parametrize(("title", "expression"), QUERIES)
+def test_every_panel_of_the_dashboard_has_data(run: Run, title: str, expression: str) -> None:
+    for variable, value in VARIABLES.items():
+        expression = expression.replace(variable, value)
+    assert "$" not in expression
+    # The fan reaches into the future as far as its horizon.
+    found = run.prometheus.query_range(
+        expression, start=run.began_at, end=run.ended_at + 60, step_seconds=1.0
+    )
+    values = [float(value) for one in found for _, value in one["values"]]
+    assert any(math.isfinite(value) for value in values), title
+
+
+def test_what_the_rules_look_at_is_there(run: Run) -> None:
+    rules = (DEPLOY / "prometheus" / "rules.yaml").read_text(encoding="utf-8")
+    looked_at = set(re.findall(r"(?<![:\w])headstart_\w+(?=[{\[)\s])", rules))
+    shown = {
+        sample.name
+        for family in text_string_to_metric_families(run.exposition)
+        for sample in family.samples
+    }
+    assert len(looked_at) > 10
+    assert looked_at - shown == set()

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 
 class Exporter:
-    """Shows ``values``, by series as text; a context manager. ``target`` is its ``host:port``."""
+    """Shows ``values``, by series as text; a context manager. ``target`` is its ``host:port``.
 
-    def __init__(self, values: dict[str, float]) -> None:
+    ``rates`` has counters: so much they grow by in a second.
+    """
+
+    def __init__(self, values: dict[str, float], rates: dict[str, float]) -> None:
         """Take a port; nothing is answered before ``with``."""
-        self.values = values
+        self.values, self.rates = values, rates
+        self._counted = dict.fromkeys(rates, 0.0)
+        self._counted_at = time.monotonic()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="exporter")
         self.target = f"127.0.0.1:{self._server.server_port}"
+
+    def exposition(self) -> str:
+        """Return everything as it is now; for the thread that answers scrapes."""
+        now, since = time.monotonic(), self._counted_at
+        self._counted_at = now
+        for series, rate in self.rates.items():
+            self._counted[series] += rate * (now - since)
+        shown = {**self.values, **self._counted}
+        return "".join(f"{series} {value}\n" for series, value in shown.items())
 
     def __enter__(self) -> Self:
         """Begin to answer."""
@@ -33,8 +48,7 @@ class Exporter:
 def _handler_of(exporter: Exporter) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            lines = [f"{series} {value}\n" for series, value in exporter.values.items()]
-            body = "".join(lines).encode()
+            body = exporter.exposition().encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))

@@ -97,6 +97,12 @@ def test_options_of_the_chart_reach_the_manifests(helm: Helm) -> None:
     assert objects["ConfigMap", "headstart-settings"]["data"]["KAFKA_SERVERS"] == "kafka:9092"
 
 
+def test_the_chart_s_alerts_are_those_that_are_tested(helm: Helm) -> None:
+    objects = by_name(rendered(helm, "--set", "prometheusRule.enabled=true"))
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "rules.yaml").read_text(encoding="utf-8"))
+    assert objects["PrometheusRule", "headstart"]["spec"] == rules
+
+
 def test_the_chart_binds_each_namespace_of_workloads(helm: Helm) -> None:
     objects = rendered(helm, "--set", "workloadNamespaces={chat,search}")
     bound = [
