@@ -38,6 +38,20 @@ class EndedStart:
     phases: tuple[tuple[str, float], ...] = ()
 
 
+def phase_seconds(replica: Replica) -> tuple[tuple[str, float], ...]:
+    """Return how long each part of a start took: from the known phase before it to its own.
+
+    Nothing for a replica that is not known to have become ready.
+    """
+    if replica.ready_at is None:
+        return ()
+    reached = replica.phases or (("started", replica.started_at),)
+    times = (*reached, ("ready", replica.ready_at))
+    since = (replica.decided_at, *(at for _, at in reached))
+    # Clocks of several machines may disagree by a little.
+    return tuple((name, max(at - then, 0.0)) for (name, at), then in zip(times, since, strict=True))
+
+
 def ended_starts(
     before: Fleet, after: Fleet, acted: Iterable[Action] = ()
 ) -> tuple[EndedStart, ...]:
@@ -85,13 +99,4 @@ def _ended(
     if successor is None or ending is not Ending.READY or successor.ready_at is None:
         return ended
     taken = successor.ready_at - successor.decided_at
-    return replace(ended, seconds=taken, phases=_durations(successor, successor.ready_at))
-
-
-def _durations(replica: Replica, ready_at: float) -> tuple[tuple[str, float], ...]:
-    """Return how long each part of a start took: from the known phase before it to its own."""
-    reached = replica.phases or (("started", replica.started_at),)
-    times = (*reached, ("ready", ready_at))
-    since = (replica.decided_at, *(at for _, at in reached))
-    # Clocks of several machines may disagree by a little.
-    return tuple((name, max(at - then, 0.0)) for (name, at), then in zip(times, since, strict=True))
+    return replace(ended, seconds=taken, phases=phase_seconds(successor))

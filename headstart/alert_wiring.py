@@ -97,6 +97,7 @@ class AlertsIn:
         setting: AlertSetting | None,
         workloads: Callable[[], Collection[WorkloadName]],
         registry: CollectorRegistry,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Take alerts for the workloads that there are, and show in the registry what came."""
         self._pause = LoopPause()
@@ -104,8 +105,8 @@ class AlertsIn:
         if setting is not None:
             settings = IntakeSettings(limits=setting.limits)
             on_change = self._pause.cut_short
-            self._intake = AlertIntake(workloads, setting.token, time.time, settings, on_change)
-            show_alerts(registry, self._intake, time.time)
+            self._intake = AlertIntake(workloads, setting.token, clock, settings, on_change)
+            show_alerts(registry, self._intake, clock)
 
     def routes(self) -> Sequence[Route]:
         """Return the routes that alerts come in by."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,15 +75,17 @@ def keda_parts(
     settings: ScalerSettings | None,
     source: PlanSource,
     policies: Callable[[], Mapping[WorkloadName, WorkloadPolicy]],
+    clock: Callable[[], float],
 ) -> Sequence[Coroutine[Any, Any, None]]:
     """Return what is to run so that KEDA is answered, nothing if it is not to be."""
-    return () if settings is None else (_serving(settings, source, policies),)
+    return () if settings is None else (_serving(settings, source, policies, clock),)
 
 
 async def _serving(
     settings: ScalerSettings,
     source: PlanSource,
     policies: Callable[[], Mapping[WorkloadName, WorkloadPolicy]],
+    clock: Callable[[], float],
 ) -> None:
     """Serve the scaler until cancelled.
 
@@ -92,7 +93,7 @@ async def _serving(
         RunFailedError: if the address or a certificate can't be had.
     """
     try:
-        await serve_scaler(source, policies, settings, time.time)
+        await serve_scaler(source, policies, settings, clock)
     except ScalerListenError as error:
         raise RunFailedError(f"--keda-listen: {error}") from error
 

@@ -72,6 +72,12 @@ class ApiMetrics:
     def __init__(self, registry: CollectorRegistry, api: KubernetesApi) -> None:
         """Begin to listen."""
         self._api, self._at_last_tick = api, api.requests
+        ahead = Gauge(
+            "headstart_server_clock_ahead_seconds",
+            "By how much the API server's clock is ahead of this machine's, once that is seconds.",
+            registry=registry,
+        )
+        ahead.set_function(lambda: api.clock.ahead_seconds)
         self._requests = Counter(
             "headstart_api_requests", "Requests ended.", ["verb", "outcome"], registry=registry
         )

@@ -49,7 +49,7 @@ class KubernetesTick:
         for name in book.good:
             if name not in self._remembered:
                 self._remembered.add(name)
-                state = with_memory(state, name, self._status(name))
+                state = with_memory(state, name, self._status(name), fleet)
         in_force = book.in_force
         settings = replace(self._settings, boosts=self._boosts(now))
         result = tick(fleet, outlooks, state, now, policies=in_force, settings=settings)
@@ -60,12 +60,23 @@ class KubernetesTick:
         return status if isinstance(status, dict) else {}
 
 
-def with_memory(state: TickState, name: WorkloadName, status: Mapping[str, Any]) -> TickState:
-    """Return the state with what a policy's status kept of measured starts and calibration."""
-    lead_times = state.lead_times
+def with_memory(
+    state: TickState, name: WorkloadName, status: Mapping[str, Any], fleet: Fleet
+) -> TickState:
+    """Return the state with what a policy's status kept of measured starts and calibration.
+
+    A replica whose start is among them is not measured once more.
+    """
+    lead_times, known_until = state.lead_times, float("-inf")
     for measurement in remembered_measurements(status):
         lead_times = learn(lead_times, measurement)
+        known_until = max(known_until, measurement.at)
     workloads = dict(state.workloads)
-    if "calibration" in status:
-        workloads.setdefault(name, remembered_memory(status))
+    known = workloads.get(name) or remembered_memory(status)
+    judged = frozenset(
+        replica.name
+        for replica in fleet.replicas
+        if replica.workload == name and (replica.ready_at or float("inf")) <= known_until
+    )
+    workloads[name] = replace(known, judged=known.judged | judged)
     return replace(state, workloads=workloads, lead_times=lead_times)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -87,21 +86,22 @@ async def run_kubernetes_up(
         )
         show_predictor(registry, pool, service)
         loop = await _loop(stack, setting, kind, registry, service)
-        demands = WatchedDemands(service, connections, time.time)
+        demands = WatchedDemands(service, connections, loop.clock)
         loop.policies.subscribe(demands.receive)
         routes = [
             *predictor_http.routes(service, registry),
             *loop.routes(),
         ]
-        forecasting = service.run_forever(time.time, asyncio.sleep)
+        forecasting = service.run_forever(loop.clock, asyncio.sleep)
         parts = (forecasting, demands.run_forever(), *loop.parts())
         await together(routes, setting.listen, setting.on_listening, *parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loop:
-    """A controller's loop with all that it works with."""
+    """A controller's loop with all that it works with; ``clock`` is the API server's."""
 
+    clock: Callable[[], float]
     policies: WatchedPolicies
     leadership: Leadership
     cluster: RunningCluster
@@ -129,7 +129,7 @@ class _Loop:
             self.reconciler.run_forever(),
             self.status.run_forever(),
             self.events.run_forever(),
-            *keda_parts(self.scaler, self.reconciler, lambda: self.policies.book.good),
+            *keda_parts(self.scaler, self.reconciler, lambda: self.policies.book.good, self.clock),
         )
 
 
@@ -142,19 +142,19 @@ async def _loop(
 ) -> _Loop:
     api = await KubernetesApi.connect(setting.kubeconfig)
     stack.push_async_callback(api.close)
-    cache = ObjectCache(api, policies_path(), clock=time.time, luck=_SPREAD.random)
+    cache = ObjectCache(api, policies_path(), clock=api.clock, luck=_SPREAD.random)
     policies = WatchedPolicies(cache, kind.drivers)
     leadership = Leadership(
         api,
         LeaseSettings(namespace=setting.namespace, identity=setting.identity),
         monotonic=monotonic_seconds,
-        clock=time.time,
+        clock=api.clock,
     )
     needs = ClusterNeeds(
-        api=api, leadership=leadership, policies=policies, clock=time.time, luck=_SPREAD.random
+        api=api, leadership=leadership, policies=policies, clock=api.clock, luck=_SPREAD.random
     )
     events = events_out(setting.events, stack, registry, is_leading=leadership.is_held)
-    alerts = AlertsIn(setting.alerts, lambda: policies.book.good, registry)
+    alerts = AlertsIn(setting.alerts, lambda: policies.book.good, registry, api.clock)
     loop = _made(setting, needs, kind.make(needs), outlooks, events, alerts)
     _subscribe(loop, registry, api)
     loop.reconciler.subscribe(events.observe)
@@ -173,12 +173,13 @@ def _made(
     surroundings = Surroundings(
         cluster=events.witnessed(cluster),
         outlooks=outlooks,
-        clock=time.time,
+        clock=needs.clock,
         luck=_SPREAD.random,
         wait=alerts.wait,
     )
     reconciler = _reconciler(setting, needs, surroundings, alerts)
     return _Loop(
+        clock=needs.clock,
         alerts=alerts,
         scaler=setting.scaler,
         policies=policies,
@@ -190,14 +191,14 @@ def _made(
             policies,
             lambda: reconciler.state,
             is_leading=leadership.is_held,
-            clock=time.time,
+            clock=api.clock,
         ),
         events=EventWriter(
             api,
             lambda: policies.cache.objects,
             instance=setting.identity,
             is_leading=leadership.is_held,
-            clock=time.time,
+            clock=api.clock,
         ),
     )
 
@@ -208,7 +209,7 @@ def _subscribe(loop: _Loop, registry: CollectorRegistry, api: KubernetesApi) -> 
     reconciler = loop.reconciler
     metrics = LoopMetrics(registry, lambda: reconciler.state, lambda: policies.book.good.values())
     show_leadership(registry, leadership)
-    show_caches(registry, (policies.cache, *loop.cluster.caches), time.time)
+    show_caches(registry, (policies.cache, *loop.cluster.caches), api.clock)
     for observe in (
         policies.observe,
         loop.status.observe,

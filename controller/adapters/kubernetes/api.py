@@ -21,8 +21,12 @@ from controller.adapters.kubernetes.exchange import (
     Exchange,
     Json,
     Listing,
+    Permit,
+    as_seen,
+    outcome_of,
     watch_event,
 )
+from controller.adapters.kubernetes.server_clock import ServerClock
 
 _PAGE = "500"
 
@@ -65,6 +69,11 @@ class KubernetesApi:
         """The server's address."""
         return self._connection.host
 
+    @property
+    def clock(self) -> ServerClock:
+        """The time as the server has it."""
+        return self._connection.clock
+
     async def close(self) -> None:
         """Close all connections."""
         await self._connection.close()
@@ -105,11 +114,16 @@ class KubernetesApi:
             asked = {**asked, "continue": metadata["continue"]}
 
     async def create(
-        self, path: str, body: Mapping[str, Any], *, priority: Priority = Priority.ACTION
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        priority: Priority = Priority.ACTION,
+        permit: Permit | None = None,
     ) -> Json:
         """Create an object in the collection ``path``; ConflictError if its name is taken."""
         request = Request(method="POST", path=path, query=self._managed(), body=body)
-        return await self._call("create", request, priority)
+        return await self._call("create", request, priority, permit)
 
     async def patch(
         self,
@@ -117,18 +131,16 @@ class KubernetesApi:
         body: object,
         *,
         kind: PatchKind = PatchKind.MERGE,
-        force: bool = False,
         priority: Priority = Priority.ACTION,
+        permit: Permit | None = None,
     ) -> Json:
-        """Change an object, or a subresource of it; ``force`` takes fields over (APPLY alone).
+        """Change an object, or a subresource of it.
 
-        A JSON patch whose ``test`` fails is refused with 422.
+        A resourceVersion in the body must be the newest, else ConflictError.
         """
-        query = {**self._managed(), **({"force": "true"} if force else {})}
-        request = Request(
-            method="PATCH", path=path, query=query, body=body, content_type=kind.value
-        )
-        return await self._call("patch", request, priority)
+        query, media = self._managed(), kind.value
+        request = Request(method="PATCH", path=path, query=query, body=body, content_type=media)
+        return await self._call("patch", request, priority, permit)
 
     async def replace(
         self, path: str, body: Mapping[str, Any], *, priority: Priority = Priority.ACTION
@@ -141,35 +153,31 @@ class KubernetesApi:
         self,
         path: str,
         *,
-        uid: str | None = None,
-        grace_seconds: int | None = None,
+        seen: Json | None = None,
         priority: Priority = Priority.ACTION,
+        permit: Permit | None = None,
     ) -> Json:
-        """Delete an object; with ``uid`` only that very one, else ConflictError."""
-        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
-        if grace_seconds is not None:
-            options["gracePeriodSeconds"] = grace_seconds
+        """Delete an object; if ``seen`` is given only as it was seen, else ConflictError."""
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", **as_seen(seen)}
         request = Request(method="DELETE", path=path, query={}, body=options)
-        return await self._call("delete", request, priority)
+        return await self._call("delete", request, priority, permit)
 
-    async def evict(self, namespace: str, pod: str, *, grace_seconds: int | None = None) -> Json:
-        """Evict a pod.
+    async def evict(self, pod: Json, *, permit: Permit | None = None) -> Json:
+        """Evict a pod as it was seen; ConflictError if it has changed since.
 
         Raises:
             RefusedError: with the reason DisruptionBudget while a budget forbids it: later again.
         """
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
         body: Json = {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
-            "metadata": {"name": pod, "namespace": namespace},
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": as_seen(pod),
         }
-        if grace_seconds is not None:
-            body["deleteOptions"] = {"gracePeriodSeconds": grace_seconds}
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
         request = Request(method="POST", path=path, query={}, body=body)
-        return await self._call("evict", request, Priority.ACTION)
+        return await self._call("evict", request, Priority.ACTION, permit)
 
     async def watch(
         self, path: str, query: Mapping[str, str], *, resource_version: str
@@ -199,7 +207,7 @@ class KubernetesApi:
                 async for line in lines:
                     yield watch_event(request.what, line) if line.strip() else None
         except (UnavailableError, RefusedError) as error:
-            outcome = _outcome(error)
+            outcome = outcome_of(error)
             raise
         finally:
             self._tell("watch", outcome, began)
@@ -207,21 +215,24 @@ class KubernetesApi:
     def _managed(self) -> Mapping[str, str]:
         return {"fieldManager": self.settings.field_manager}
 
-    async def _call(self, verb: str, request: Request, priority: Priority) -> Json:
+    async def _call(
+        self, verb: str, request: Request, priority: Priority, permit: Permit | None = None
+    ) -> Json:
         await self._budget.take(priority)
+        longest = permit() if permit is not None else self.settings.timeout_seconds
         self.requests += 1
         began, outcome = time.monotonic(), "cancelled"
         try:
             answer = await self._connection.exchange(
-                request, timeout_seconds=self.settings.timeout_seconds
+                request, timeout_seconds=min(longest, self.settings.timeout_seconds)
             )
         except UnavailableError as error:
-            outcome = _outcome(error)
+            outcome = outcome_of(error)
             if error.retry_after_seconds is not None:
                 self._budget.hold(error.retry_after_seconds)
             raise
         except RefusedError as error:
-            outcome = _outcome(error)
+            outcome = outcome_of(error)
             raise
         else:
             outcome = "ok"
@@ -233,7 +244,3 @@ class KubernetesApi:
         seen = Exchange(verb=verb, outcome=outcome, seconds=time.monotonic() - began)
         for receive in self._subscribers:
             receive(seen)
-
-
-def _outcome(error: UnavailableError | RefusedError) -> str:
-    return str(error.status) if error.status is not None else "unavailable"

@@ -14,6 +14,7 @@ from controller.adapters.kubernetes.cache_changes import (
     Change,
     change_of,
     key_of,
+    overtaken,
     relisted,
     version_number,
 )
@@ -128,6 +129,19 @@ class ObjectCache:
     def subscribe(self, receive: Receive) -> None:
         """Have every change handed to ``receive``, also those that a new list brings."""
         self._subscribers = (*self._subscribers, receive)
+
+    async def confirm(self) -> None:
+        """Read the whole list once more: nothing older than this call is believed after it.
+
+        Raises:
+            UnavailableError: if it can't be read now.
+        """
+        try:
+            listing = await self._api.list(self.path, self._query)
+        except RefusedError as error:
+            raise UnavailableError(str(error)) from error
+        for change in overtaken(self._objects, listing.items, listing.resource_version):
+            self._apply(change)
 
     def take_own(self, obj: Json) -> None:
         """Take in the answer to a write of our own, ahead of the watch."""

@@ -58,10 +58,27 @@ def relisted(known: Mapping[str, Json], items: Iterable[Json]) -> tuple[Change, 
     return (*gone, *news)
 
 
+def overtaken(
+    known: Mapping[str, Json], items: Iterable[Json], list_version: str
+) -> tuple[Change, ...]:
+    """Return what a list changes that was read beside a watch: each may be ahead of the other."""
+    at = int(list_version) if list_version.isdecimal() else 0
+    return tuple(
+        change
+        for change in relisted(known, items)
+        if version_number(known.get(key_of(change.object), {})) <= _reached(change, at)
+    )
+
+
 def version_number(obj: Json) -> int:
     """Return an object's resource version as a number, 0 if it is none."""
     text = _version(obj)
     return int(text) if text.isdecimal() else 0
+
+
+def _reached(change: Change, list_version: int) -> int:
+    """Return up to where a list's word counts: an object that it lacks may be newer than it."""
+    return list_version if change.type == "DELETED" else version_number(change.object)
 
 
 def _version(obj: Json) -> str:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from controller.actions import Action, Cancel, Release, Start
 from controller.adapters.kubernetes.cache import ObjectCache
 from controller.adapters.kubernetes.drivers.known import DRIVERS as _BY_NAME
+from controller.adapters.kubernetes.errors import ConflictError
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet import fleet_of
 from controller.adapters.kubernetes.housekeeping import Housekeeping
+from controller.adapters.kubernetes.nodes import is_ready_node
 from controller.adapters.kubernetes.pods import drain_until, is_ours, is_terminating, replica_of
-from controller.adapters.kubernetes.serving import drain_patch
+from controller.adapters.kubernetes.replicas import replica_from_pod
+from controller.adapters.kubernetes.serving import as_seen, drain_patch
 from controller.adapters.kubernetes.starts import Starts
 from controller.adapters.kubernetes.watched_objects import ClusterSettings, WatchedObjects
 from controller.adapters.kubernetes.writes import ClusterApi, Leader, Writes
-from controller.cluster_view import Fleet, ReplicaName
+from controller.cluster_view import Fleet, NodeName, Phase, ReplicaName
 from controller.errors import ActionRefusedError
 from controller.policy import WorkloadPolicy
 
 #: The names of the restore drivers that can act on this cluster.
 DRIVERS: tuple[str, ...] = tuple(_BY_NAME)
+
+#: A pod that starts is written to by several at once; what matters shows at the first look.
+_MOST_LOOKS = 5
 
 
 class KubernetesCluster:
@@ -41,6 +47,7 @@ class KubernetesCluster:
         settings: ClusterSettings | None = None,
     ) -> None:
         """Know nothing yet."""
+        self._leader = leader
         self._objects = WatchedObjects(
             api, policies, settings or ClusterSettings(), clock=clock, luck=luck
         )
@@ -60,9 +67,14 @@ class KubernetesCluster:
     async def observe(self) -> Fleet:
         """Return what exists now, as of when the watches were heard.
 
+        Who has just begun to lead reads everything once more: what the one before did last may
+        not have come by the watches yet.
+
         Raises:
-            ClusterUnavailableError: before everything has been seen once.
+            ClusterUnavailableError: before everything has been seen.
         """
+        if self._leader.is_held():
+            await self._objects.confirm(self._leader.epoch)
         return fleet_of(self._objects.view())
 
     async def act(self, action: Action) -> None:
@@ -84,17 +96,41 @@ class KubernetesCluster:
         pod = self._pod(release.name)
         if pod is None:
             raise ActionRefusedError(f"replica {release.name} is gone")
-        if is_terminating(pod) or drain_until(pod) is not None:
-            return
-        now = self._objects.clock()
-        body = drain_patch(now + release.drain_seconds, now)
-        await self._writes.patch_pod_status(pod, body)
+        if not is_terminating(pod) and drain_until(pod) is None:
+            now = self._objects.clock()
+            until = now + release.drain_seconds
+            await self._as_decided(
+                pod,
+                lambda seen: self._writes.patch_pod_status(
+                    seen, as_seen(drain_patch(until, now), seen)
+                ),
+            )
 
     async def _cancel(self, cancel: Cancel) -> None:
         # Without a pod there is at most a claim, which ends by itself.
         pod = self._pod(cancel.name)
         if pod is not None and not is_terminating(pod):
-            await self._writes.delete_pod(pod)
+            await self._as_decided(pod, self._writes.delete_pod)
+
+    async def _as_decided(self, pod: Json, write: Callable[[Json], Awaitable[None]]) -> None:
+        """Write upon a pod as it was seen; one that has changed must at least mean the same."""
+        metadata, meant = pod["metadata"], self._meaning(pod)
+        for _ in range(_MOST_LOOKS - 1):
+            try:
+                return await write(pod)
+            except ConflictError as error:
+                pod = await self._writes.read_pod(metadata["namespace"], metadata["name"])
+                if self._meaning(pod) != meant:
+                    why = f"replica {replica_of(pod)} has changed since it was seen"
+                    raise ActionRefusedError(why) from error
+        return await write(pod)
+
+    def _meaning(self, pod: Json) -> tuple[str, Phase | None]:
+        """Return what decisions upon a pod rest on."""
+        nodes = self._objects.nodes.objects.items()
+        ready = {NodeName(name): is_ready_node(node) for name, node in nodes}
+        replica = replica_from_pod(pod, ready)
+        return pod["metadata"]["uid"], replica.phase if replica is not None else None
 
     def _pod(self, name: ReplicaName) -> Json | None:
         for pod in self._objects.pods.objects.values():

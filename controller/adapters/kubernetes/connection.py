@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from controller.adapters.kubernetes.errors import UnavailableError, error_of
+from controller.adapters.kubernetes.server_clock import ServerClock
 from controller.errors import InvalidFileError
 
 _TROUBLES = (aiohttp.ClientError, OSError, TimeoutError, asyncio.IncompleteReadError)
@@ -62,6 +64,7 @@ class Connection:
     def __init__(self, api_client: client.ApiClient) -> None:
         """Use a client that is set up; its models are not used, answers stay as they came."""
         self._client = api_client
+        self.clock = ServerClock(time.time)
         self.host: str = api_client.configuration.host
 
     async def close(self) -> None:
@@ -77,9 +80,11 @@ class Connection:
             UnavailableError: if there was no answer, or none in time, or a failure of the server.
             RefusedError: if the server refused.
         """
-        limit = aiohttp.ClientTimeout(total=timeout_seconds)
+        limit, sent_at = aiohttp.ClientTimeout(total=timeout_seconds), self.clock.own()
         try:
             response = await self._send(request, limit)
+            date = response.headers.get("Date")
+            self.clock.hear(date, sent_at=sent_at, received_at=self.clock.own())
             async with response:
                 text = await response.text(encoding="utf-8", errors="replace")
         except _TROUBLES as error:

@@ -8,11 +8,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from controller.actions import Cancel
 from controller.adapters.kubernetes.budget import Priority
 from controller.adapters.kubernetes.errors import ConflictError, RefusedError, UnavailableError
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.notices import Notice, event_of, notices_of
-from controller.cluster_view import Fleet
+from controller.cluster_view import Fleet, ReplicaName
 from controller.tick_report import TickReport
 
 _log = logging.getLogger(__name__)
@@ -47,15 +48,18 @@ class EventWriter:
         self._api, self._policies, self._instance = api, policies, instance
         self._is_leading, self._clock = is_leading, clock
         self._before: Fleet | None = None
+        self._cancelled: set[ReplicaName] = set()
         self._waiting: deque[Notice] = deque(maxlen=_MOST_WAITING)
         self._told: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self.dropped = 0
 
     def observe(self, report: TickReport) -> None:
         """Take in one tick."""
-        for notice in notices_of(self._before, report):
+        for notice in notices_of(self._before, report, self._cancelled):
             self._take(notice)
-        self._before = report.fleet or self._before
+        if report.fleet is not None:
+            self._before = report.fleet
+            self._cancelled = {one.name for one in report.acted if isinstance(one, Cancel)}
 
     def _take(self, notice: Notice) -> None:
         key = (notice.workload, notice.reason, notice.subject)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from controller.adapters.kubernetes.errors import UnavailableError, error_of
+from controller.adapters.kubernetes.errors import RefusedError, UnavailableError, error_of
 
 Json = dict[str, Any]
+#: Asked when a request's turn has come, right before it is sent: how many seconds it may take.
+#: What it raises is raised, and nothing is sent.
+Permit = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +66,16 @@ def watch_event(what: str, line: bytes) -> Json:
         status = event["object"]
         raise error_of(what, int(status.get("code") or 500), json.dumps(status))
     return event
+
+
+def as_seen(obj: Json | None) -> Json:
+    """Return the options under which a deletion meets an object only as it was seen."""
+    if obj is None:
+        return {}
+    wanted = {key: obj["metadata"][key] for key in ("uid", "resourceVersion")}
+    return {"preconditions": wanted}
+
+
+def outcome_of(error: UnavailableError | RefusedError) -> str:
+    """Return how a request that failed ended, as metrics name it."""
+    return str(error.status) if error.status is not None else "unavailable"

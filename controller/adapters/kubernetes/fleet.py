@@ -27,8 +27,8 @@ from models.forecast import WorkloadName
 class View:
     """What is known of the cluster: objects by key, and rules of ours.
 
-    ``gone`` are pods that were seen to go, by ``namespace/name``. ``agent_label`` is None if no
-    agent is to be looked for.
+    ``gone`` are pods that were seen to go, by ``namespace/name``. ``acting`` are the workloads
+    that may change anything. ``agent_label`` is None if no agent is to be looked for.
     """
 
     nodes: Mapping[str, Json]
@@ -37,6 +37,7 @@ class View:
     seen_at: float
     gone: frozenset[str] = frozenset()
     rules: tuple[NodeRules, ...] = ()
+    acting: frozenset[WorkloadName] = frozenset()
     agent_label: tuple[str, str] | None = None
     gpus_per_replica: int = 1
 
@@ -78,12 +79,15 @@ def fleet_of(view: View) -> Fleet:
     )
 
 
-def strays(view: View) -> tuple[Json, ...]:
-    """Return pods of ours on nodes that are in the pool no more: they are to go."""
-    ours = (pod for pod in view.pods.values() if is_ours(pod))
-    return tuple(
-        pod for pod in ours if (node := bound_node(pod)) is not None and node not in view.nodes
-    )
+def is_stray(pod: Json, view: View) -> bool:
+    """Say whether a pod is on a node that is in the pool no more: it is to go."""
+    node = bound_node(pod)
+    return node is not None and node not in view.nodes
+
+
+def is_used(node: Json, view: View) -> bool:
+    """Say whether a workload that may act has this node in its pool."""
+    return any(rule.workload in view.acting and not mismatch(node, rule) for rule in view.rules)
 
 
 def _node(

@@ -6,8 +6,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
+from controller.adapters.kubernetes.errors import ConflictError
 from controller.adapters.kubernetes.exchange import Json
-from controller.adapters.kubernetes.fleet import View, fleet_of, valid_claims, waiting_claims
+from controller.adapters.kubernetes.fleet import (
+    View,
+    fleet_of,
+    is_used,
+    valid_claims,
+    waiting_claims,
+)
 from controller.adapters.kubernetes.marks import marks_patch
 from controller.adapters.kubernetes.serving import drain_patch, duties, open_patch
 from controller.adapters.kubernetes.watched_objects import WatchedObjects
@@ -54,8 +61,9 @@ class Housekeeping:
 
     async def look(self) -> None:
         """Do once what is due."""
-        if not self._leader.is_held() or not all(c.is_synced for c in self._objects.caches):
+        if not self._leader.is_held() or not self._objects.is_synced:
             return
+        await self._objects.confirm(self._leader.epoch)
         view = self._objects.view()
         if view.seen_at < view.now - _LOOK_SECONDS:
             return
@@ -68,14 +76,13 @@ class Housekeeping:
             await self._try(pod, self._writes.patch_pod_status(pod, body))
         for pod in found.evict:
             await self._try(pod, self._writes.evict_pod(pod))
-        if self._objects.may_mark():
-            await self._mark(self._objects.view())
+        await self._mark(self._objects.view())
 
     async def _mark(self, view: View) -> None:
         seen = {node.name: node for node in fleet_of(view).nodes}
         for name, state in seen.items():
             node = view.nodes.get(name)
-            if node is None:
+            if node is None or not is_used(node, view):
                 continue
             body = marks_patch(
                 node,
@@ -94,7 +101,10 @@ class Housekeeping:
             _close(write)
             return
         try:
-            await write
+            try:
+                await write
+            except ConflictError:  # somebody else was first: the next look is upon what they wrote
+                await self._writes.read_anew(obj)
         except ActionRefusedError as error:
             self._left_alone[uid] = now + _PAUSE_SECONDS
             _log.info("%s", error)

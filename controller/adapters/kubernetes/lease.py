@@ -26,6 +26,7 @@ from controller.adapters.kubernetes.lease_rules import (
     lease_to_write,
     sighted,
 )
+from controller.errors import ActionRefusedError
 
 _log = logging.getLogger(__name__)
 _NEVER = float("-inf")
@@ -86,6 +87,16 @@ class Leadership:
         if self._held is None:
             return 0.0
         return max(0.0, self._sent_at + self.settings.fence_seconds - self._monotonic())
+
+    def write_seconds(self) -> float:
+        """Return how long a write that is sent now may take: until another may lead.
+
+        Raises:
+            ActionRefusedError: if we may not act any more.
+        """
+        if not self.is_held():
+            raise ActionRefusedError("not the leader any more")
+        return self._sent_at + self.settings.duration_seconds - self._monotonic()
 
     async def run_forever(self) -> None:
         """Seek and renew until cancelled, then give the Lease back."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from controller.actions import Action, Cancel, Release, Start
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.lease_rules import micro_time
-from controller.cluster_view import Fleet, Phase, Replica, StartKind
+from controller.cluster_view import Fleet, Phase, Replica, ReplicaName, StartKind
 from controller.policy import Mode
+from controller.start_endings import phase_seconds
 from controller.tick_report import TickReport
 from models.forecast import WorkloadName
 
@@ -36,15 +37,23 @@ class Notice:
     node: str = ""
 
 
-def notices_of(before: Fleet | None, report: TickReport) -> tuple[Notice, ...]:
-    """Return what is to be told of one tick, ``before`` being the fleet of the last one."""
+def notices_of(
+    before: Fleet | None, report: TickReport, cancelled: Collection[ReplicaName] = ()
+) -> tuple[Notice, ...]:
+    """Return what is to be told of one tick.
+
+    ``before`` is the fleet of the last one, and ``cancelled`` what was cancelled upon it.
+    """
     if report.fleet is None:
         return ()
     owners = {replica.name: replica.workload for replica in report.fleet.replicas}
     told = [_acted(action, owners.get(action.name)) for action in report.acted]
     told += _recommended(report)
-    if before is not None:
-        told += _turned(before, report.fleet)
+    # Who only observes is left alone, by events too.
+    watched = {name for name, mode in report.modes.items() if mode is not Mode.OBSERVE}
+    if before is not None and watched:
+        turned = (*_turned(before, report.fleet), *_lost(before, report.fleet, cancelled))
+        told += (one for one in turned if one.workload in watched)
         told += _unfit(before, report.fleet)
     return tuple(one for one in told if one is not None)
 
@@ -127,10 +136,30 @@ def _turned(before: Fleet, after: Fleet) -> Iterable[Notice]:
         is_news = replica.name in under_way or replica.name not in known
         if replica.phase is Phase.READY and is_news:
             taken = (replica.ready_at or after.seen_at) - replica.decided_at
-            note = f"{replica.name} on {replica.node} is ready after {taken:.1f} s"
+            phases = ", ".join(f"{name} {seconds:.1f}" for name, seconds in phase_seconds(replica))
+            spent = f" ({phases})" if replica.phases else ""
+            note = f"{replica.name} on {replica.node} is ready after {taken:.1f} s{spent}"
             yield _of_replica("RestoreReady", "Ready", replica.workload, note, replica.name)
         if replica.phase is Phase.FAILED and is_news:
             yield _failed(replica)
+
+
+def _lost(before: Fleet, after: Fleet, cancelled: Collection[ReplicaName]) -> Iterable[Notice]:
+    """Yield a notice for every replica, ready or on its way, that went without our doing."""
+    present = {replica.name for replica in after.replicas} | set(cancelled)
+    nodes = {node.name for node in after.nodes}
+    for replica in before.replicas:
+        is_expected = replica.phase in (Phase.READY, Phase.RESTORING)
+        if is_expected and replica.name not in present:
+            why = "its pod was deleted" if replica.node in nodes else "its node left the pool"
+            yield Notice(
+                workload=replica.workload,
+                reason="ReplicaLost",
+                action="Lose",
+                note=f"{replica.name} on {replica.node} is gone: {why}",
+                subject=replica.name,
+                is_warning=True,
+            )
 
 
 def _failed(replica: Replica) -> Notice:

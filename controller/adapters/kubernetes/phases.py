@@ -21,7 +21,11 @@ _LATEST_NEWS_SECONDS = 2.0
 
 
 def reached(pod: Json, restored_at: float | None) -> dict[str, float]:
-    """Return the phases that a pod has reached by the server's own times."""
+    """Return the phases that a pod has reached by the server's own times.
+
+    Ready is when nothing but our own gate kept it from serving: while nobody leads a gate stays
+    shut, and that is not the restore's time.
+    """
     metadata: Mapping[str, Any] = pod.get("metadata") or {}
     scheduled = condition_of(pod, "PodScheduled")
     is_scheduled = scheduled.get("status") == "True"
@@ -31,6 +35,7 @@ def reached(pod: Json, restored_at: float | None) -> dict[str, float]:
         "scheduled": seconds_of(scheduled.get("lastTransitionTime")) if is_scheduled else None,
         "started": _started(pod),
         "restored": restored_at,
+        "ready": _containers_ready(pod, restored_at),
     }
     return {name: at for name, at in times.items() if at is not None}
 
@@ -70,3 +75,11 @@ def _started(pod: Json) -> float | None:
     ]
     known = [at for at in times if at is not None]
     return max(known) if known and len(known) == len(times) else None
+
+
+def _containers_ready(pod: Json, restored_at: float | None) -> float | None:
+    condition = condition_of(pod, "ContainersReady")
+    at = seconds_of(condition.get("lastTransitionTime"))
+    if condition.get("status") != "True" or at is None:
+        return None
+    return at if restored_at is None else max(at, restored_at)

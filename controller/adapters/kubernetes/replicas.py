@@ -73,6 +73,8 @@ def replica_from_pod(pod: Json, ready_nodes: Mapping[NodeName, bool]) -> Replica
     created = seconds_of(pod["metadata"].get("creationTimestamp")) or 0.0
     decided = decided_at(pod) or created
     deadline = number_of(annotations_of(pod), DEADLINE_AT)
+    if may_serve(pod):
+        deadline = None  # it has done its part: opening the gate is ours, however late we come
     return Replica(
         name=replica_of(pod),
         workload=workload_of(pod),

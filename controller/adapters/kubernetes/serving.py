@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.adapters.kubernetes.exchange import Json
-from controller.adapters.kubernetes.fleet import View, strays
+from controller.adapters.kubernetes.fleet import View, is_stray
 from controller.adapters.kubernetes.names import (
     DRAIN_UNTIL,
     PHASES,
@@ -23,6 +23,7 @@ from controller.adapters.kubernetes.pods import (
     is_ours,
     is_serving,
     is_terminating,
+    workload_of,
 )
 from controller.adapters.kubernetes.replicas import may_serve
 
@@ -40,10 +41,11 @@ class Duties:
 
 
 def duties(view: View) -> Duties:
-    """Return what is to be done now."""
-    ours = [pod for pod in view.pods.values() if is_ours(pod) and not is_terminating(pod)]
+    """Return what is to be done now; nothing about workloads that may not act."""
+    present = (pod for pod in view.pods.values() if is_ours(pod) and not is_terminating(pod))
+    ours = [pod for pod in present if workload_of(pod) in view.acting]
     lost = [pod for pod in ours if _is_lost(pod, view.now)]
-    stray = [pod for pod in strays(view) if not is_terminating(pod) and drain_until(pod) is None]
+    stray = [pod for pod in ours if is_stray(pod, view) and drain_until(pod) is None]
     due = [pod for pod in ours if (until := drain_until(pod)) is not None and until <= view.now]
     return Duties(
         open=tuple(pod for pod in ours if may_serve(pod)),
@@ -54,13 +56,19 @@ def duties(view: View) -> Duties:
 
 def open_patch(pod: Json, times: Mapping[str, float], now: float) -> Json:
     """Return the patch of a pod's status that lets it serve, and writes down how it came there."""
-    notes = {} if written_phases(pod) else {PHASES: phases_text({**times, "ready": now})}
+    notes = {} if written_phases(pod) else {PHASES: phases_text({"ready": now, **times})}
     return _gate(True, "Restored", now, notes)
 
 
 def drain_patch(until: float, now: float) -> Json:
     """Return the patch of a pod's status that takes it out of service, until it is evicted."""
     return _gate(False, "Draining", now, {DRAIN_UNTIL: repr(until)})
+
+
+def as_seen(patch: Json, pod: Json) -> Json:
+    """Return a patch that is refused if the pod has changed since it was seen."""
+    version = {"resourceVersion": pod["metadata"]["resourceVersion"]}
+    return {**patch, "metadata": {**patch.get("metadata", {}), **version}}
 
 
 def _gate(is_open: bool, reason: str, now: float, notes: Mapping[str, str]) -> Json:

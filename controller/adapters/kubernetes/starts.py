@@ -19,6 +19,9 @@ from controller.adapters.kubernetes.writes import Writes
 from controller.errors import ActionRefusedError
 from controller.policy import WorkloadPolicy
 
+#: A new node is written to by several at once; a rival shows at the first look.
+_MOST_LOOKS = 5
+
 
 class Starts:
     """Carries out starts; the same one twice changes nothing."""
@@ -39,14 +42,19 @@ class Starts:
         node = self._objects.nodes.objects.get(start.node)
         if node is None:
             raise ActionRefusedError(f"{start.node}: is not in the pool any more")
-        try:
-            await self._claim(node, start)
-        except ConflictError:
-            # A kubelet's heartbeat is no rival: look again, and give up only if it was one.
-            await self._claim(await self._writes.read_node(start.node), start)
+        await self._claim(node, start)
         await self._create(pod)
 
     async def _claim(self, node: Json, start: Start) -> None:
+        for _ in range(_MOST_LOOKS - 1):
+            try:
+                return await self._claim_as_seen(node, start)
+            except ConflictError:
+                # A kubelet's heartbeat is no rival: look again, and give up only if it was one.
+                node = await self._writes.read_node(start.node)
+        return await self._claim_as_seen(node, start)
+
+    async def _claim_as_seen(self, node: Json, start: Start) -> None:
         view = self._objects.view_with(node)
         claims = valid_claims(node, view)
         if any(claim.replica == start.name for claim in claims):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -43,6 +44,7 @@ class WatchedObjects:
         """Know nothing yet."""
         self.policies, self.settings, self.clock = policies, settings, clock
         self._gone: dict[str, None] = {}
+        self._confirmed: int | None = None
         pool = {"labelSelector": POOL}
         living = {"fieldSelector": "status.phase!=Succeeded"}
         self.nodes = ObjectCache(api, "/api/v1/nodes", pool, clock=clock, luck=luck)
@@ -54,9 +56,21 @@ class WatchedObjects:
         """What is to be run."""
         return (self.nodes, self.pods)
 
-    def may_mark(self) -> bool:
-        """Say whether any policy lets nodes be changed."""
-        return any(policy.mode is Mode.ACT for policy in self.policies())
+    async def confirm(self, epoch: int) -> None:
+        """Have everything read anew once in each epoch of our leadership.
+
+        Raises:
+            ClusterUnavailableError: if it can't be.
+        """
+        if epoch == self._confirmed or not self.is_synced:
+            return
+        await asyncio.gather(*(cache.confirm() for cache in self.caches))
+        self._confirmed = epoch
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether everything has been read once."""
+        return all(cache.is_synced for cache in self.caches)
 
     def view(self) -> View:
         """Return what is known now.
@@ -78,6 +92,7 @@ class WatchedObjects:
                 NodeRules(workload=one.workload, selector=one.standby.node_selector)
                 for one in policies
             ),
+            acting=frozenset(one.workload for one in policies if one.mode is Mode.ACT),
             agent_label=self.settings.agent_label,
             gpus_per_replica=min((one.standby.gpus_per_replica for one in policies), default=1),
         )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from controller.adapters.kubernetes.api import PatchKind
 from controller.adapters.kubernetes.cache import ListAndWatch
 from controller.adapters.kubernetes.errors import NotFoundError
-from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.exchange import Json, Permit
 from controller.adapters.kubernetes.watched_objects import WatchedObjects
-from controller.errors import ActionRefusedError
 
 
 class Leader(Protocol):
@@ -25,6 +25,10 @@ class Leader(Protocol):
         """Say whether we may act."""
         ...
 
+    def write_seconds(self) -> float:
+        """Return how long a write sent now may take; ActionRefusedError if we may not act."""
+        ...
+
 
 class ClusterApi(ListAndWatch, Protocol):
     """What a cluster needs of the API."""
@@ -33,27 +37,30 @@ class ClusterApi(ListAndWatch, Protocol):
         """Return one object."""
         ...
 
-    async def create(self, path: str, body: Mapping[str, Any]) -> Json:
+    async def create(self, path: str, body: Mapping[str, Any], *, permit: Permit) -> Json:
         """Create an object in a collection."""
         ...
 
-    async def patch(self, path: str, body: object, *, kind: PatchKind = PatchKind.MERGE) -> Json:
+    async def patch(
+        self, path: str, body: object, *, kind: PatchKind = PatchKind.MERGE, permit: Permit
+    ) -> Json:
         """Change an object."""
         ...
 
-    async def delete(self, path: str, *, uid: str | None = None) -> Json:
-        """Delete an object."""
+    async def delete(self, path: str, *, seen: Json, permit: Permit) -> Json:
+        """Delete an object as it was seen."""
         ...
 
-    async def evict(self, namespace: str, pod: str) -> Json:
-        """Evict a pod."""
+    async def evict(self, pod: Json, *, permit: Permit) -> Json:
+        """Evict a pod as it was seen."""
         ...
 
 
 class Writes:
     """The writes that a cluster is changed by. Each raises what the API does.
 
-    And ActionRefusedError, right before it would be sent, if we do not lead.
+    And ActionRefusedError, when its turn has come to be sent, if we do not lead by then; none
+    is waited for beyond the moment from which another may lead.
     """
 
     def __init__(self, api: ClusterApi, objects: WatchedObjects, leader: Leader) -> None:
@@ -73,53 +80,56 @@ class Writes:
 
     async def patch_node(self, name: str, body: Json) -> Json:
         """Merge into a node; ConflictError if it has changed since ``body`` was made."""
-        self._fence()
-        node = await self._api.patch(f"/api/v1/nodes/{name}", body)
+        path = f"/api/v1/nodes/{name}"
+        node = await self._api.patch(path, body, permit=self._leader.write_seconds)
         self._objects.nodes.take_own(node)
         return node
 
     async def read_pod(self, namespace: str, name: str) -> Json:
         """Return a pod as it is now."""
-        return await self._api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+        pod = await self._api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+        self._objects.pods.take_own(pod)
+        return pod
+
+    async def read_anew(self, obj: Json) -> None:
+        """Have a node or pod seen as it is now."""
+        name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace")
+        await (self.read_pod(namespace, name) if namespace else self.read_node(name))
 
     async def create_pod(self, pod: Json) -> None:
         """Create a pod; ConflictError if its name is taken."""
-        self._fence()
-        created = await self._api.create(
-            f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods", pod
-        )
+        path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods"
+        created = await self._api.create(path, pod, permit=self._leader.write_seconds)
         self._objects.pods.take_own(created)
 
     async def patch_pod_status(self, pod: Json, body: Json) -> None:
-        """Merge into a pod's status, condition by condition, if it is still the same pod."""
-        self._fence()
+        """Merge into a pod's status, condition by condition, if it is still the same pod.
+
+        ConflictError if ``body`` names a resourceVersion that is not the newest.
+        """
         of_pod = {**body.get("metadata", {}), "uid": pod["metadata"]["uid"]}
         patch = {**body, "metadata": of_pod}
-        path = f"{_path(pod)}/status"
-        self._objects.pods.take_own(await self._api.patch(path, patch, kind=PatchKind.STRATEGIC))
+        changed = await self._api.patch(
+            f"{_path(pod)}/status",
+            patch,
+            kind=PatchKind.STRATEGIC,
+            permit=self._leader.write_seconds,
+        )
+        self._objects.pods.take_own(changed)
 
     async def delete_pod(self, pod: Json) -> None:
-        """Delete this very pod; one that is gone already is fine."""
-        self._fence()
+        """Delete a pod as it was seen, else ConflictError; one that is gone already is fine."""
         try:
-            answer = await self._api.delete(_path(pod), uid=pod["metadata"]["uid"])
+            answer = await self._api.delete(_path(pod), seen=pod, permit=self._leader.write_seconds)
         except NotFoundError:
             return
         if answer.get("kind") == "Pod":
             self._objects.pods.take_own(answer)
 
     async def evict_pod(self, pod: Json) -> None:
-        """Evict a pod; one that is gone already is fine."""
-        self._fence()
-        metadata = pod["metadata"]
-        try:
-            await self._api.evict(metadata["namespace"], metadata["name"])
-        except NotFoundError:
-            return
-
-    def _fence(self) -> None:
-        if not self._leader.is_held():
-            raise ActionRefusedError("not the leader any more")
+        """Evict a pod as it was seen, else ConflictError; one that is gone already is fine."""
+        with contextlib.suppress(NotFoundError):
+            await self._api.evict(pod, permit=self._leader.write_seconds)
 
 
 def _path(pod: Json) -> str:

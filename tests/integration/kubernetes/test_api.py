@@ -28,10 +28,9 @@ async def test_an_object_s_life(control_plane: ControlPlane) -> None:
         assert (await api.get(path))["data"] == {"a": "1"}
         changed = await api.replace(path, {**made, "data": {"a": "2"}})
         assert changed["data"] == {"a": "2"}
-        uid = changed["metadata"]["uid"]
         with pytest.raises(ConflictError):
-            await api.delete(path, uid="another")
-        await api.delete(path, uid=uid)
+            await api.delete(path, seen=made)
+        await api.delete(path, seen=changed)
         with pytest.raises(NotFoundError):
             await api.get(path)
 
@@ -67,7 +66,7 @@ async def test_every_kind_of_patch(control_plane: ControlPlane) -> None:
         assert caught.value.status == 422
         newest = [{**version, "value": strategic["metadata"]["resourceVersion"]}, change]
         assert (await api.patch(path, newest, kind=PatchKind.JSON))["data"] == {"b": "3"}
-        applied = await api.patch(path, a_map("one", c="4"), kind=PatchKind.APPLY, force=True)
+        applied = await api.patch(path, a_map("one", c="4"), kind=PatchKind.APPLY)
         assert applied["data"] == {"b": "3", "c": "4"}
         managers = {entry["manager"] for entry in applied["metadata"]["managedFields"]}
         assert managers == {"headstart"}
@@ -87,8 +86,9 @@ async def test_a_list_of_several_pages_is_whole(control_plane: ControlPlane) -> 
 async def test_a_pod_that_is_not_there_can_t_be_evicted(control_plane: ControlPlane) -> None:
     async with an_api(control_plane) as api:
         home = await a_namespace(api)
+        nobody = {"name": "nobody", "namespace": home, "uid": "u", "resourceVersion": "1"}
         with pytest.raises(NotFoundError):
-            await api.evict(home, "nobody", grace_seconds=1)
+            await api.evict({"metadata": nobody})
 
 
 async def test_a_watch_tells_what_happens_after_the_list(control_plane: ControlPlane) -> None:

@@ -217,7 +217,7 @@ async def test_every_request_is_told_with_its_outcome(api: KubernetesApi, server
     await api.get("/x")
     server.answer = lambda handler: reply(handler, {"message": "no"}, 404)
     with pytest.raises(RefusedError):
-        await api.delete("/x", uid="u", grace_seconds=0)
+        await api.delete("/x", seen={"metadata": {"uid": "u", "resourceVersion": "1"}})
     assert [(one.verb, one.outcome) for one in seen] == [("get", "ok"), ("delete", "404")]
 
 

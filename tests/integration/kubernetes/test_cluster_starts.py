@@ -35,6 +35,9 @@ class Leads:
     def is_held(self) -> bool:
         return True
 
+    def write_seconds(self) -> float:
+        return 5.0
+
 
 @dataclass
 class Stand:
@@ -75,15 +78,21 @@ class Stand:
     async def node_becomes(self, ask: Callable[[str, str], bool], what: str) -> None:
         """Wait for a node's state and reason, as the fleet has them."""
 
+        seen: list[tuple[str, str]] = []
+
         async def as_wanted() -> bool:
             fleet: Fleet = await self.cluster.observe()
-            return any(
-                ask(one.state.value, one.unfit_reason)
+            seen[:] = [
+                (one.state.value, one.unfit_reason)
                 for one in fleet.nodes
                 if one.name == self.nodes[0]
-            )
+            ]
+            return any(ask(state, why) for state, why in seen)
 
-        await until(as_wanted, what, self.plane)
+        try:
+            await until(as_wanted, what, self.plane)
+        except AssertionError as error:
+            raise AssertionError(f"{seen}: {error}") from error
 
     async def label_becomes(self, state: str) -> None:
         """Wait for the node's label; while kubectl waits, so does the adapter, so it is brief."""

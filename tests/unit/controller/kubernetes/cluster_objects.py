@@ -108,5 +108,6 @@ def a_view(nodes: list[Json], pods: list[Json], **changes: Any) -> View:
         "pods": {f"{p['metadata']['namespace']}/{p['metadata']['name']}": p for p in pods},
         "now": NOW + 10.0,
         "seen_at": NOW + 10.0,
+        "acting": frozenset({CHAT}),
     }
     return View(**{**fields, **changes})

@@ -12,15 +12,21 @@ from typing import Any
 from controller.adapters.kubernetes.api import PatchKind
 from controller.adapters.kubernetes.cache_changes import key_of
 from controller.adapters.kubernetes.errors import ConflictError, NotFoundError, RefusedError
-from controller.adapters.kubernetes.exchange import ApiSettings, Json, Listing
+from controller.adapters.kubernetes.exchange import ApiSettings, Json, Listing, Permit
 
 
 @dataclass
 class FakeServer:
-    """Nodes and pods by path; deleting is at once, and ``budget`` forbids evictions."""
+    """Nodes and pods by path; deleting is at once, and ``budget`` forbids evictions.
+
+    While ``is_deaf`` the watches tell nothing, though they are open. So many of the next patches
+    as there are ``heartbeats`` find that a kubelet was faster.
+    """
 
     settings: ApiSettings = field(default_factory=ApiSettings)
     budget: bool = False
+    is_deaf: bool = False
+    heartbeats: int = 0
     calls: list[tuple[str, str]] = field(default_factory=list)
     _objects: dict[str, dict[str, Json]] = field(default_factory=lambda: {"nodes": {}, "pods": {}})
     _streams: dict[str, list[asyncio.Queue[Json]]] = field(
@@ -69,39 +75,52 @@ class FakeServer:
             raise NotFoundError(path, status=404)
         return copy.deepcopy(self._objects[kind][key])
 
-    async def create(self, path: str, body: Mapping[str, Any]) -> Json:
+    async def create(self, path: str, body: Mapping[str, Any], *, permit: Permit) -> Json:
+        permit()
         self.calls.append(("create", path))
         if key_of(dict(body)) in self._objects["pods"]:
             raise ConflictError("exists", status=409, reason="AlreadyExists")
         return self.put("pods", dict(body))
 
-    async def patch(self, path: str, body: object, *, kind: PatchKind = PatchKind.MERGE) -> Json:
+    async def patch(
+        self, path: str, body: object, *, kind: PatchKind = PatchKind.MERGE, permit: Permit
+    ) -> Json:
+        permit()
         self.calls.append(("patch", path))
         await asyncio.sleep(0)
         assert isinstance(body, dict)
-        of, key, _ = _parts(path)
+        of, _, _ = _parts(path)
+        if self.heartbeats:
+            self.heartbeats -= 1
+            self.put(of, await self.get(path))
         present = await self.get(path)
-        for field_name in ("resourceVersion", "uid"):
-            wanted = body.get("metadata", {}).get(field_name)
-            if wanted is not None and wanted != present["metadata"].get(field_name):
-                raise ConflictError(f"{key}: {field_name} has changed", status=409)
+        self._check(present, body.get("metadata", {}))
         return self.put(of, _merged(present, body))
 
-    async def delete(self, path: str, *, uid: str | None = None) -> Json:
+    async def delete(self, path: str, *, seen: Json, permit: Permit) -> Json:
+        permit()
         self.calls.append(("delete", path))
         kind, key, _ = _parts(path)
-        await self.get(path)
+        self._check(await self.get(path), seen["metadata"])
         return self.drop(kind, key)
 
-    async def evict(self, namespace: str, pod: str) -> Json:
-        self.calls.append(("evict", f"{namespace}/{pod}"))
+    async def evict(self, pod: Json, *, permit: Permit) -> Json:
+        permit()
+        key = key_of(pod)
+        self.calls.append(("evict", key))
+        self._check(self.all("pods")[key], pod["metadata"])
         if self.budget:
             raise RefusedError("a budget forbids it", status=429, reason="DisruptionBudget")
-        self.drop("pods", f"{namespace}/{pod}")
+        self.drop("pods", key)
         return {"kind": "Status"}
 
+    def _check(self, present: Json, wanted: Mapping[str, Any]) -> None:
+        for name in ("resourceVersion", "uid"):
+            if wanted.get(name) not in (None, present["metadata"].get(name)):
+                raise ConflictError(f"{key_of(present)}: {name} has changed", status=409)
+
     def _tell(self, kind: str, event: str, obj: Json) -> None:
-        for queue in self._streams[kind]:
+        for queue in [] if self.is_deaf else self._streams[kind]:
             queue.put_nowait({"type": event, "object": copy.deepcopy(obj)})
 
 

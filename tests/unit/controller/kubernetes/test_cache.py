@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 import pytest
 
 from controller.adapters.kubernetes.cache import CacheSettings, ObjectCache
-from controller.adapters.kubernetes.cache_changes import change_of, key_of, relisted
+from controller.adapters.kubernetes.cache_changes import change_of, key_of, overtaken, relisted
 from controller.adapters.kubernetes.errors import GoneError, RefusedError, UnavailableError
 from controller.adapters.kubernetes.exchange import Json, Listing
 from tests.unit.controller.kubernetes.watched import (
@@ -52,6 +52,14 @@ def test_a_new_list_tells_what_went_came_and_changed() -> None:
         (change.type, change.object["metadata"]["name"]) for change in relisted(known, items)
     ]
     assert changes == [("DELETED", "gone"), ("MODIFIED", "old"), ("ADDED", "new")]
+
+
+def test_of_a_list_read_beside_a_watch_and_the_watch_the_newer_word_counts() -> None:
+    versions = {"gone": 4, "late": 9, "new": 8, "old": 3}
+    known = {f"team/{name}": an_object(name, version) for name, version in versions.items()}
+    items = [an_object("new", 5), an_object("old", 6), an_object("fresh", 7)]
+    changes = [(one.type, one.object["metadata"]["name"]) for one in overtaken(known, items, "7")]
+    assert changes == [("DELETED", "gone"), ("MODIFIED", "old"), ("ADDED", "fresh")]
 
 
 def test_an_object_without_a_namespace_is_known_by_its_name() -> None:

@@ -14,7 +14,7 @@ from controller.adapters.kubernetes.cluster import KubernetesCluster
 from controller.adapters.kubernetes.exchange import Json
 from controller.cluster_view import Phase, ReplicaName
 from controller.errors import ActionRefusedError, ClusterUnavailableError
-from controller.policy import Mode, WorkloadPolicy
+from controller.policy import Mode, Standby, WorkloadPolicy
 from models.forecast import WorkloadName
 from tests.unit.controller.kubernetes.cluster_objects import (
     NOW,
@@ -38,6 +38,11 @@ class Leads:
 
     def is_held(self) -> bool:
         return self.held
+
+    def write_seconds(self) -> float:
+        if not self.held:
+            raise ActionRefusedError("not the leader any more")
+        return 5.0
 
 
 @asynccontextmanager
@@ -144,7 +149,7 @@ async def test_a_heartbeat_between_look_and_claim_refuses_nothing() -> None:
     server.put("nodes", a_node_object())
     async with running(server, policies=(a_policy_value(),)) as cluster:
         await until(lambda: "headstart.dev/state" in labels(server), "the node is marked")
-        server.put("nodes", server.all("nodes")["n1"])
+        server.heartbeats = 3
         await cluster.act(a_start())
     assert len(server.all("pods")) == 1
 
@@ -161,7 +166,7 @@ async def test_the_gate_opens_once_restored_and_ready_and_the_phases_are_written
         await until(lambda: gate(server) == "True", "the gate is open")
         [replica] = (await cluster.observe()).replicas
     assert replica.phase is Phase.READY
-    assert replica.ready_at == NOW
+    assert replica.ready_at == NOW + 5.0
 
 
 async def test_a_failed_restore_is_told_and_never_gets_through_the_gate() -> None:
@@ -287,6 +292,64 @@ async def test_a_start_is_refused_in_one_line_where_it_cannot_be() -> None:
             await cluster.act(Release(name=ReplicaName("x"), drain_seconds=1.0, reason=""))
         await cluster.act(Cancel(name=ReplicaName("x"), reason=""))
     assert not any(verb == "create" for verb, _ in server.calls)
+
+
+async def test_a_pod_that_changed_since_it_was_seen_is_acted_upon_only_if_it_means_the_same() -> (
+    None
+):
+    server = FakeServer()
+    server.put("nodes", a_node_object())
+    async with running(server) as cluster:
+        await cluster.act(a_start())
+        server.is_deaf = True
+        restored = ("nvidia.com/Restored", "True", "RestoreSucceeded")
+        say(server, only_pod(server), ("PodScheduled", "True", ""))
+        assert (await cluster.observe()).replicas[0].phase is Phase.RESTORING
+        say(server, only_pod(server), restored, ("headstart.dev/serving", "True", ""))
+        say(server, only_pod(server), ("ContainersReady", "True", ""))
+        with pytest.raises(ActionRefusedError, match="has changed since it was seen"):
+            await cluster.act(Cancel(name=a_start().name, reason="too slow"))
+        assert (await cluster.observe()).replicas[0].phase is Phase.READY
+        say(server, only_pod(server), ("Initialized", "True", ""))
+        await cluster.act(Release(name=a_start().name, drain_seconds=9.0, reason="less"))
+        assert gate(server) == "False"
+
+
+async def test_who_begins_to_lead_sees_what_the_watch_has_not_told_yet() -> None:
+    server, leader = FakeServer(), Leads(held=False)
+    server.put("nodes", a_node_object())
+    async with running(server, leader=leader) as cluster:
+        server.is_deaf = True
+        async with running(server) as before:
+            await before.act(a_start())
+        assert (await cluster.observe()).replicas == ()
+        leader.held, leader.epoch = True, 8
+        assert [one.name for one in (await cluster.observe()).replicas] == ["team/chat-1-0"]
+
+
+@pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.RECOMMEND])
+async def test_a_policy_that_may_not_act_any_more_has_its_pods_left_as_they_are(mode: Mode) -> None:
+    server, clock = FakeServer(), HandClock(NOW)
+    server.put("nodes", a_node_object())
+    async with running(server, clock=clock) as cluster:
+        await serving(server, cluster)
+        await cluster.act(Release(name=a_start().name, drain_seconds=1.0, reason="less"))
+    server.calls.clear()
+    clock.now += 60.0
+    async with running(server, clock=clock, policies=(a_policy_value(mode=mode),)) as cluster:
+        await cluster.observe()
+        await asyncio.sleep(0.05)
+    assert server.calls == []
+
+
+async def test_only_nodes_that_a_policy_in_act_selects_are_marked() -> None:
+    server = FakeServer()
+    server.put("nodes", a_node_object(spec=PLAIN))
+    elsewhere = Standby(node_selector=(("headstart.dev/pool", "b"),))
+    async with running(server, policies=(a_policy_value(standby=elsewhere),)) as cluster:
+        await cluster.observe()
+        await asyncio.sleep(0.05)
+    assert server.calls == []
 
 
 async def test_a_node_that_vanishes_takes_its_replicas_out_of_the_count() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from controller.actions import Cancel, Release, Start
 from controller.adapters.kubernetes.budget import Priority
 from controller.adapters.kubernetes.errors import ConflictError, RefusedError, UnavailableError
@@ -33,8 +35,8 @@ def a_fleet(phase: Phase | None = None, *, failure: str = "", unfit: str = "") -
     return Fleet(seen_at=1000.0, nodes=(node,), replicas=tuple(replicas))
 
 
-def a_report(fleet: Fleet | None, **more: Any) -> TickReport:
-    return TickReport(now=1000.0, fleet=fleet, **more)
+def a_report(fleet: Fleet | None, *, mode: Mode = Mode.ACT, **more: Any) -> TickReport:
+    return TickReport(now=1000.0, fleet=fleet, modes={NAME: mode}, **more)
 
 
 def a_start(kind: StartKind = StartKind.RESTORE) -> Start:
@@ -81,6 +83,39 @@ def test_a_start_that_ended_is_told_well_or_badly() -> None:
     assert told(failed, a_report(failed)) == []
 
 
+def test_a_ready_start_tells_how_long_each_phase_took() -> None:
+    times = (("created", 940.5), ("restored", 997.0))
+    ready = a_fleet(Phase.READY).replicas[0]
+    replica = dataclasses.replace(ready, phases=times, decided_at=940.0, ready_at=1000.0)
+    after = dataclasses.replace(a_fleet(), replicas=(replica,))
+    [(_, note)] = told(a_fleet(Phase.RESTORING), a_report(after))
+    assert note.endswith("(created 0.5, restored 56.5, ready 3.0)")
+
+
+@pytest.mark.parametrize("phase", [Phase.READY, Phase.RESTORING])
+def test_a_replica_that_went_without_our_doing_is_told(phase: Phase) -> None:
+    before, gone = a_fleet(phase), a_fleet()
+    assert told(before, a_report(gone)) == [
+        ("ReplicaLost", "r1 on node-00 is gone: its pod was deleted")
+    ]
+    nowhere = dataclasses.replace(gone, nodes=())
+    assert told(before, a_report(nowhere)) == [
+        ("ReplicaLost", "r1 on node-00 is gone: its node left the pool")
+    ]
+    assert notices_of(before, a_report(gone), {ReplicaName("r1")}) == ()
+    assert told(a_fleet(Phase.DRAINING), a_report(gone)) == []
+
+
+async def test_what_was_cancelled_is_not_called_lost() -> None:
+    api = Creates()
+    writer = a_writer(api)
+    cancel = Cancel(name=ReplicaName("r1"), reason="not needed any more")
+    writer.observe(a_report(a_fleet(Phase.RESTORING), acted=(cancel,)))
+    writer.observe(a_report(a_fleet()))
+    await writer.write_waiting()
+    assert [body["reason"] for _, body in api.made] == ["RestoreCancelled"]
+
+
 def test_a_node_that_turns_unfit_is_told_once_with_the_reason() -> None:
     unfit = a_fleet(unfit="not Ready")
     [notice] = notices_of(a_fleet(), a_report(unfit))
@@ -90,12 +125,14 @@ def test_a_node_that_turns_unfit_is_told_once_with_the_reason() -> None:
 
 def test_what_recommend_would_do_is_told_and_observe_tells_nothing() -> None:
     plans = (a_plan(starts=2),)
-    report = a_report(a_fleet(), plans=plans, modes={NAME: Mode.RECOMMEND})
+    report = a_report(a_fleet(), plans=plans, mode=Mode.RECOMMEND)
     assert told(None, report) == [
         ("Recommended", "would start 2 and release 0: target 3 (forecast)")
     ]
     assert told(None, dataclasses.replace(report, modes={NAME: Mode.OBSERVE})) == []
     assert told(a_fleet(), a_report(None, trouble="down")) == []
+    for after in (a_fleet(unfit="not Ready"), a_fleet(Phase.READY)):
+        assert told(a_fleet(), a_report(after, mode=Mode.OBSERVE)) == []
 
 
 def test_an_event_names_its_policy_and_the_same_one_has_the_same_name() -> None:

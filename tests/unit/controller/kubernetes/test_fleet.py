@@ -8,7 +8,7 @@ import pytest
 
 from controller.adapters.kubernetes.claims import Claim, claims_of, claims_text
 from controller.adapters.kubernetes.exchange import Json
-from controller.adapters.kubernetes.fleet import fleet_of, strays, waiting_claims
+from controller.adapters.kubernetes.fleet import fleet_of, is_stray, waiting_claims
 from controller.adapters.kubernetes.nodes import NodeRules, SnapshotSource
 from controller.cluster_view import NodeState, Phase, Replica
 from tests.unit.controller.kubernetes.cluster_objects import (
@@ -72,6 +72,16 @@ def test_a_pod_keeps_what_was_decided_and_when_it_was_ready() -> None:
     assert replica.ready_at == 1800000006.5
 
 
+def test_a_restore_that_waits_for_nothing_but_our_gate_is_never_late() -> None:
+    restored = ("nvidia.com/Restored", "True", "RestoreSucceeded")
+    late = only_replica(a_pod(None, restored, ("ContainersReady", "False", "")))
+    done = only_replica(a_pod(None, restored, CONTAINERS))
+    assert late is not None
+    assert done is not None
+    assert (late.phase, late.deadline_at) == (Phase.RESTORING, NOW + 60.0)
+    assert (done.phase, done.deadline_at) == (Phase.RESTORING, float("inf"))
+
+
 def test_an_unbound_pod_already_counts_on_the_node_it_is_pinned_to() -> None:
     replica = only_replica(a_pod(bound=False))
     assert replica is not None
@@ -97,7 +107,8 @@ def test_replicas_of_a_node_that_is_gone_are_gone_at_once_and_their_pods_are_str
     pod = a_pod(None, CONTAINERS, SERVING)
     view = a_view([], [pod])
     assert fleet_of(view).replicas == ()
-    assert strays(view) == (pod,)
+    assert is_stray(pod, view)
+    assert not is_stray(pod, a_view([a_node_object()], [pod]))
 
 
 @pytest.mark.parametrize(

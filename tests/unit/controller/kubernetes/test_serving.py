@@ -64,7 +64,7 @@ def test_phases_that_were_watched_are_written_when_the_gate_opens_and_never_agai
     watched.receive("MODIFIED", {"metadata": {}}, NOW)
     body = open_patch(pod, watched.of(pod, NOW + 8.0), NOW + 8.0)
     written = json.loads(body["metadata"]["annotations"]["headstart.dev/phases"])
-    assert (written["restored"], written["ready"]) == (NOW + 5.4, NOW + 8.0)
+    assert (written["restored"], written["ready"]) == (NOW + 5.4, NOW + 5.4)
     again = a_pod(None, notes=body["metadata"]["annotations"])
     assert "metadata" not in open_patch(again, {}, NOW + 9.0)
     watched.receive("DELETED", pod, NOW + 9.0)
