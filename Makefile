@@ -25,7 +25,7 @@ UPGRADE :=
 # Pure code, where a line that no test runs is a defect.
 COVERED := models/*,controller/planner.py,controller/objective.py,controller/hold.py
 COVERED := $(COVERED),controller/placement.py,controller/tick.py,controller/outcomes.py
-COVERED := $(COVERED),controller/start_requests.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py
+COVERED := $(COVERED),controller/start_requests.py,controller/pool_shares.py,controller/sharing.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py
 
 .PHONY: manifests help demo test test-cluster ready check bench soak lock proto parts develop venv
 

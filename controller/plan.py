@@ -20,6 +20,7 @@ class Reason(StrEnum):
     MIN_REPLICAS = "min_replicas"
     MAX_REPLICAS = "max_replicas"
     MAX_STEP = "max_step"
+    POOL = "pool"
     NO_DEMAND = "no_demand"
     NO_FORECAST = "no_forecast"
 
@@ -38,7 +39,8 @@ class Plan:
 
     ``floor`` is what prediction forbids to go below, ``reactive`` what is needed already;
     ``starts`` is how many replicas start now, ``waiting`` how many should but find
-    no room; ``releases`` and ``cancels`` say which go.
+    no room, in the pool or in the workload's share of it; ``releases`` and ``cancels`` say
+    which go.
     ``quantile_level`` is the share of outcomes that the forecast demand shall cover.
     """
 

@@ -63,8 +63,8 @@ def plan(
         quantile_level=covered(calibration.level),
         reason=target.reason,
         starts=max(0, target.replicas - expected),
-        releases=_youngest(ready, len(ready) - target.replicas),
-        cancels=_cancels(observation) + _unneeded(restoring, expected - target.replicas),
+        releases=youngest(ready, len(ready) - target.replicas),
+        cancels=_cancels(observation) + unneeded(restoring, expected - target.replicas),
         upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
     )
     return planned, hold
@@ -131,7 +131,7 @@ def _held(need: Need, keep: int, most: int | None) -> Need:
     return need
 
 
-def _youngest(replicas: list[Replica], count: int) -> tuple[ReplicaName, ...]:
+def youngest(replicas: list[Replica], count: int) -> tuple[ReplicaName, ...]:
     """Name the replicas to let go: the youngest first, the old ones have proved well."""
     if count <= 0:
         return ()
@@ -139,9 +139,9 @@ def _youngest(replicas: list[Replica], count: int) -> tuple[ReplicaName, ...]:
     return tuple(replica.name for replica in ordered[:count])
 
 
-def _unneeded(restoring: list[Replica], surplus: int) -> tuple[tuple[ReplicaName, str], ...]:
+def unneeded(restoring: list[Replica], surplus: int) -> tuple[tuple[ReplicaName, str], ...]:
     """Name the starts that nobody waits for any more; a ready replica is never let go for one."""
-    return tuple((name, "not needed any more") for name in _youngest(restoring, surplus))
+    return tuple((name, "not needed any more") for name in youngest(restoring, surplus))
 
 
 def _cancels(observation: Observation) -> tuple[tuple[ReplicaName, str], ...]:

@@ -19,6 +19,7 @@ from controller.placement import Placement, after_placement, assign
 from controller.plan import Plan
 from controller.planner import plan
 from controller.policy import Mode, WorkloadPolicy
+from controller.pool_shares import within_pools
 from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.forecast import WorkloadName
@@ -51,17 +52,17 @@ def tick(
     plans: list[Plan] = []
     lines: list[str] = []
     for policy in policies:
-        name = policy.workload
         seen = Observation(
-            workload=name,
+            workload=policy.workload,
             now=now,
-            replicas=tuple(owned[name]),
-            outlook=outlooks.get(name),
+            replicas=tuple(owned[policy.workload]),
+            outlook=outlooks.get(policy.workload),
             lead_time_seconds=0.0,
         )
         planned, state, said = _planned(seen, state, policy, settings)
         plans.append(planned)
         lines += said
+    plans = within_pools(plans, policies, fleet, outlooks)
     left = without_cancelled(fleet, plans, policies)
     placements = assign(placement_requests(plans, policies, state.memory), left, state.memory)
     state = TickState(
@@ -113,7 +114,7 @@ def _as_placed(planned: Plan, policy: WorkloadPolicy, placements: Sequence[Place
     if not planned.starts or policy.mode is not Mode.ACT:
         return planned
     placed = sum(1 for one in placements if one.workload == planned.workload)
-    return replace(planned, starts=placed, waiting=planned.starts - placed)
+    return replace(planned, starts=placed, waiting=planned.waiting + planned.starts - placed)
 
 
 def _by_workload(

@@ -18,6 +18,7 @@ _REASONS = {
     Reason.MIN_REPLICAS: "limits.minReplicas sets the target: less is needed.",
     Reason.MAX_REPLICAS: "limits.maxReplicas or gpuBudget caps the target: more is needed.",
     Reason.MAX_STEP: "limits.maxStep caps the target: more is needed, and comes at the next ticks.",
+    Reason.POOL: "The pool is too small for all: others avoid more missed demand with its GPUs.",
     Reason.NO_DEMAND: "There is no demand and none is forecast.",
     Reason.NO_FORECAST: "There is no forecast to trust: measured demand with headroom sets the "
     "target.",
@@ -79,6 +80,7 @@ def _cause(facts: PlanFacts) -> str:
         Reason.MIN_REPLICAS: f"limits.minReplicas asks for {total}",
         Reason.MAX_REPLICAS: f"more is needed, {total} are allowed",
         Reason.MAX_STEP: f"more is needed, limits.maxStep allows {total} for now",
+        Reason.POOL: f"more is needed, {total} are its share of the pool",
         # Something kept has just been lost, or it would not have to be started.
         Reason.HOLD: f"a replica was lost, {total} are held",
     }

@@ -1,0 +1,158 @@
+"""Plans of workloads that share nodes, brought down to what their pool has when it is too small."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from controller.cluster_view import Fleet, NodeName, Phase, Replica
+from controller.plan import Plan, Reason
+from controller.planner import unneeded, youngest
+from controller.policy import Actuator, Mode, WorkloadPolicy
+from controller.sharing import Claim, expected_missed, share
+from models.forecast import QUANTILES, FloatArray, WorkloadName
+from models.outlook import Outlook
+
+_Member = tuple[Plan, WorkloadPolicy]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool:
+    """Nodes that some workloads share, and those workloads."""
+
+    nodes: frozenset[NodeName]
+    members: tuple[_Member, ...]
+
+
+def within_pools(
+    plans: Sequence[Plan],
+    policies: Sequence[WorkloadPolicy],
+    fleet: Fleet,
+    outlooks: Mapping[WorkloadName, Outlook],
+) -> list[Plan]:
+    """Return the plans, none asking for more GPUs than its workload shall have of its pool.
+
+    Only plans whose pods Headstart itself starts take part. What a workload has beyond its share
+    is released at once: somebody who would miss more waits for it.
+    """
+    members = [
+        (plan, policy)
+        for plan, policy in zip(plans, policies, strict=True)
+        if policy.mode is Mode.ACT and policy.actuator is Actuator.PODS
+    ]
+    granted: dict[WorkloadName, int] = {}
+    for pool in _pools(fleet, members):
+        # Who is alone takes what there is, and says how much more it needs.
+        if len(pool.members) == 1:
+            continue
+        gpus = _gpus(fleet, pool)
+        wanted = sum(p.target * policy.standby.gpus_per_replica for p, policy in pool.members)
+        if wanted > gpus:
+            claims = [_claim(*member, outlooks.get(member[0].workload)) for member in pool.members]
+            granted |= share(claims, gpus)
+    return [
+        _brought_down(plan, granted[plan.workload], fleet)
+        if granted.get(plan.workload, plan.target) < plan.target
+        else plan
+        for plan in plans
+    ]
+
+
+def _pools(fleet: Fleet, members: Sequence[_Member]) -> list[_Pool]:
+    """Return the workloads that compete, however indirectly, with the nodes they compete for."""
+    fit = frozenset(node.name for node in fleet.nodes if not node.unfit_reason)
+    barred: dict[WorkloadName, set[NodeName]] = {}
+    for node in fleet.nodes:
+        for workload, _ in node.unfit_for:
+            barred.setdefault(workload, set()).add(node.name)
+    # Nearly always all may use all nodes: then this is one group, and nothing is compared.
+    groups: dict[frozenset[NodeName], list[_Member]] = {}
+    for member in members:
+        without = frozenset(barred.get(member[0].workload, ()))
+        groups.setdefault(without, []).append(member)
+    pools: list[_Pool] = []
+    for without, group in groups.items():
+        nodes, sharing = fit - without, tuple(group)
+        apart = []
+        for pool in pools:
+            if pool.nodes & nodes:
+                nodes, sharing = nodes | pool.nodes, pool.members + sharing
+            else:
+                apart.append(pool)
+        pools = [*apart, _Pool(nodes=nodes, members=sharing)]
+    return pools
+
+
+def _gpus(fleet: Fleet, pool: _Pool) -> int:
+    """Return the GPUs that the pool's workloads have and may have.
+
+    What drains or has failed still holds its GPUs; replicas on nodes that may not be used for
+    new ones serve all the same.
+    """
+    ours = {plan.workload for plan, _ in pool.members}
+    total = sum(node.gpus for node in fleet.nodes if node.name in pool.nodes)
+    for replica in fleet.replicas:
+        serves = replica.phase in (Phase.READY, Phase.RESTORING) and replica.workload in ours
+        if serves and replica.node not in pool.nodes:
+            total += replica.gpus
+        elif not serves and replica.node in pool.nodes:
+            total -= replica.gpus
+    return max(total, 0)
+
+
+def _claim(plan: Plan, policy: WorkloadPolicy, outlook: Outlook | None) -> Claim:
+    quantiles = _demand_quantiles(plan, policy, outlook)
+    return Claim(
+        workload=plan.workload,
+        wanted=plan.target,
+        running=plan.ready + plan.restoring,
+        guaranteed=policy.limits.min_replicas,
+        missed=expected_missed(quantiles, policy.demand_per_replica, plan.target),
+        gpus=policy.standby.gpus_per_replica,
+        priority=policy.limits.priority,
+    )
+
+
+def _demand_quantiles(plan: Plan, policy: WorkloadPolicy, outlook: Outlook | None) -> FloatArray:
+    """Return the highest of each quantile of demand until a start of now would be ready.
+
+    Without a forecast it is the demand measured, and what the target serves if nothing is known:
+    silence is no reason to take away what serves.
+    """
+    forecast = outlook.forecast if outlook else None
+    measured = plan.demand_per_second
+    if forecast is None or forecast.is_stale(now=plan.at):
+        known = plan.target * policy.demand_per_replica if measured is None else measured
+        return np.full(len(QUANTILES), known)
+    first = int(max(plan.at - forecast.issued_at, 0.0) / forecast.step_seconds)
+    count = max(1, math.ceil(plan.lead_time_seconds / forecast.step_seconds))
+    ahead = forecast.values[first : first + count].max(axis=0)
+    return np.asarray(np.maximum(ahead, measured or 0.0))
+
+
+def _brought_down(plan: Plan, granted: int, fleet: Fleet) -> Plan:
+    """Return the plan with a lower target, and what that starts, releases and cancels."""
+    ready: list[Replica] = []
+    restoring: list[Replica] = []
+    given_up = {name for name, _ in plan.cancels}
+    for replica in fleet.replicas:
+        if replica.workload == plan.workload and replica.name not in given_up:
+            if replica.phase is Phase.READY:
+                ready.append(replica)
+            elif replica.phase is Phase.RESTORING:
+                restoring.append(replica)
+    starts = max(0, granted - len(ready) - len(restoring))
+    surplus = max(0, len(ready) + len(restoring) - granted)
+    cancels = unneeded(restoring, surplus)
+    return replace(
+        plan,
+        target=granted,
+        reason=Reason.POOL,
+        starts=starts,
+        waiting=plan.starts - starts,
+        releases=youngest(ready, len(ready) - granted),
+        cancels=plan.cancels + cancels,
+    )

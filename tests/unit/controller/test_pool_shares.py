@@ -1,0 +1,152 @@
+"""Workloads that share a pool too small for all: who is brought down, and what that means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controller.cluster_view import Fleet, Phase, Replica
+from controller.plan import Plan, Reason
+from controller.policy import Actuator, Limits, Mode, WorkloadPolicy
+from controller.pool_shares import within_pools
+from models.forecast import WorkloadName
+from models.outlook import Outlook
+from tests.builders import a_fleet, a_node, a_plan, a_replica
+from tests.unit.controller.builders import NOW, a_forecast, a_policy, an_outlook
+
+BIG, SMALL = WorkloadName("big"), WorkloadName("small")
+
+
+def wanting(
+    workload: str, target: int, *, ready: int = 0, restoring: int = 0, demand: float | None = None
+) -> Plan:
+    """Return a plan that starts what it lacks."""
+    return replace(
+        a_plan(workload=workload, at=NOW, target=target),
+        ready=ready,
+        restoring=restoring,
+        starts=max(0, target - ready - restoring),
+        demand_per_second=demand,
+    )
+
+
+def foreseeing(**demands: float) -> dict[WorkloadName, Outlook]:
+    return {
+        WorkloadName(name): an_outlook(workload=name, forecast=a_forecast(demand, spread=0.01))
+        for name, demand in demands.items()
+    }
+
+
+def replicas(workload: str, phase: Phase, *nodes: int) -> list[Replica]:
+    return [
+        a_replica(f"{workload}-{number}", workload=workload, node=f"node-{number:02d}", phase=phase)
+        for number in nodes
+    ]
+
+
+def shared(
+    *plans: Plan,
+    fleet: Fleet,
+    outlooks: dict[WorkloadName, Outlook] | None = None,
+    policies: tuple[WorkloadPolicy, ...] | None = None,
+) -> list[Plan]:
+    rules = policies or tuple(a_policy(plan.workload) for plan in plans)
+    return within_pools(plans, rules, fleet, outlooks or {})
+
+
+def test_plans_that_the_pool_can_serve_stay_as_they_are() -> None:
+    plans = [wanting(BIG, 3), wanting(SMALL, 1)]
+    assert shared(*plans, fleet=a_fleet(nodes=4)) == plans
+
+
+def test_too_small_a_pool_goes_to_whom_it_keeps_from_missing_more() -> None:
+    outlooks = foreseeing(big=2.9, small=1.9)
+    big, small = shared(
+        wanting(BIG, 3), wanting(SMALL, 2), fleet=a_fleet(nodes=3), outlooks=outlooks
+    )
+    assert (big.target, big.starts, big.waiting, big.reason) == (3, 3, 0, Reason.FORECAST)
+    assert (small.target, small.starts, small.waiting, small.reason) == (0, 0, 2, Reason.POOL)
+
+
+def test_the_smallest_number_of_replicas_is_kept_whatever_others_would_miss() -> None:
+    policies = (a_policy(BIG), a_policy(SMALL, limits=Limits(min_replicas=1)))
+    outlooks = foreseeing(big=2.9, small=0.1)
+    big, small = shared(
+        wanting(BIG, 3),
+        wanting(SMALL, 1),
+        fleet=a_fleet(nodes=3),
+        outlooks=outlooks,
+        policies=policies,
+    )
+    assert (big.target, small.target) == (2, 1)
+
+
+def test_what_another_needs_more_is_released_and_starts_are_given_up_first() -> None:
+    fleet = a_fleet(
+        *replicas(SMALL, Phase.READY, 0, 1),
+        *replicas(SMALL, Phase.RESTORING, 2),
+        nodes=3,
+    )
+    outlooks = foreseeing(big=2.9, small=0.4)
+    big, small = shared(
+        wanting(BIG, 2), wanting(SMALL, 3, ready=2, restoring=1), fleet=fleet, outlooks=outlooks
+    )
+    assert big.starts == 2
+    assert small.target == 1
+    assert [name for name, _ in small.cancels] == ["small-2"]
+    assert small.releases == ("small-0",)
+
+
+def test_a_start_that_is_given_up_already_is_given_up_once() -> None:
+    fleet = a_fleet(*replicas(SMALL, Phase.RESTORING, 0, 1), nodes=2)
+    hung = replace(
+        wanting(SMALL, 2, restoring=1), cancels=((fleet.replicas[0].name, "not ready after 600 s"),)
+    )
+    _, small = shared(wanting(BIG, 2), hung, fleet=fleet, outlooks=foreseeing(big=1.9, small=0.4))
+    assert [name for name, _ in small.cancels] == ["small-0", "small-1"]
+
+
+def test_what_drains_holds_its_gpu_and_what_serves_on_an_unfit_node_takes_none() -> None:
+    nodes = (a_node("node-00"), a_node("node-01"), a_node("node-02", unfit_reason="not Ready"))
+    fleet = a_fleet(
+        *replicas(SMALL, Phase.DRAINING, 0), *replicas(BIG, Phase.READY, 2), nodes=nodes
+    )
+    plans = (wanting(BIG, 1, ready=1), wanting(SMALL, 1))
+    assert [plan.target for plan in shared(*plans, fleet=fleet)] == [1, 1]
+    short = shared(wanting(BIG, 2, ready=1), wanting(SMALL, 1), fleet=fleet)
+    assert sum(plan.target for plan in short) == 2
+
+
+def test_silence_takes_away_nothing_that_serves() -> None:
+    fleet = a_fleet(*replicas(SMALL, Phase.READY, 0, 1), nodes=2)
+    big, small = shared(wanting(BIG, 2), wanting(SMALL, 2, ready=2), fleet=fleet)
+    assert (big.target, small.target) == (0, 2)
+
+
+def test_without_a_forecast_measured_demand_decides() -> None:
+    fleet = a_fleet(nodes=1)
+    big, small = shared(wanting(BIG, 1, demand=0.9), wanting(SMALL, 1, demand=0.2), fleet=fleet)
+    assert (big.target, small.target) == (1, 0)
+
+
+def test_who_is_alone_on_its_nodes_shares_with_nobody() -> None:
+    nodes = (
+        replace(a_node("node-00"), unfit_for=((SMALL, "another class"),)),
+        replace(a_node("node-01"), unfit_for=((BIG, "another class"),)),
+    )
+    plans = [wanting(BIG, 5), wanting(SMALL, 5)]
+    assert shared(*plans, fleet=a_fleet(nodes=nodes)) == plans
+
+
+def test_workloads_compete_where_some_node_is_open_to_both() -> None:
+    nodes = (a_node("node-00"), replace(a_node("node-01"), unfit_for=((SMALL, "another class"),)))
+    plans = (wanting(BIG, 5), wanting(SMALL, 5))
+    found = shared(*plans, fleet=a_fleet(nodes=nodes), outlooks=foreseeing(big=5, small=5))
+    assert sum(plan.target for plan in found) == 2
+
+
+def test_only_those_whose_pods_are_started_here_take_part() -> None:
+    watching = a_policy(SMALL, mode=Mode.OBSERVE)
+    scaled = replace(a_policy("scaled"), actuator=Actuator.KEDA)
+    plans = [wanting(BIG, 5), wanting(SMALL, 5), wanting("scaled", 5)]
+    policies = (a_policy(BIG), watching, scaled)
+    assert shared(*plans, fleet=a_fleet(nodes=2), policies=policies) == plans
