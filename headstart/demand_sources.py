@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.policy import CalendarEntry, Demand, KafkaDemand, PrometheusDemand, WorkloadPolicy
+from headstart.announcement_options import announcement_topic
 from headstart.errors import UsageError
 from headstart.kafka_options import kafka_connection
 from models.series import OUTAGE_SECONDS
 from predictor.adapters.icalendar import CronCalendar, Effect, ICalendar
 from predictor.adapters.kafka import KafkaCluster
+from predictor.adapters.kafka_announcements import AnnouncementTopic
 from predictor.adapters.prometheus import PrometheusSource
-from predictor.ports import Calendar, DemandSource
+from predictor.ports import Announcements, Calendar, DemandSource
 from predictor.settings import KafkaEvents, KafkaSettings, PrometheusSettings
 from predictor.workload import WorkloadDemand
 
@@ -33,6 +35,7 @@ class Connections:
 
     prometheus: PrometheusSettings | None = None
     kafka: KafkaCluster | None = None
+    announcements: AnnouncementTopic | None = None
 
 
 def connections_of(arguments: argparse.Namespace) -> Connections:
@@ -54,7 +57,8 @@ def connections_of(arguments: argparse.Namespace) -> Connections:
         raise UsageError(str(error)) from error
     if (connection := kafka_connection(arguments)) is not None:
         kafka = KafkaCluster(KafkaSettings(connection=connection))
-    return Connections(prometheus=prometheus, kafka=kafka)
+    announcements = announcement_topic(arguments)
+    return Connections(prometheus=prometheus, kafka=kafka, announcements=announcements)
 
 
 def demands_of(
@@ -79,6 +83,7 @@ def _demand_of(policy: WorkloadPolicy, connections: Connections) -> WorkloadDema
             history_seconds=history_seconds,
             sources=_sources(policy, connections, step_seconds),
             calendars=tuple(_calendar(entry) for entry in policy.demand.calendar),
+            announcements=_announcements(policy, connections),
             measured_by=fingerprint(policy.demand),
         )
     except ValueError as error:
@@ -90,6 +95,11 @@ def fingerprint(demand: Demand) -> str:
     query = demand.prometheus.query if demand.prometheus is not None else None
     # A dataclass's repr names every field, so a new one tells demands apart too.
     return hashlib.sha256(repr((query, demand.kafka)).encode()).hexdigest()[:12]
+
+
+def _announcements(policy: WorkloadPolicy, connections: Connections) -> Announcements | None:
+    topic = connections.announcements
+    return topic.of(policy.workload) if topic is not None else None
 
 
 def _sources(

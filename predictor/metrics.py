@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from models.forecast import Forecast, WorkloadName
 from models.outlook import Outlook
-from predictor.ports import KafkaCounts
+from predictor.ports import AnnouncementCounts, KafkaCounts
 
 #: Horizons shown, of those that the forecast reaches; a series each, so only a few.
 HORIZONS_SECONDS = (60, 300, 900, 1800, 3600)
@@ -72,6 +72,13 @@ class PredictorMetrics:
             registry=self.registry,
         )
         self._counts: dict[tuple[str, str], KafkaCounts] = {}
+        self._announcements = Counter(
+            "headstart_announcements_total",
+            "What became of announced demand: taken, poison.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._announced = AnnouncementCounts()
 
     def show(self, outlook: Outlook) -> None:
         """Show one workload's newest outlook."""
@@ -105,6 +112,12 @@ class PredictorMetrics:
         for kind in KafkaCounts.__slots__:
             now, then = getattr(counts, kind), getattr(before, kind)
             self._events.labels(workload, source, kind).inc(now - then if now >= then else now)
+
+    def announcements_counted(self, counts: AnnouncementCounts) -> None:
+        """Note the totals of the topic that all workloads share."""
+        before, self._announced = self._announced, counts
+        self._announcements.labels("taken").inc(max(0, counts.taken - before.taken))
+        self._announcements.labels("poison").inc(max(0, counts.poison - before.poison))
 
     def tick_took(self, seconds: float) -> None:
         """Note how long a tick took."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from models.forecast import Forecast, WorkloadName
 from models.outlook import Outlook
 from models.series import DemandSeries
+from predictor.announcement import Announcement
 from predictor.calendar import CalendarWindow
 
 
@@ -81,6 +82,43 @@ class Calendar(Protocol):
 
     async def windows(self, *, start: float, end: float) -> tuple[CalendarWindow, ...]:
         """Return the windows that touch a span."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncementCounts:
+    """What became of the announcements of a topic: used, or skipped as nothing could read them."""
+
+    taken: int = 0
+    poison: int = 0
+
+
+class Announcements(Protocol):
+    """Demand that others announce for one workload; ``current`` never waits.
+
+    ``remark`` says what is wrong with knowing them; empty if nothing is.
+    """
+
+    @property
+    def grace_seconds(self) -> float:
+        """Say how long announced demand may let wait for it."""
+        ...
+
+    @property
+    def remark(self) -> str:
+        """Say what is wrong."""
+        ...
+
+    def current(self, now: float) -> tuple[Announcement, ...]:
+        """Return what is announced and not over."""
+        ...
+
+    def counts(self) -> AnnouncementCounts:
+        """Return what became of announcements, of all workloads together."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
         ...
 
 

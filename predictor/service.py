@@ -17,10 +17,10 @@ import numpy as np
 from models.forecast import Forecast, WorkloadName
 from models.outlook import Outlook
 from models.series import DemandSeries
-from predictor.calendar import CalendarWindow, apply
+from predictor.calendar import apply
 from predictor.condition import causes, degraded
 from predictor.demand import combine, disagreements
-from predictor.errors import SourceUnavailableError
+from predictor.known_events import announced_windows, calendar_windows
 from predictor.metrics import PredictorMetrics
 from predictor.ports import DemandArchive, Forecaster, Publication
 from predictor.reading import SourceReader
@@ -138,17 +138,20 @@ class ForecastService:
         if is_gone:
             self._subscriptions.forget(workload)
             self._metrics.forget(workload)
-        for source in track.demand.sources:
+        announcements = track.demand.announcements
+        closing = [source.close() for source in track.demand.sources]
+        closing += [announcements.close()] if announcements is not None else []
+        for close in closing:
             try:
-                await source.close()
+                await close
             except Exception:
-                LOGGER.exception("%s: %s was not closed cleanly", workload, source.name)
+                LOGGER.exception("%s: a source was not closed cleanly", workload)
 
     async def _tick_one(self, track: Track, now: float) -> None:
         workload = track.demand.workload
         try:
             await self._take_in(track, now)
-            forecast = await self._with_calendar(track, now)
+            forecast = await self._with_known_events(track, now)
             outlook = Outlook(
                 workload=workload,
                 published_at=now,
@@ -203,22 +206,14 @@ class ForecastService:
             self._forecaster.extend(workload, series)
             return None if track.is_behind else self._forecaster.forecast(workload)
 
-    async def _with_calendar(self, track: Track, now: float) -> Forecast | None:
+    async def _with_known_events(self, track: Track, now: float) -> Forecast | None:
+        announced = announced_windows(track, now)
+        if track.demand.announcements is not None:
+            self._metrics.announcements_counted(track.demand.announcements.counts())
         forecast = track.forecast
         if forecast is None or forecast.is_stale(now=now):
             return None
-        start = forecast.issued_at - forecast.step_seconds
-        end = forecast.issued_at + forecast.horizon_seconds
-        windows: list[CalendarWindow] = []
-        for calendar in track.demand.calendars:
-            try:
-                windows += await calendar.windows(start=start, end=end)
-                remark = calendar.remark
-            except SourceUnavailableError as error:
-                remark = str(error)
-            if remark:
-                track.remarks = (*track.remarks, f"calendar {calendar.name}: {remark}")
-        return apply(forecast, windows)
+        return apply(forecast, (*await calendar_windows(track, forecast), *announced))
 
     def _log_changes(self, track: Track, faults: frozenset[str]) -> None:
         for fault in sorted(faults - track.logged):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from models.forecast import Forecast, WorkloadName
 from models.outlook import DemandReading
 from models.series import BUSY_STEPS, outage_steps
-from predictor.ports import Calendar, DemandSource
+from predictor.announced import AnnouncedState
+from predictor.ports import Announcements, Calendar, DemandSource
 
 #: Steps read again at each tick at most: an hour of doubt in the usual steps of 10 s, and what
 #: was busy before. Finer steps are doubted for less long, so that no tick reads much more.
@@ -29,6 +30,7 @@ class WorkloadDemand:
     history_seconds: float
     sources: tuple[DemandSource, ...]
     calendars: tuple[Calendar, ...] = ()
+    announcements: Announcements | None = None
     measured_by: str = ""
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class Track:
     ``finished_until`` is the end of the last step handed to the forecaster; ``has_demand``
     whether any was known yet. ``failures`` has what is wrong by source, ``answered_at`` when
     each answered last, ``waited_at`` when one that fails was last given all its time.
+    ``announced`` is what was measured around announcements.
     """
 
     demand: WorkloadDemand
@@ -79,6 +82,7 @@ class Track:
     failures: dict[str, str] = field(default_factory=dict)
     answered_at: dict[str, float] = field(default_factory=dict)
     waited_at: dict[str, float] = field(default_factory=dict)
+    announced: AnnouncedState = field(default_factory=AnnouncedState)
     remarks: tuple[str, ...] = ()
     logged: frozenset[str] = frozenset()
 

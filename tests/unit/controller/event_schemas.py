@@ -11,8 +11,11 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "events"
+#: Of what is sent; the one left out is of what is read.
 SCHEMAS: dict[str, Any] = {
-    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.json")
+    path.stem: json.loads(path.read_text(encoding="utf-8"))
+    for path in FOLDER.glob("*.json")
+    if path.stem != "demand.announced"
 }
 _REGISTRY: Registry[Any] = Registry().with_resources(
     (schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()

@@ -1,0 +1,194 @@
+"""Demand announced on a Kafka topic: one reader for all workloads, from the topic's beginning."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+from kafka_link.client import CALL_TIMEOUT_MS
+from models.fields import CodecError
+from models.forecast import WorkloadName
+from predictor.adapters.kafka_thread import ConsumerThread
+from predictor.announcement import (
+    Announcement,
+    AnnouncementLimits,
+    Cancelled,
+    parse_announcement,
+)
+from predictor.ports import AnnouncementCounts
+from predictor.settings import KafkaSettings
+
+LOGGER = logging.getLogger(__name__)
+POLL_MS = 200
+#: Announcements kept at a time, of all workloads; more are refused.
+MOST_KEPT = 10_000
+
+
+class AnnouncementReader:
+    """The work of a consumer thread: keeps what is announced and not over.
+
+    A later record with the same id replaces the one before it, or takes it back. What can't be
+    read is counted, logged with its offset and skipped.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, limits: AnnouncementLimits, *, clock: Callable[[], float]
+    ) -> None:
+        """Begin with nothing announced."""
+        self._settings, self._limits, self._clock = settings, limits, clock
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[WorkloadName, str], Announcement] = {}
+        self._positions: dict[TopicPartition, int] = {}
+        self._behind: dict[TopicPartition, int] = {}
+        self._checked_at = 0.0
+        self.has_read_all = False
+        self.taken = 0
+        self.poison = 0
+
+    def current(self, workload: WorkloadName, now: float) -> tuple[Announcement, ...]:
+        """Return what is announced for a workload and not over, the soonest first."""
+        with self._lock:
+            over = [key for key, one in self._kept.items() if one.end <= now]
+            for key in over:
+                del self._kept[key]
+            mine = [one for (name, _), one in self._kept.items() if name == workload]
+        return tuple(sorted(mine, key=lambda one: (one.start, one.id)))
+
+    def attach(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """Go on where reading ended, or at what is left of the topic."""
+        consumer.assign(partitions)
+        begins = consumer.beginning_offsets(partitions, timeout_ms=CALL_TIMEOUT_MS)
+        ends = consumer.end_offsets(partitions, timeout_ms=CALL_TIMEOUT_MS)
+        for partition in partitions:
+            position = self._positions.get(partition, -1)
+            if not begins[partition] <= position <= ends[partition]:
+                position = begins[partition]
+            self._positions[partition] = position
+            consumer.seek(partition, position)
+        self._behind = ends
+
+    def turn(self, consumer: KafkaConsumer) -> bool:
+        """Read what is there; now and then ask for the end, for silence may be a dead broker."""
+        polled = consumer.poll(timeout_ms=POLL_MS)
+        for partition, records in polled.items():
+            for record in records:
+                self._take(partition, record)
+                self._positions[partition] = record.offset + 1
+        if time.monotonic() - self._checked_at < self._settings.check_seconds:
+            return bool(polled)
+        self._checked_at = time.monotonic()
+        # Raises where the permission is gone: a poll would only be empty.
+        consumer.end_offsets(list(self._positions), timeout_ms=CALL_TIMEOUT_MS)
+        for partition, end in list(self._behind.items()):
+            # Transactions' markers take offsets that no record has.
+            position = consumer.position(partition, timeout_ms=CALL_TIMEOUT_MS) or 0
+            if position >= end:
+                del self._behind[partition]
+        self.has_read_all = self.has_read_all or not self._behind
+        return True
+
+    def _take(self, partition: TopicPartition, record: Any) -> None:
+        try:
+            parsed = parse_announcement(record.value, record.headers, self._limits)
+            if parsed is None:
+                return
+            self._keep(parsed)
+        except CodecError as error:
+            self.poison += 1
+            LOGGER.warning(
+                "kafka: %s-%d: announcement at offset %d skipped: %s",
+                *(partition.topic, partition.partition, record.offset, error),
+            )
+
+    def _keep(self, parsed: Announcement | Cancelled) -> None:
+        key = (parsed.workload, parsed.id)
+        with self._lock:
+            if isinstance(parsed, Cancelled):
+                self._kept.pop(key, None)
+            elif parsed.end > self._clock():
+                if len(self._kept) >= MOST_KEPT and key not in self._kept:
+                    raise CodecError(f"event: {MOST_KEPT} announcements are kept already")
+                self._kept[key] = parsed
+        self.taken += 1
+
+
+class AnnouncementTopic:
+    """Makes the announcements of each workload; all share one thread and one consumer."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        limits: AnnouncementLimits | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Keep what is needed; nothing is connected before the first workload."""
+        self._limits = limits or AnnouncementLimits()
+        self._settings, self._topic, self._clock = settings, topic, clock
+        self._lock = threading.Lock()
+        self._users = 0
+        self.reader = self._begin()
+        self.thread: ConsumerThread | None = None
+
+    def _begin(self) -> AnnouncementReader:
+        return AnnouncementReader(self._settings, self._limits, clock=self._clock)
+
+    def of(self, workload: WorkloadName) -> WorkloadAnnouncements:
+        """Return a workload's announcements."""
+        with self._lock:
+            self._users += 1
+            if self.thread is None:
+                self.thread = ConsumerThread(self._settings, self._topic, self.reader)
+                self.thread.start()
+        return WorkloadAnnouncements(self, workload, self._limits.grace_seconds)
+
+    def release(self) -> None:
+        """Note that a workload is gone; the last one ends the thread."""
+        with self._lock:
+            self._users -= 1
+            thread = self.thread
+            if self._users or thread is None:
+                return
+            self.thread, self.reader = None, self._begin()
+        thread.stop()
+
+
+class WorkloadAnnouncements:
+    """One workload's announcements of a topic."""
+
+    def __init__(self, topic: AnnouncementTopic, workload: WorkloadName, grace: float) -> None:
+        """Look at one topic; AnnouncementTopic makes these."""
+        self._topic, self._workload, self._grace_seconds = topic, workload, grace
+
+    @property
+    def grace_seconds(self) -> float:
+        """Say how long announced demand may let wait for it."""
+        return self._grace_seconds
+
+    @property
+    def remark(self) -> str:
+        """Say what is wrong; what is known already counts all the same."""
+        problem = self._topic.thread.silence() if self._topic.thread is not None else None
+        if problem is not None:
+            return problem
+        return "" if self._topic.reader.has_read_all else "still reading the topic"
+
+    def current(self, now: float) -> tuple[Announcement, ...]:
+        """Return what is announced and not over."""
+        return self._topic.reader.current(self._workload, now)
+
+    def counts(self) -> AnnouncementCounts:
+        """Return what became of announcements, of all workloads together."""
+        reader = self._topic.reader
+        return AnnouncementCounts(taken=reader.taken, poison=reader.poison)
+
+    async def close(self) -> None:
+        """Look no more."""
+        await asyncio.to_thread(self._topic.release)
