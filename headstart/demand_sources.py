@@ -61,6 +61,19 @@ def connections_of(arguments: argparse.Namespace) -> Connections:
     return Connections(prometheus=prometheus, kafka=kafka, announcements=announcements)
 
 
+def check_connections(policies: Iterable[WorkloadPolicy], connections: Connections) -> None:
+    """Refuse policies that need a connection that there is not, before any source is made.
+
+    Raises:
+        UsageError: naming the policy.
+    """
+    for policy in policies:
+        if policy.demand.prometheus is not None and connections.prometheus is None:
+            raise UsageError(f"--prometheus: missing, the policy {policy.workload} has a query")
+        if policy.demand.kafka is not None and connections.kafka is None:
+            raise UsageError(f"--kafka: missing, the policy {policy.workload} reads a topic")
+
+
 def demands_of(
     policies: Iterable[WorkloadPolicy], connections: Connections
 ) -> tuple[WorkloadDemand, ...]:
@@ -73,6 +86,7 @@ def demands_of(
 
 
 def _demand_of(policy: WorkloadPolicy, connections: Connections) -> WorkloadDemand:
+    check_connections([policy], connections)
     wanted = policy.demand.prometheus
     step_seconds = wanted.step_seconds if wanted else STEP_SECONDS
     history_seconds = wanted.history_days * DAY_SECONDS if wanted else LONG_HISTORY_SECONDS
@@ -109,31 +123,23 @@ def _sources(
     sources: list[DemandSource] = []
     query, events = policy.demand.prometheus, policy.demand.kafka
     if query is not None:
-        sources.append(_prometheus(query, connections, policy))
+        sources.append(_prometheus(query, connections))
     if events is not None:
         history = SHORT_HISTORY_SECONDS if query is not None else LONG_HISTORY_SECONDS
-        source = _kafka(events, connections, policy, step_seconds, history)
+        source = _kafka(events, connections, step_seconds, history)
         sources.insert(len(sources) if events.offsets_only else 0, source)
     return tuple(sources)
 
 
-def _prometheus(
-    wanted: PrometheusDemand, connections: Connections, policy: WorkloadPolicy
-) -> DemandSource:
-    if connections.prometheus is None:
-        raise UsageError(f"--prometheus: missing, the policy {policy.workload} has a query")
+def _prometheus(wanted: PrometheusDemand, connections: Connections) -> DemandSource:
+    assert connections.prometheus is not None
     return PrometheusSource(connections.prometheus, query=wanted.query)
 
 
 def _kafka(
-    wanted: KafkaDemand,
-    connections: Connections,
-    policy: WorkloadPolicy,
-    step_seconds: float,
-    history_seconds: float,
+    wanted: KafkaDemand, connections: Connections, step_seconds: float, history_seconds: float
 ) -> DemandSource:
-    if connections.kafka is None:
-        raise UsageError(f"--kafka: missing, the policy {policy.workload} reads a topic")
+    assert connections.kafka is not None
     events = KafkaEvents(
         topic=wanted.topic,
         key=wanted.key,

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from prometheus_client import CollectorRegistry
 from starlette.routing import BaseRoute
 
@@ -23,7 +22,6 @@ from controller.adapters.kubernetes.lease_rules import LeaseSettings
 from controller.adapters.kubernetes.policies import WatchedPolicies, policies_path
 from controller.adapters.kubernetes.policy_book import PolicyBook
 from controller.adapters.kubernetes.status import StatusWriter
-from controller.adapters.predictor import PredictorStream
 from controller.loop_settings import LoopSettings, Surroundings
 from controller.ports import Outlooks
 from controller.reconciler import Reconciler
@@ -31,6 +29,7 @@ from controller.tick_state import TickSettings, TickState
 from headstart.alert_wiring import AlertsIn
 from headstart.demand_sources import Connections
 from headstart.event_wiring import EventsOut, events_out
+from headstart.forecast_options import TopicSetting
 from headstart.health import health_routes
 from headstart.keda_wiring import keda_parts
 from headstart.kubernetes_cluster import ClusterKind, ClusterNeeds, RunningCluster
@@ -40,8 +39,9 @@ from headstart.kubernetes_options import KubernetesSetting
 from headstart.kubernetes_tick import KubernetesTick
 from headstart.live_forecaster import LiveForecaster
 from headstart.loop_metrics import LoopMetrics
+from headstart.outlook_sources import open_outlooks
 from headstart.process import monotonic_seconds, together
-from headstart.process_metrics import process_registry, show_connection, show_predictor
+from headstart.process_metrics import process_registry, show_predictor
 from headstart.reach import LONGEST_REACH_SECONDS
 from headstart.wiring import log_reasons
 from predictor.adapters import http as predictor_http
@@ -54,20 +54,18 @@ _SPREAD = random.Random()
 
 
 async def run_kubernetes_controller(
-    setting: KubernetesSetting, kind: ClusterKind, predictor_url: str
+    setting: KubernetesSetting, kind: ClusterKind, source: str | TopicSetting
 ) -> None:
-    """Run the controller on a cluster and a predictor's stream until cancelled."""
+    """Run the controller on a cluster and a predictor's stream or a topic until cancelled."""
     registry = process_registry()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=predictor_url))
-        stream = PredictorStream(client, luck=_SPREAD.random)
-        show_connection(registry, stream)
-        loop = await _loop(stack, setting, kind, registry, stream)
+        outlooks, following = await open_outlooks(stack, registry, source)
+        loop = await _loop(stack, setting, kind, registry, outlooks)
         routes = [
             *health_routes(registry, is_ready=loop.is_ready),
             *loop.routes(),
         ]
-        parts = (stream.follow(), *loop.parts())
+        parts = (*following, *loop.parts())
         await together(routes, setting.listen, setting.on_listening, *parts)
 
 

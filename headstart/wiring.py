@@ -11,11 +11,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from prometheus_client import CollectorRegistry
 
 from controller.adapters import http as controller_http
-from controller.adapters.predictor import PredictorStream
 from controller.adapters.simulated_cluster import SimulatedCluster
 from controller.boosts import Boost
 from controller.cluster_view import Fleet
@@ -31,13 +29,15 @@ from controller.tick_state import TickSettings, TickState
 from headstart.alert_wiring import AlertSetting, AlertsIn
 from headstart.event_wiring import EventSetting, EventsOut, events_out
 from headstart.explanation import log_line
+from headstart.forecast_options import TopicSetting
 from headstart.health import health_routes
 from headstart.live_forecaster import LiveForecaster
 from headstart.loop_memory import LoopMemory, remembered
 from headstart.loop_metrics import LoopMetrics
+from headstart.outlook_sources import open_outlooks
 from headstart.plan_facts import PlanFacts
 from headstart.process import together
-from headstart.process_metrics import process_registry, show_connection, show_predictor
+from headstart.process_metrics import process_registry, show_predictor
 from headstart.reach import reach_seconds
 from headstart.service_options import Address
 from models.forecast import WorkloadName
@@ -77,8 +77,8 @@ async def run_up(
     pool = FitPool(max_workers=1)
     async with AsyncExitStack() as stack:
         stack.callback(pool.close)
-        store = _store(state_file, stack)
-        service = _service(setting, registry, pool, store)
+        store = open_store(state_file, stack)
+        service = forecast_service(setting, registry, pool, store)
         await service.set_workloads(demands, now=time.time())
         events = events_out(setting.events, stack, registry)
         reconciler, alerts = _reconciler(setting, registry, service, environment, store, events)
@@ -104,7 +104,7 @@ async def run_predictor(
     pool = FitPool(max_workers=1)
     async with AsyncExitStack() as stack:
         stack.callback(pool.close)
-        service = _service(setting, registry, pool, _store(state_file, stack))
+        service = forecast_service(setting, registry, pool, open_store(state_file, stack))
         await service.set_workloads(demands, now=time.time())
         routes = predictor_http.routes(service, registry)
         await together(
@@ -116,28 +116,27 @@ async def run_predictor(
 
 
 async def run_controller(
-    setting: Setting, predictor_url: str, environment: Environment, state_file: Path | None
+    setting: Setting, source: str | TopicSetting, environment: Environment, state_file: Path | None
 ) -> None:
-    """Run the controller on a predictor's stream, and its server, until cancelled."""
+    """Run the controller on a predictor's stream or a topic, and its server, until cancelled."""
     registry = process_registry()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=predictor_url))
-        store = _store(state_file, stack)
-        stream = PredictorStream(client, luck=_SPREAD.random)
-        show_connection(registry, stream)
+        store = open_store(state_file, stack)
+        outlooks, following = await open_outlooks(stack, registry, source)
         events = events_out(setting.events, stack, registry)
-        reconciler, alerts = _reconciler(setting, registry, stream, environment, store, events)
+        reconciler, alerts = _reconciler(setting, registry, outlooks, environment, store, events)
         routes = [
             *health_routes(registry, is_ready=lambda: reconciler.fleet is not None),
             *controller_http.routes(reconciler),
             *alerts.routes(),
         ]
         await together(
-            routes, setting.listen, setting.on_listening, stream.follow(), reconciler.run_forever()
+            routes, setting.listen, setting.on_listening, *following, reconciler.run_forever()
         )
 
 
-def _store(state_file: Path | None, stack: AsyncExitStack) -> Store | None:
+def open_store(state_file: Path | None, stack: AsyncExitStack) -> Store | None:
+    """Return what keeps demand over restarts, if there is to be one; the stack closes it."""
     if state_file is None:
         return None
     store = Store(state_file)
@@ -145,9 +144,10 @@ def _store(state_file: Path | None, stack: AsyncExitStack) -> Store | None:
     return store
 
 
-def _service(
+def forecast_service(
     setting: Setting, registry: CollectorRegistry, pool: FitPool, store: Store | None
 ) -> ForecastService:
+    """Return the forecasting service of a process, without workloads."""
     reach = reach_seconds(setting.policies, tick_seconds=setting.tick_seconds)
     service = ForecastService(
         forecaster=LiveForecaster(pool, reach_seconds=reach),

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.forecast import Forecast, WorkloadName
+from models.forecast_record import Fence, ForecastRecord
 from models.outlook import Outlook
 from models.series import DemandSeries
 from predictor.announcement import Announcement
 from predictor.calendar import CalendarWindow
+from predictor.sharding import Holding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,44 @@ class KafkaCounts:
     future: int = 0
     duplicates: int = 0
     gaps: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishCounts:
+    """What became of the records for the forecast topic since the start.
+
+    ``published`` were taken by a broker, ``failed`` were not, ``shortened`` went without their
+    forecast as it was too long, ``refused`` could not be written down.
+    """
+
+    published: int = 0
+    failed: int = 0
+    shortened: int = 0
+    refused: int = 0
+
+
+class ForecastLog(Protocol):
+    """Where outlooks are published. ``publish`` may wait for a broker: call it in a thread."""
+
+    def publish(self, records: Sequence[tuple[int, ForecastRecord]]) -> int:
+        """Hand records over, each with its partition; return how many, from the first on."""
+        ...
+
+    def counts(self) -> PublishCounts:
+        """Return what became of the records so far."""
+        ...
+
+
+class Membership(Protocol):
+    """Which partitions of the forecast topic are ours; neither method waits."""
+
+    def holding(self) -> Holding:
+        """Return what is held now."""
+        ...
+
+    def may_publish(self, partition: int, fence: Fence) -> bool:
+        """Say whether this right is still ours."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -72,8 +73,14 @@ class ForecastService:
         """Yield the newest outlooks, then each new one; ends if the listener is too slow."""
         return self._subscriptions.subscribe(workload)
 
-    async def set_workloads(self, demands: Iterable[WorkloadDemand], *, now: float) -> None:
-        """Forecast exactly these; one whose demand did not change goes on where it is."""
+    async def set_workloads(
+        self,
+        demands: Iterable[WorkloadDemand],
+        *,
+        now: float,
+        inherited: Mapping[WorkloadName, Forecast] = MappingProxyType({}),
+    ) -> None:
+        """Forecast exactly these; an unchanged one goes on, a new one has what it inherits."""
         wanted = {demand.workload: demand for demand in demands}
         for workload, track in list(self._tracks.items()):
             if wanted.get(workload) == track.demand:
@@ -82,7 +89,7 @@ class ForecastService:
             del self._tracks[workload]
             await self._end(workload, track, is_gone=workload not in wanted)
         for workload, demand in wanted.items():
-            self._tracks[workload] = begin_track(demand, now)
+            self._tracks[workload] = begin_track(demand, now, inherited=inherited.get(workload))
 
     async def tick(self, now: float) -> None:
         """Read, forecast and publish each workload once.
@@ -150,39 +157,49 @@ class ForecastService:
     async def _tick_one(self, track: Track, now: float) -> None:
         workload = track.demand.workload
         try:
-            await self._take_in(track, now)
-            forecast = await self._with_known_events(track, now)
-            outlook = Outlook(
-                workload=workload,
-                published_at=now,
-                reading=track.reading,
-                forecast=forecast,
-                degraded=degraded(track, forecast, now=now),
-            )
-            self._log_changes(track, causes(track, forecast, now=now))
-            self._subscriptions.publish(outlook)
-            self._metrics.show(outlook)
+            steps = await self._take_in(track, now)
+            if track.forecast is None and track.inherited is not None:
+                await self._show(track, now)  # learning a history may take long
+            if steps is not None:
+                await self._learn(track, steps)
+                track.finished_until = steps.end
+            await self._show(track, now)
         except Exception:
             # A fault of ours: this workload keeps its last outlook, the others go on.
             self._metrics.tick_failed(workload)
             LOGGER.exception("%s: the tick failed", workload)
 
-    async def _take_in(self, track: Track, now: float) -> None:
+    async def _show(self, track: Track, now: float) -> None:
+        """Publish what is known now."""
+        forecast = await self._with_known_events(track, now)
+        outlook = Outlook(
+            workload=track.demand.workload,
+            published_at=now,
+            reading=track.reading,
+            forecast=forecast,
+            degraded=degraded(track, forecast, now=now),
+        )
+        self._log_changes(track, causes(track, forecast, now=now))
+        self._subscriptions.publish(outlook)
+        self._metrics.show(outlook)
+
+    async def _take_in(self, track: Track, now: float) -> DemandSeries | None:
+        """Read the sources; return the steps that are finished now, None without any."""
         span = track.span(now)
         step = track.demand.step_seconds
         track.is_behind = span.end + step <= now
         answers = await self._reader.read(track, span, now=now)
         if not answers:
-            return
+            return None
         combined = combine(answers, now=now, patience_seconds=self._settings.patience_seconds)
         if not track.is_behind:
             track.remarks = (*track.remarks, *disagreements(answers))
         newest = combined.reading
         if newest and (not track.reading or newest.measured_at >= track.reading.measured_at):
             track.reading = newest
-        if combined.finished_until >= span.start + step / 2:
-            await self._learn(track, combined.series.between(span.start, combined.finished_until))
-            track.finished_until = combined.finished_until
+        if combined.finished_until < span.start + step / 2:
+            return None
+        return combined.series.between(span.start, combined.finished_until)
 
     async def _learn(self, track: Track, series: DemandSeries) -> None:
         """Hand finished steps on, from the first known one of all."""
@@ -211,6 +228,9 @@ class ForecastService:
         if track.demand.announcements is not None:
             self._metrics.announcements_counted(track.demand.announcements.counts())
         forecast = track.forecast
+        if forecast is None and track.inherited is not None:
+            # Its calendar is in it already.
+            return None if track.inherited.is_stale(now=now) else track.inherited
         if forecast is None or forecast.is_stale(now=now):
             return None
         return apply(forecast, (*await calendar_windows(track, forecast), *announced))

@@ -70,6 +70,7 @@ class Track:
     whether any was known yet. ``failures`` has what is wrong by source, ``answered_at`` when
     each answered last, ``waited_at`` when one that fails was last given all its time.
     ``announced`` is what was measured around announcements.
+    ``inherited`` is what another predictor said last; it holds until there is a forecast of ours.
     """
 
     demand: WorkloadDemand
@@ -79,6 +80,7 @@ class Track:
     is_behind: bool = True
     reading: DemandReading | None = None
     forecast: Forecast | None = None
+    inherited: Forecast | None = None
     failures: dict[str, str] = field(default_factory=dict)
     answered_at: dict[str, float] = field(default_factory=dict)
     waited_at: dict[str, float] = field(default_factory=dict)
@@ -103,8 +105,8 @@ def context_steps(step_seconds: float) -> int:
     return min(BUSY_STEPS + outage_steps(step_seconds), MOST_CONTEXT_STEPS)
 
 
-def begin_track(demand: WorkloadDemand, now: float) -> Track:
+def begin_track(demand: WorkloadDemand, now: float, *, inherited: Forecast | None = None) -> Track:
     """Return a track that begins with the history wanted."""
     step = demand.step_seconds
     start = (now - demand.history_seconds) // step * step
-    return Track(demand=demand, began_at=now, finished_until=start)
+    return Track(demand=demand, began_at=now, finished_until=start, inherited=inherited)

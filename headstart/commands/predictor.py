@@ -11,6 +11,7 @@ HELP = "run the forecasting service alone"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     from headstart.announcement_options import add_announcement_arguments
+    from headstart.forecast_options import add_shard_arguments
     from headstart.kafka_options import add_kafka_arguments
     from headstart.service_options import add_service_arguments, add_source_arguments
 
@@ -18,17 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     add_kafka_arguments(parser)
     add_announcement_arguments(parser)
+    add_shard_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM (exit code 0) or Ctrl-C (130)."""
     from headstart.demand_sources import connections_of, demands_of
+    from headstart.forecast_options import shard_setting
     from headstart.log_setup import set_up_logging
     from headstart.process import run_until_stopped
     from headstart.service_files import setting_of
+    from headstart.sharded_wiring import run_sharded_predictor
     from headstart.wiring import run_predictor
 
     set_up_logging(as_json=arguments.json)
-    setting = setting_of(arguments)
-    demands = demands_of(setting.policies, connections_of(arguments))
+    setting, shard = setting_of(arguments), shard_setting(arguments)
+    connections = connections_of(arguments)
+    if shard is not None:
+        running = run_sharded_predictor(setting, shard, connections, arguments.state)
+        return run_until_stopped(running)
+    demands = demands_of(setting.policies, connections)
     return run_until_stopped(run_predictor(setting, demands, arguments.state))

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -21,6 +22,7 @@ from models.codec import encode_outlook
 from models.forecast import WorkloadName
 from predictor.errors import ListenError
 from predictor.ports import Outlooks
+from predictor.sharding import ShardReport
 
 HEARTBEAT_SECONDS = 10
 #: A client that does not take an event within this is dropped.
@@ -29,10 +31,17 @@ SEND_SECONDS = 10.0
 STOP_SECONDS = 1
 
 
-def routes(outlooks: Outlooks, registry: CollectorRegistry) -> list[Route]:
-    """Return the routes, to be mounted alone or beside others."""
-    handlers = _Handlers(outlooks, registry)
+def routes(
+    outlooks: Outlooks,
+    registry: CollectorRegistry,
+    *,
+    shard: Callable[[], ShardReport] | None = None,
+) -> list[Route]:
+    """Return the routes, to be mounted alone or beside others; ``shard`` of one of several."""
+    handlers = _Handlers(outlooks, registry, shard)
+    own = [] if shard is None else [Route("/v1/shard", handlers.of_shard)]
     return [
+        *own,
         Route("/v1/forecasts", handlers.list_all),
         Route("/v1/forecasts/{workload:path}", handlers.one),
         Route("/v1/stream", handlers.stream),
@@ -84,9 +93,15 @@ def _listen(host: str, port: int) -> socket.socket:
 class _Handlers:
     """The routes' endpoints; each answers from memory."""
 
-    def __init__(self, outlooks: Outlooks, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        outlooks: Outlooks,
+        registry: CollectorRegistry,
+        shard: Callable[[], ShardReport] | None,
+    ) -> None:
         self._outlooks = outlooks
         self._registry = registry
+        self._shard = shard
 
     async def list_all(self, _: Request) -> Response:
         found = [self._outlooks.latest(name) for name in sorted(self._outlooks.workloads())]
@@ -115,12 +130,19 @@ class _Handlers:
     async def health(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
 
+    async def of_shard(self, _: Request) -> Response:
+        assert self._shard is not None
+        return JSONResponse(asdict(self._shard()))
+
     async def ready(self, _: Request) -> Response:
+        report = self._shard() if self._shard is not None else None
+        if report is not None and (why := report.why_unready()):
+            return PlainTextResponse(f"{why}\n", status_code=503)
         lacking = [name for name in self._outlooks.workloads() if not self._is_ready(name)]
         if lacking:
             names = ", ".join(sorted(lacking)[:10])
             return PlainTextResponse(f"no demand or forecast yet: {names}\n", status_code=503)
-        return PlainTextResponse("ready\n")
+        return PlainTextResponse("ready\n" if report is None else f"ready: {report.summary()}\n")
 
     async def metrics(self, request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

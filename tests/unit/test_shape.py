@@ -40,6 +40,7 @@ SHELL = {
     "predictor.metrics",
     "predictor.reading",
     "predictor.service",
+    "predictor.sharded_service",
     "predictor.subscriptions",
 }
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users)/\w+")

@@ -32,7 +32,7 @@ async def test_a_controller_says_whether_it_hears_its_predictor() -> None:
     registry = CollectorRegistry()
     async with httpx.AsyncClient() as client:
         stream = PredictorStream(client, luck=lambda: 0.0)
-        show_connection(registry, stream)
+        show_connection(registry, lambda: stream.is_connected)
         assert registry.get_sample_value("headstart_predictor_connected") == 0
         stream.is_connected = True
         assert registry.get_sample_value("headstart_predictor_connected") == 1
