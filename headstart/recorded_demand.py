@@ -24,8 +24,7 @@ def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
         UsageError: if the address or the days can't be used.
         RunFailedError: if Prometheus does not answer with one series of demand.
     """
-    if not 0 < days <= _MOST_DAYS:
-        raise UsageError(f"--days: {days:g} is not allowed: must be above 0, up to 366")
+    checked_days(days)
     end = math.floor(now / STEP_SECONDS) * STEP_SECONDS
     start = end - max(1, round(days * DAY_SECONDS / STEP_SECONDS)) * STEP_SECONDS
     try:
@@ -43,6 +42,16 @@ def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
         bin_seconds=series.step_seconds,
         requests=series.values * series.step_seconds,
     )
+
+
+def checked_days(days: float) -> None:
+    """Refuse a span that can't be asked for.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    if not 0 < days <= _MOST_DAYS:
+        raise UsageError(f"--days: {days:g} is not allowed: must be above 0, up to 366")
 
 
 async def _read(source: PrometheusSource, start: float, end: float) -> SourceReading:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from headstart.kafka_options import add_kafka_arguments
+
 
 def add_trace_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the trace, the warm-up and where the results go."""
@@ -18,8 +20,18 @@ def add_trace_arguments(parser: argparse.ArgumentParser) -> None:
     recorded = parser.add_argument_group("instead of TRACE, what Prometheus has recorded")
     recorded.add_argument("--prometheus", metavar="URL", help="its address")
     recorded.add_argument("--query", metavar="PROMQL", help="one series, in requests per second")
-    recorded.add_argument(
-        "--days", type=float, default=14.0, metavar="N", help="how far back (default: %(default)g)"
+    topic = parser.add_argument_group("instead of TRACE, the request events of a Kafka topic")
+    topic.add_argument("--topic", metavar="NAME", help="its name; --kafka says where")
+    topic.add_argument("--key", metavar="KEY", help="only records with this key")
+    topic.add_argument("--timestamp-field", metavar="FIELD", help="event time, in JSON")
+    topic.add_argument("--weight-field", metavar="FIELD", help="what an event weighs, in JSON")
+    add_kafka_arguments(parser)
+    parser.add_argument(
+        "--days",
+        type=float,
+        default=14.0,
+        metavar="N",
+        help="how far back in Prometheus or Kafka (default: %(default)g)",
     )
     parser.add_argument(
         "--warmup",

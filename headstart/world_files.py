@@ -12,6 +12,7 @@ import numpy as np
 from controller.environment import Environment
 from controller.policy import Mode, Restore, WorkloadPolicy
 from headstart.errors import UsageError
+from headstart.kafka_options import kafka_connection
 from headstart.replay import Scenario
 from headstart.traces import Trace, default_capacity, default_warmup, parse_warmup, read_trace
 from models.forecast import WorkloadName
@@ -125,11 +126,17 @@ def default_policy(trace: Trace, environment: Environment) -> WorkloadPolicy:
 
 
 def _trace(arguments: argparse.Namespace) -> Trace:
-    """Return the trace of the file, or what Prometheus has recorded."""
-    if (arguments.trace is None) == (arguments.prometheus is None):
-        raise UsageError("TRACE: give either a file or --prometheus URL with --query")
+    """Return the trace of the file, or what Prometheus or Kafka has recorded."""
+    given = (arguments.trace, arguments.prometheus, arguments.kafka)
+    if sum(one is not None for one in given) != 1:
+        raise UsageError(
+            "TRACE: give either a file, --prometheus URL with --query, or --kafka HOST:PORT with "
+            "--topic"
+        )
     if arguments.trace is not None:
         return read_trace(arguments.trace)
+    if arguments.kafka is not None:
+        return _events(arguments)
     if not arguments.query:
         raise UsageError("--query: missing, say which series of Prometheus is the demand")
     # Here, so that who has a file needs no client.
@@ -138,6 +145,25 @@ def _trace(arguments: argparse.Namespace) -> Trace:
     return recorded_trace(
         arguments.prometheus, arguments.query, days=arguments.days, now=time.time()
     )
+
+
+def _events(arguments: argparse.Namespace) -> Trace:
+    if not arguments.topic:
+        raise UsageError("--topic: missing, say which topic of Kafka has the request events")
+    # Here, so that who has a file needs no client.
+    from headstart.recorded_events import recorded_events
+    from predictor.settings import KafkaEvents
+
+    connection = kafka_connection(arguments)
+    if connection is None:
+        raise UsageError("--kafka: '' is not allowed: must be HOST:PORT")
+    events = KafkaEvents(
+        topic=arguments.topic,
+        key=arguments.key,
+        timestamp_field=arguments.timestamp_field,
+        weight_field=arguments.weight_field,
+    )
+    return recorded_events(connection, events, days=arguments.days, now=time.time())
 
 
 def _policy(

@@ -222,7 +222,10 @@ def test_replay_takes_what_prometheus_has_recorded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ([], 2, "TRACE: give either a file or --prometheus URL with --query"),
+        ([], 2, "TRACE: give either a file, --prometheus URL with --query, or --kafka HOST:PORT"),
+        (["t.csv", "--kafka", "x:1"], 2, "TRACE: give either a file"),
+        (["--kafka", "x:1"], 2, "--topic: missing"),
+        (["--kafka", "", "--topic", "t"], 2, "--kafka: '' is not allowed: must be HOST:PORT"),
         (["--prometheus", "http://x"], 2, "--query: missing"),
         (["--prometheus", "x", "--query", "q"], 2, "--prometheus: prometheus.url: 'x' is not"),
         (["--prometheus", "http://x", "--query", "q", "--days", "0"], 2, "--days: 0 is not"),
