@@ -103,13 +103,11 @@ def shortened_rules() -> dict[str, Any]:
     return rules
 
 
-def shortened_route(url: str, token: Path) -> dict[str, Any]:
-    """Return the shipped configuration for a receiver at ``url``, repeating each second or so."""
+def shipped_route(url: str, token: Path) -> dict[str, Any]:
+    """Return the shipped configuration for a receiver at ``url``."""
     configuration: dict[str, Any] = yaml.safe_load(
         (DEPLOY / "alertmanager" / "alertmanager.yaml").read_text(encoding="utf-8")
     )
-    route = configuration["route"]["routes"][0]
-    route |= {"group_interval": "1s", "repeat_interval": "1s"}
     [receiver] = [one for one in configuration["receivers"] if one["name"] == "headstart"]
     [webhook] = receiver["webhook_configs"]
     webhook["url"] = f"{url}/v1/alerts"
@@ -117,20 +115,27 @@ def shortened_route(url: str, token: Path) -> dict[str, Any]:
     return configuration
 
 
-def begin(stack: ExitStack, *, alertmanagers: Path, prometheus: Path, folder: Path) -> Run:
-    """Start everything; each part knows where the next one is."""
+def begin(
+    stack: ExitStack, folder: Path, *, tick_seconds: float = 1.0, repeats: str | None = "1s"
+) -> Run:
+    """Start everything; each part knows where the next one is.
+
+    ``repeats`` None leaves the route as it is shipped.
+    """
     (folder / "token").write_text(TOKEN, encoding="utf-8")
     rules = folder / "rules.yaml"
     rules.write_text(yaml.safe_dump(shortened_rules()), encoding="utf-8")
     exporter = stack.enter_context(Exporter({QUEUE: 0.0}, {REQUESTS: PER_SECOND}))
     relay = stack.enter_context(Relay(""))
-    route = shortened_route(relay.url, folder / "token")
-    alertmanager = started(AlertmanagerServer(route, binaries=alertmanagers), stack)
-    server = PrometheusServer(
-        binaries=prometheus, rules=[rules], alertmanagers=[alertmanager.address]
-    )
+    configuration = shipped_route(relay.url, folder / "token")
+    if repeats is not None:
+        route = configuration["route"]["routes"][0]
+        route |= {"group_interval": repeats, "repeat_interval": repeats}
+    alertmanager = started(AlertmanagerServer(configuration), stack)
+    server = PrometheusServer(rules=[rules], alertmanagers=[alertmanager.address])
     started(server, stack)
-    up = HeadstartUp([*OPTIONS, "--prometheus", server.url, "--tick-seconds", "1"], FILES)
+    ticks = ("--tick-seconds", f"{tick_seconds:g}")
+    up = HeadstartUp([*OPTIONS, "--prometheus", server.url, *ticks], FILES)
     relay.target = up.url
     started(up, stack)
     server.scrape([exporter.target, up.url.removeprefix("http://")])

@@ -44,12 +44,7 @@ def run(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Run]:
     with contextlib.ExitStack() as stack:
-        run = begin(
-            stack,
-            alertmanagers=folder_of_alertmanager,
-            prometheus=folder_of_prometheus,
-            folder=tmp_path_factory.mktemp("monitored"),
-        )
+        run = begin(stack, tmp_path_factory.mktemp("monitored"))
         play(run)
         yield run
 

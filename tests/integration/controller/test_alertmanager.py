@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import logging
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +26,7 @@ from controller.adapters.alertmanager import (
 from controller.boosts import Boost, BoostLimits
 from models.forecast import WorkloadName
 from tests.builders import CHAT
+from tests.integration.controller.alert_garbage import garbage
 
 TOKEN = "s3cret"
 NOW = 1_000.0
@@ -47,6 +52,25 @@ class Receiver:
         async with httpx.AsyncClient(transport=transport, base_url="http://controller") as client:
             headers = {"Authorization": authorization} if authorization else {}
             return await client.post("/v1/alerts", content=content, headers=headers)
+
+    async def status_of(self, body: bytes) -> int:
+        """Post without a client, for tests that do so often."""
+        scope = {
+            "type": "http", "method": "POST", "path": "/v1/alerts", "query_string": b"",
+            "headers": [(b"authorization", f"Bearer {TOKEN}".encode())],
+        }  # fmt: skip
+        statuses: list[int] = []
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        await self._app(scope, receive, send)
+        [status] = statuses
+        return status
 
     def in_force(self) -> dict[WorkloadName, Boost]:
         return dict(self.intake.in_force(self.now))
@@ -225,3 +249,37 @@ def test_malformed_alerts_are_survived(alerts: list[object]) -> None:
         len(alerts), told["taken"] + told["passed_over"] + 20
     )
     assert all(boost.replicas <= 10.0 for boost in receiver.in_force().values())
+
+
+async def test_ten_thousand_malformed_payloads_are_answered_rightly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL)  # each fault is logged, and nobody reads it here
+    luck = random.Random(4)
+    receiver = Receiver(IntakeSettings(limits=replace(BoostLimits(), most_alerts=50)))
+    answers: Counter[int] = Counter()
+    for _ in range(10_000):
+        body = garbage(luck)
+        receiver.now += luck.choice([0.0, 1.0, 30.0])
+        status = await receiver.status_of(body)
+        answers[status] += 1
+        # Only what may go better later is asked for again.
+        assert status in ((200, 503) if is_a_payload(body) else (400,)), body
+        assert all(
+            one.replicas <= 10 and one.multiplier <= 3 for one in receiver.in_force().values()
+        )
+    assert min(answers[status] for status in (200, 400, 503)) > 50
+    assert sum(receiver.intake.counts.requests.values()) == 10_000
+    # What was right is still heard.
+    receiver.now += 1_000.0
+    assert await receiver.status_of(a_body("a")) == 200
+    assert receiver.in_force() == BOOSTED
+
+
+def is_a_payload(body: bytes) -> bool:
+    """Say whether a body is a JSON object with a list of alerts, whatever is in it."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and isinstance(document.get("alerts"), list)
