@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +20,13 @@ from tests.integration.monitored_run import (
     BOOSTED,
     DEPLOY,
     REPEATS,
+    TOKEN,
     Run,
     begin,
     play,
 )
 
+CHECKOUT = DEPLOY.parent
 BOOSTS = "headstart_boosts_total chat"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "headstart.json").read_text(encoding="utf-8"))
 QUERIES = [
@@ -114,3 +118,27 @@ def test_what_the_rules_look_at_is_there(run: Run) -> None:
     }
     assert len(looked_at) > 10
     assert looked_at - shown == set()
+
+
+def test_the_readme_s_commands_work(
+    run: Run, folder_of_alertmanager: Path, folder_of_prometheus: Path, tmp_path: Path
+) -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    [script] = [one for one in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "curl" in one]
+    (tmp_path / "deploy").symlink_to(DEPLOY)
+    (tmp_path / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
+    headstart = f'headstart() {{ "{sys.executable}" -m headstart "$@"; }}\n'
+    path = [str(folder_of_alertmanager), str(folder_of_prometheus), os.environ["PATH"]]
+    said = subprocess.run(
+        ["bash", "-euo", "pipefail"],
+        input=headstart + script.replace("http://127.0.0.1:8080", run.up.url),
+        env={**os.environ, "PATH": ":".join(path), "PYTHONPATH": str(CHECKOUT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert '"taken":1' in said.stdout
+    assert "the target of chat is" in said.stdout
