@@ -40,4 +40,20 @@ class Cancel:
     reason: str
 
 
-Action = Start | Release | Cancel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resize:
+    """Have a target that scales itself run so many replicas.
+
+    Of those there are, ``retired`` are to go first, and ``retried`` failed or hang: their owner
+    is to replace them.
+    """
+
+    workload: WorkloadName
+    replicas: int
+    decided_at: float
+    reason: str
+    retired: tuple[ReplicaName, ...] = ()
+    retried: tuple[ReplicaName, ...] = ()
+
+
+Action = Start | Release | Cancel | Resize

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic
 
-from controller.actions import Action, Start
+from controller.actions import Action, Resize, Start
 from controller.cluster_view import Fleet
 from controller.errors import ActionRefusedError, ClusterUnavailableError
 from controller.loop_settings import LoopSettings, Surroundings
@@ -163,7 +163,9 @@ class Reconciler(Generic[State]):
         workload_of = {replica.name: replica.workload for replica in fleet.replicas}
         for index, action in enumerate(actions):
             workload = (
-                action.workload if isinstance(action, Start) else workload_of.get(action.name)
+                action.workload
+                if isinstance(action, Start | Resize)
+                else workload_of.get(action.name)
             )
             if workload is None or self._modes.get(workload) is not Mode.ACT:
                 acts.held_back += 1

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from controller.actions import Action, Cancel, Release, Start
+from controller.actions import Action, Cancel, Release, Resize, Start
 from controller.cluster_view import (
     Fleet,
     NodeName,
@@ -102,6 +102,8 @@ class SimulatedWorld:
             self._start(action)
         elif isinstance(action, Release):
             self._release(action)
+        elif isinstance(action, Resize):
+            raise ActionRefusedError(f"{action.workload}: nothing scales itself in this world")
         else:
             self._cancel(action)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from controller.actions import Action, Cancel
-from controller.cluster_view import Fleet, Phase, Replica, StartKind
+from controller.actions import Action, Cancel, Resize
+from controller.cluster_view import Fleet, Phase, Replica, ReplicaName, StartKind
 from models.forecast import WorkloadName
 
 
@@ -61,7 +61,7 @@ def ended_starts(
     ``acted`` is what was asked of the cluster upon ``before``: a start that vanished without
     being cancelled was lost with its node.
     """
-    cancelled = {action.name for action in acted if isinstance(action, Cancel)}
+    cancelled = _cancelled(acted)
     now_by_name = {replica.name: replica for replica in after.replicas}
     ended = []
     for replica in before.replicas:
@@ -70,6 +70,8 @@ def ended_starts(
         successor = now_by_name.get(replica.name)
         if successor is not None and successor.phase is Phase.RESTORING:
             continue
+        if successor is None and not replica.node:
+            continue  # it was wanted, and had not been created yet
         is_cancelled = replica.name in cancelled
         ended.append(
             _ended(replica, successor, was_cancelled_at=before.seen_at, is_cancelled=is_cancelled)
@@ -84,6 +86,16 @@ def _quick(before: Fleet, after: Fleet) -> Iterable[EndedStart]:
         is_new = replica.name not in known and replica.decided_at >= before.seen_at
         if is_new and replica.phase is not Phase.RESTORING:
             yield _ended(replica, replica, was_cancelled_at=before.seen_at, is_cancelled=False)
+
+
+def _cancelled(acted: Iterable[Action]) -> frozenset[ReplicaName]:
+    names: list[ReplicaName] = []
+    for action in acted:
+        if isinstance(action, Cancel):
+            names.append(action.name)
+        elif isinstance(action, Resize):
+            names += action.retried
+    return frozenset(names)
 
 
 def _ended(

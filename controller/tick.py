@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.actions import Action, Cancel, Release, Start
+from controller.actions import Action
 from controller.boosts import boost_per_second
-from controller.cluster_view import Fleet, Replica, ReplicaName, StartKind
+from controller.cluster_view import Fleet, Replica
 from controller.feedback import assumed, carried_out, demand_judged, key_of, priced, starts_judged
 from controller.observation import Observation
 from controller.outcomes import queue_ahead
 from controller.placement import Placement, after_placement, assign
 from controller.plan import Plan
+from controller.plan_actions import actions_of, is_placed
 from controller.planner import plan
 from controller.policy import Mode, WorkloadPolicy
 from controller.pool_shares import within_pools
 from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.forecast import WorkloadName
-from models.lead_time import LeadTimes, attempt_deadline, estimate
+from models.lead_time import LeadTimes, estimate
 from models.outlook import Outlook
 
 
@@ -63,18 +64,17 @@ def tick(
         plans.append(planned)
         lines += said
     plans = within_pools(plans, policies, fleet, outlooks)
-    left = without_cancelled(fleet, plans, policies)
-    placements = assign(placement_requests(plans, policies, state.memory), left, state.memory)
+    placements = _placements(fleet, plans, policies, state, settings)
     state = TickState(
         workloads={policy.workload: state.workloads[policy.workload] for policy in policies},
         lead_times=state.lead_times,
         memory=after_placement(state.memory, placements),
     )
     pairs = zip(plans, policies, strict=True)
-    plans = [_as_placed(planned, policy, placements) for planned, policy in pairs]
+    plans = [_as_placed(planned, policy, placements, settings) for planned, policy in pairs]
     return TickResult(
         plans=tuple(plans),
-        actions=_actions(plans, placements, policies, state, now),
+        actions=actions_of(plans, policies, owned, placements, state, settings=settings),
         state=state,
         events=tuple(lines),
     )
@@ -109,9 +109,28 @@ def _planned(
     return planned, known, said
 
 
-def _as_placed(planned: Plan, policy: WorkloadPolicy, placements: Sequence[Placement]) -> Plan:
+def _placements(
+    fleet: Fleet,
+    plans: Sequence[Plan],
+    policies: Sequence[WorkloadPolicy],
+    state: TickState,
+    settings: TickSettings,
+) -> tuple[Placement, ...]:
+    """Return which node takes which start, of the workloads whose replicas we place."""
+    pairs = [pair for pair in zip(plans, policies, strict=True) if is_placed(pair[1], settings)]
+    planned, rules = [plan for plan, _ in pairs], [policy for _, policy in pairs]
+    left = without_cancelled(fleet, planned, rules)
+    return assign(placement_requests(planned, rules, state.memory), left, state.memory)
+
+
+def _as_placed(
+    planned: Plan,
+    policy: WorkloadPolicy,
+    placements: Sequence[Placement],
+    settings: TickSettings,
+) -> Plan:
     """Return the plan with the starts that found room; the rest waits for the next tick."""
-    if not planned.starts or policy.mode is not Mode.ACT:
+    if not planned.starts or policy.mode is not Mode.ACT or not is_placed(policy, settings):
         return planned
     placed = sum(1 for one in placements if one.workload == planned.workload)
     return replace(planned, starts=placed, waiting=planned.waiting + planned.starts - placed)
@@ -156,45 +175,3 @@ def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPoli
 
 def _reading_per_second(outlook: Outlook | None) -> float:
     return outlook.reading.per_second if outlook and outlook.reading else 0.0
-
-
-def _actions(
-    plans: Sequence[Plan],
-    placements: Sequence[Placement],
-    policies: Sequence[WorkloadPolicy],
-    state: TickState,
-    now: float,
-) -> tuple[Action, ...]:
-    """Render plans as actions: what goes first, so that its GPUs are free for what comes."""
-    actions: list[Action] = []
-    by_name = {planned.workload: planned for planned in plans}
-    rules = {policy.workload: policy for policy in policies}
-    for planned in plans:
-        drain = rules[planned.workload].scale_down.drain_seconds
-        actions += [Cancel(name=name, reason=why) for name, why in planned.cancels]
-        actions += [
-            Release(name=name, drain_seconds=drain, reason=f"target {planned.target}")
-            for name in planned.releases
-        ]
-    for number, placed in enumerate(placements):
-        planned, policy = by_name[placed.workload], rules[placed.workload]
-        actions.append(
-            Start(
-                name=ReplicaName(f"{placed.workload}-{round(now * 1000)}-{number}"),
-                workload=placed.workload,
-                node=placed.node,
-                kind=placed.kind,
-                decided_at=now,
-                deadline_at=now + _deadline(state, policy, placed.kind),
-                reason=f"{planned.reason}: target {planned.target}",
-                gpus=placed.gpus,
-                attempt=placed.attempt,
-            )
-        )
-    return tuple(actions)
-
-
-def _deadline(state: TickState, policy: WorkloadPolicy, kind: StartKind) -> float:
-    known = estimate(state.lead_times, key_of(policy, kind))
-    hangs = state.memory.hang_streak(policy.workload)
-    return attempt_deadline(known, policy.restore.timeout_seconds, hangs)

@@ -20,12 +20,14 @@ class TickSettings:
     """What a tick is told besides what it sees. Only the boosts change while running.
 
     ``fixed_lead_time_seconds`` switches learning off: lead time and calibration stay put.
-    ``boosts`` are those of alerts, in force at this tick.
+    ``boosts`` are those of alerts, in force at this tick. ``has_scale_targets``: targets exist
+    that others start replicas of; in a simulated world all are placed here.
     """
 
     tick_seconds: float = 5.0
     fixed_lead_time_seconds: float | None = None
     boosts: Mapping[WorkloadName, Boost] = field(default_factory=dict)
+    has_scale_targets: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

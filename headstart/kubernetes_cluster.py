@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,10 @@ from controller.adapters.kubernetes.cache import ObjectCache
 from controller.adapters.kubernetes.cluster import DRIVERS, KubernetesCluster
 from controller.adapters.kubernetes.lease import Leadership
 from controller.adapters.kubernetes.policies import WatchedPolicies
+from controller.adapters.kubernetes.scale_owners import Obstacle
 from controller.cluster_view import Fleet
+from controller.tick_report import TickReport
+from models.forecast import WorkloadName
 
 
 class RunningCluster(Protocol):
@@ -29,6 +32,14 @@ class RunningCluster(Protocol):
 
     async def act(self, action: Action) -> None:
         """Have the cluster accept one action."""
+        ...
+
+    def obstacles(self) -> Mapping[WorkloadName, Obstacle]:
+        """Return whose target must be left alone now, and why."""
+        ...
+
+    def take(self, report: TickReport) -> None:
+        """Take in what a tick decided."""
         ...
 
     async def run_forever(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from controller.adapters.kubernetes.policies import WatchedPolicies
 from controller.adapters.kubernetes.status_text import remembered_measurements, remembered_memory
 from controller.boosts import Boost
 from controller.cluster_view import Fleet
+from controller.policy import Mode, WorkloadPolicy
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
 from models.forecast import WorkloadName
@@ -31,8 +32,14 @@ class KubernetesTick:
         is_leading: Callable[[], bool],
         settings: TickSettings,
         boosts: Callable[[float], Mapping[WorkloadName, Boost]] = lambda _now: {},
+        obstacles: Callable[[], Collection[WorkloadName]] = tuple,
     ) -> None:
-        """Remember nothing yet; ``boosts`` says which are in force at a time."""
+        """Remember nothing yet.
+
+        ``boosts`` says which are in force at a time, ``obstacles`` whose plans nobody can carry
+        out at present.
+        """
+        self._obstacles = obstacles
         self._policies, self._is_leading, self._settings = policies, is_leading, settings
         self._boosts = boosts
         self._remembered: set[WorkloadName] = set()
@@ -50,10 +57,23 @@ class KubernetesTick:
             if name not in self._remembered:
                 self._remembered.add(name)
                 state = with_memory(state, name, self._status(name), fleet)
-        in_force = book.in_force
+        in_force = self._within_reach(book.in_force)
         settings = replace(self._settings, boosts=self._boosts(now))
         result = tick(fleet, outlooks, state, now, policies=in_force, settings=settings)
         return result if self._is_leading() else replace(result, actions=())
+
+    def _within_reach(self, policies: Sequence[WorkloadPolicy]) -> tuple[WorkloadPolicy, ...]:
+        """Return the policies, with those only recommending whose target is another's.
+
+        Otherwise demand that the other serves late would teach us, who can't do better.
+        """
+        hindered = frozenset(self._obstacles())
+        return tuple(
+            replace(one, mode=Mode.RECOMMEND)
+            if one.workload in hindered and one.mode is Mode.ACT
+            else one
+            for one in policies
+        )
 
     def _status(self, name: WorkloadName) -> Mapping[str, Any]:
         status = (self._policies.cache.objects.get(name) or {}).get("status")

@@ -168,14 +168,11 @@ def _made(
     alerts: AlertsIn,
 ) -> _Loop:
     api, policies, leadership = needs.api, needs.policies, needs.leadership
+    witnessed, luck = events.witnessed(cluster), _SPREAD.random
     surroundings = Surroundings(
-        cluster=events.witnessed(cluster),
-        outlooks=outlooks,
-        clock=needs.clock,
-        luck=_SPREAD.random,
-        wait=alerts.wait,
+        cluster=witnessed, outlooks=outlooks, clock=needs.clock, luck=luck, wait=alerts.wait
     )
-    reconciler = _reconciler(setting, needs, surroundings, alerts)
+    reconciler = _reconciler(setting, needs, surroundings, alerts, cluster)
     return _Loop(
         clock=needs.clock,
         alerts=alerts,
@@ -190,6 +187,7 @@ def _made(
             lambda: reconciler.state,
             is_leading=leadership.is_held,
             clock=api.clock,
+            obstacles=cluster.obstacles,
         ),
         events=EventWriter(
             api,
@@ -210,6 +208,7 @@ def _subscribe(loop: _Loop, registry: CollectorRegistry, api: KubernetesApi) -> 
     show_caches(registry, (policies.cache, *loop.cluster.caches), api.clock)
     for observe in (
         policies.observe,
+        loop.cluster.take,
         loop.status.observe,
         loop.events.observe,
         api_metrics.observe,
@@ -224,12 +223,14 @@ def _reconciler(
     needs: ClusterNeeds,
     surroundings: Surroundings,
     alerts: AlertsIn,
+    cluster: RunningCluster,
 ) -> Reconciler[TickState]:
     decide = KubernetesTick(
         needs.policies,
         is_leading=needs.leadership.is_held,
-        settings=TickSettings(tick_seconds=setting.tick_seconds),
+        settings=TickSettings(tick_seconds=setting.tick_seconds, has_scale_targets=True),
         boosts=alerts.in_force,
+        obstacles=cluster.obstacles,
     )
     settings = LoopSettings(tick_seconds=setting.tick_seconds)
     reconciler = Reconciler(surroundings, decide, TickState(), {}, settings)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from controller.actions import Action, Cancel, Release, Start
+from controller.actions import Action, Cancel, Release, Resize, Start
 from controller.adapters.kubernetes.cache import ObjectCache
 from controller.adapters.kubernetes.drivers.known import DRIVERS as _BY_NAME
 from controller.adapters.kubernetes.errors import ConflictError
@@ -14,16 +15,22 @@ from controller.adapters.kubernetes.housekeeping import Housekeeping
 from controller.adapters.kubernetes.nodes import is_ready_node
 from controller.adapters.kubernetes.pods import drain_until, is_ours, is_terminating, replica_of
 from controller.adapters.kubernetes.replicas import replica_from_pod
+from controller.adapters.kubernetes.resizes import AUTOSCALERS, Resizes
+from controller.adapters.kubernetes.scale_owners import Obstacle
+from controller.adapters.kubernetes.scale_reads import ScaleReads
 from controller.adapters.kubernetes.serving import as_seen, drain_patch
 from controller.adapters.kubernetes.starts import Starts
+from controller.adapters.kubernetes.targets import Targets
 from controller.adapters.kubernetes.watched_objects import ClusterSettings, WatchedObjects
 from controller.adapters.kubernetes.writes import ClusterApi, Leader, Writes
 from controller.cluster_view import Fleet, NodeName, Phase, ReplicaName
 from controller.errors import ActionRefusedError
 from controller.policy import WorkloadPolicy
+from controller.tick_report import TickReport
+from models.forecast import WorkloadName
 
-#: The names of the restore drivers that can act on this cluster.
-DRIVERS: tuple[str, ...] = tuple(_BY_NAME)
+#: The names of the restore drivers that can act on this cluster; with Scale, templates restore.
+DRIVERS: tuple[str, ...] = (*_BY_NAME, "Scale")
 
 #: A pod that starts is written to by several at once; what matters shows at the first look.
 _MOST_LOOKS = 5
@@ -54,15 +61,32 @@ class KubernetesCluster:
         self._writes = Writes(api, self._objects, leader)
         self._starts = Starts(self._objects, self._writes)
         self._housekeeping = Housekeeping(self._objects, self._writes, leader)
+        self._scales = ScaleReads(api, policies, clock)
+        self._targets = Targets(self._objects.pods, self._scales, policies)
+        self._objects.show(self._targets.seen)
+        self._autoscalers = ObjectCache(api, AUTOSCALERS, clock=clock, luck=luck)
+        self._resizes = Resizes(
+            self._objects, self._writes, self._scales, self._targets, self._autoscalers
+        )
 
     @property
     def caches(self) -> Sequence[ObjectCache]:
         """What the cluster is seen through."""
-        return self._objects.caches
+        return (*self._objects.caches, self._autoscalers)
+
+    def obstacles(self) -> Mapping[WorkloadName, Obstacle]:
+        """Return whose target must be left alone now, and why."""
+        return self._resizes.obstacles()
+
+    def take(self, report: TickReport) -> None:
+        """Take in what a tick decided; to be subscribed to the loop's reports."""
+        self._targets.take(report)
 
     async def run_forever(self) -> None:
-        """Open gates, evict what has drained and mark nodes, until cancelled."""
-        await self._housekeeping.run_forever()
+        """Open gates, evict what has drained, mark nodes and read scales, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._housekeeping.run_forever())
+            tasks.create_task(self._scales.run_forever())
 
     async def observe(self) -> Fleet:
         """Return what exists now, as of when the watches were heard.
@@ -91,6 +115,8 @@ class KubernetesCluster:
                 await self._release(action)
             case Cancel():
                 await self._cancel(action)
+            case Resize():
+                await self._resizes.resize(action)
 
     async def _release(self, release: Release) -> None:
         pod = self._pod(release.name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from controller.adapters.kubernetes.claims import Claim, claims_of, is_void
 from controller.adapters.kubernetes.exchange import Json
@@ -18,6 +18,7 @@ from controller.adapters.kubernetes.nodes import (
 )
 from controller.adapters.kubernetes.pods import bound_node, gpus_of, is_ours, pinned_node
 from controller.adapters.kubernetes.replicas import replica_from_claim, replica_from_pod
+from controller.adapters.kubernetes.target_view import TargetView
 from controller.cluster_view import Fleet, Node, NodeName, Replica
 from controller.standby import node_from_facts
 from models.forecast import WorkloadName
@@ -39,6 +40,7 @@ class View:
     rules: tuple[NodeRules, ...] = ()
     acting: frozenset[WorkloadName] = frozenset()
     agent_label: tuple[str, str] | None = None
+    targets: TargetView = field(default_factory=TargetView)
     gpus_per_replica: int = 1
 
 
@@ -66,10 +68,14 @@ def fleet_of(view: View) -> Fleet:
             ending[bound] += gpus_of(pod)
     for name, node in view.nodes.items():
         replicas += [replica_from_claim(c, NodeName(name)) for c in waiting_claims(node, view)]
-    pods = _by_node(view.pods.values())
+    replicas += view.targets.replicas
+    pods = _by_node(view)
     barred = _unfit_for(view)
+    on_node: dict[NodeName, list[Replica]] = defaultdict(list)
+    for replica in replicas:
+        on_node[replica.node].append(replica)
     nodes = [
-        _node(node, pods.get(NodeName(name), ()), replicas, ending, view)
+        _node(node, pods.get(NodeName(name), ()), on_node[NodeName(name)], ending, view)
         for name, node in sorted(view.nodes.items())
     ]
     return Fleet(
@@ -91,9 +97,13 @@ def is_used(node: Json, view: View) -> bool:
 
 
 def _node(
-    node: Json, pods: Iterable[Json], replicas: list[Replica], ending: Counter[NodeName], view: View
+    node: Json,
+    present: Sequence[Json],
+    replicas: Sequence[Replica],
+    ending: Counter[NodeName],
+    view: View,
 ) -> Node:
-    present = tuple(pods)
+    """Return one node; ``present`` are the pods there that are no target's, replicas all there."""
     label = view.agent_label
     has_agent = label is None or any(is_running_agent(pod, label) for pod in present)
     name = NodeName(node["metadata"]["name"])
@@ -101,11 +111,12 @@ def _node(
     return node_from_facts(facts, replicas, gpus_per_replica=view.gpus_per_replica)
 
 
-def _by_node(pods: Iterable[Json]) -> dict[NodeName, list[Json]]:
+def _by_node(view: View) -> dict[NodeName, list[Json]]:
+    """Return the pods on each node, those left out that are shown as a target's replicas."""
     found: dict[NodeName, list[Json]] = defaultdict(list)
-    for pod in pods:
+    for key, pod in view.pods.items():
         node = pinned_node(pod)
-        if node is not None:
+        if node is not None and key not in view.targets.pods:
             found[node].append(pod)
     return dict(found)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.actions import Action, Cancel, Release, Start
+from controller.actions import Action, Cancel, Release, Resize, Start
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.lease_rules import micro_time
 from controller.cluster_view import Fleet, Phase, Replica, ReplicaName, StartKind
@@ -47,7 +47,7 @@ def notices_of(
     if report.fleet is None:
         return ()
     owners = {replica.name: replica.workload for replica in report.fleet.replicas}
-    told = [_acted(action, owners.get(action.name)) for action in report.acted]
+    told = [_acted(action, owners) for action in report.acted]
     told += _recommended(report)
     # Who only observes is left alone, by events too.
     watched = {name for name, mode in report.modes.items() if mode is not Mode.OBSERVE}
@@ -89,7 +89,11 @@ def event_of(notice: Notice, policy: Json | None, *, instance: str, at: float) -
     }
 
 
-def _acted(action: Action, workload: WorkloadName | None) -> Notice | None:
+def _acted(action: Action, owners: Mapping[ReplicaName, WorkloadName]) -> Notice | None:
+    if isinstance(action, Resize):
+        note = f"scaled to {action.replicas} ({action.reason})"
+        subject = f"scale {action.decided_at}"
+        return _of_replica("Scaled", "Scale", action.workload, note, subject)
     if isinstance(action, Start):
         what = "restore" if action.kind is StartKind.RESTORE else "cold start"
         return Notice(
@@ -99,6 +103,7 @@ def _acted(action: Action, workload: WorkloadName | None) -> Notice | None:
             note=f"{what} {action.name} started on {action.node} ({action.reason})",
             subject=action.name,
         )
+    workload = owners.get(action.name)
     if workload is None:
         return None
     if isinstance(action, Release):
@@ -134,6 +139,8 @@ def _turned(before: Fleet, after: Fleet) -> Iterable[Notice]:
     for replica in after.replicas:
         # A quick one may have come and ended between two looks.
         is_news = replica.name in under_way or replica.name not in known
+        # Of what was ready when it was first seen nothing can be told.
+        is_news = is_news and replica.ready_at != replica.decided_at
         if replica.phase is Phase.READY and is_news:
             taken = (replica.ready_at or after.seen_at) - replica.decided_at
             phases = ", ".join(f"{name} {seconds:.1f}" for name, seconds in phase_seconds(replica))

@@ -13,7 +13,7 @@ from typing import TypeVar
 from controller.adapters.kubernetes.cache_changes import key_of
 from controller.adapters.kubernetes.exchange import Json
 from controller.errors import InvalidFileError
-from controller.policy import Limits, Mode, ScaleDown, WorkloadPolicy
+from controller.policy import Actuator, Limits, Mode, ScaleDown, WorkloadPolicy
 from controller.policy_file import policy_of
 from models.forecast import WorkloadName
 
@@ -61,7 +61,8 @@ class PolicyBook:
         """Return the book after an object went: what it started is to be released."""
         gone = self.good.get(name)
         leaving = dict(self.leaving)
-        if gone is not None and gone.mode is Mode.ACT:
+        # A target that scales itself outlives the policy that set its size.
+        if gone is not None and gone.mode is Mode.ACT and gone.actuator is Actuator.PODS:
             leaving[name] = leaving_policy(gone)
         return PolicyBook(
             good=_without(self.good, name),

@@ -12,6 +12,7 @@ from controller.adapters.kubernetes.budget import Priority
 from controller.adapters.kubernetes.errors import NotFoundError, RefusedError, UnavailableError
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.policies import WatchedPolicies, status_path
+from controller.adapters.kubernetes.scale_owners import Obstacle
 from controller.adapters.kubernetes.status_text import (
     Known,
     differs,
@@ -56,8 +57,10 @@ class StatusWriter:
         *,
         is_leading: Callable[[], bool],
         clock: Callable[[], float],
+        obstacles: Callable[[], Mapping[WorkloadName, Obstacle]] = lambda: {},
     ) -> None:
         """Know nothing yet; ``state`` is what the loop has learned."""
+        self._obstacles = obstacles
         self._api, self._policies, self._state = api, policies, state
         self._is_leading, self._clock = is_leading, clock
         self._report: TickReport | None = None
@@ -146,6 +149,7 @@ class StatusWriter:
             fleet=self._fleet,
             outlook=report.outlooks.get(name) if report is not None else None,
             problems=problems,
+            obstacle=self._obstacles().get(name),
             trouble=report.trouble if report is not None else "the first tick has not ended yet",
         )
 

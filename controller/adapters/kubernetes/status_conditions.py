@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.scale_owners import Obstacle
 from controller.cluster_view import Fleet
 from controller.plan import Plan
 from controller.policy import Mode
@@ -69,14 +70,18 @@ def standby_available(fleet: Fleet | None, plan: Plan | None, gpus: int) -> Cond
     return Condition(type=kind, is_true=False, reason="NoStandbyNode", message=text)
 
 
-def acting(mode: Mode | None, trouble: str) -> Condition:
-    """Say whether plans are carried out."""
+def acting(mode: Mode | None, trouble: str, obstacle: Obstacle | None = None) -> Condition:
+    """Say whether plans are carried out; ``obstacle`` is why a target is left alone."""
     if mode is not Mode.ACT:
         named = mode.value if mode is not None else "Observe"
         text = f"spec.mode is {named}: nothing is changed"
         return Condition(type="Acting", is_true=False, reason=f"Mode{named}", message=text)
     if trouble:
         return Condition(type="Acting", is_true=False, reason="Trouble", message=trouble)
+    if obstacle is not None:
+        return Condition(
+            type="Acting", is_true=False, reason=obstacle.reason, message=obstacle.message
+        )
     return Condition(type="Acting", is_true=True, reason="ModeAct")
 
 

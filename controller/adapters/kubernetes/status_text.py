@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from controller.adapters.kubernetes import status_conditions as conditions
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.scale_owners import Obstacle
 from controller.adapters.kubernetes.status_conditions import time_text
 from controller.cluster_view import Fleet, Phase
 from controller.feedback import key_of
@@ -46,6 +47,7 @@ class Known:
     outlook: Outlook | None = None
     problems: tuple[str, ...] = ()
     trouble: str = ""
+    obstacle: Obstacle | None = None
 
 
 def status_of(known: Known, before: Mapping[str, object]) -> Json:
@@ -55,7 +57,7 @@ def status_of(known: Known, before: Mapping[str, object]) -> Json:
         conditions.ready(known.problems, has_good_form=True),
         conditions.forecast_accurate(known.outlook),
         conditions.standby_available(known.fleet, known.plan, policy.standby.gpus_per_replica),
-        conditions.acting(policy.mode, known.trouble),
+        conditions.acting(policy.mode, known.trouble, known.obstacle),
     ]
     failed = known.state.memory.failed_nodes(workload)
     return {
@@ -78,6 +80,7 @@ def status_of(known: Known, before: Mapping[str, object]) -> Json:
         "incompatible": [
             {"node": node, "attempts": count, "until": time_text(until)}
             for node, (count, until) in sorted(failed.items())[:_SHOWN_INCOMPATIBLE]
+            if node
         ],
     }
 

@@ -14,6 +14,7 @@ from controller.adapters.kubernetes.fleet import View
 from controller.adapters.kubernetes.names import POOL
 from controller.adapters.kubernetes.nodes import NodeRules
 from controller.adapters.kubernetes.pods import is_ours
+from controller.adapters.kubernetes.target_view import TargetView
 from controller.errors import ClusterUnavailableError
 from controller.policy import Mode, WorkloadPolicy
 
@@ -45,11 +46,16 @@ class WatchedObjects:
         self.policies, self.settings, self.clock = policies, settings, clock
         self._gone: dict[str, None] = {}
         self._confirmed: int | None = None
+        self._targets: Callable[[float], TargetView] = lambda _now: TargetView()
         pool = {"labelSelector": POOL}
         living = {"fieldSelector": "status.phase!=Succeeded"}
         self.nodes = ObjectCache(api, "/api/v1/nodes", pool, clock=clock, luck=luck)
         self.pods = ObjectCache(api, "/api/v1/pods", living, clock=clock, luck=luck)
         self.pods.subscribe(self._note)
+
+    def show(self, targets: Callable[[float], TargetView]) -> None:
+        """Have the view show the replicas of targets that scale themselves, too."""
+        self._targets = targets
 
     @property
     def caches(self) -> Sequence[ObjectCache]:
@@ -94,6 +100,7 @@ class WatchedObjects:
             ),
             acting=frozenset(one.workload for one in policies if one.mode is Mode.ACT),
             agent_label=self.settings.agent_label,
+            targets=self._targets(now),
             gpus_per_replica=min((one.standby.gpus_per_replica for one in policies), default=1),
         )
 

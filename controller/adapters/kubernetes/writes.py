@@ -85,6 +85,10 @@ class Writes:
         self._objects.nodes.take_own(node)
         return node
 
+    async def patch_scale(self, path: str, body: Json) -> Json:
+        """Merge into a target's scale; ConflictError if it has changed since ``body`` was made."""
+        return await self._api.patch(path, body, permit=self._leader.write_seconds)
+
     async def read_pod(self, namespace: str, name: str) -> Json:
         """Return a pod as it is now."""
         pod = await self._api.get(f"/api/v1/namespaces/{namespace}/pods/{name}")

@@ -146,6 +146,22 @@ def test_it_marks_its_pods_with_its_own_keys_alone(
     refused(freed.merge(path.removesuffix("/status"), spec), "may not change the spec of a pod")
 
 
+def test_of_a_target_s_pods_it_says_which_are_to_go_first_and_no_more(
+    controller: Caller, control_plane: ControlPlane, workloads: str
+) -> None:
+    name = foreign_pod(control_plane, workloads)
+    path = f"/api/v1/namespaces/{workloads}/pods/{name}/status"
+    cost = {"controller.kubernetes.io/pod-deletion-cost": "-1000"}
+    accepted(controller.merge(path, {"metadata": {"annotations": cost}}))
+    words = "of others it may set the deletion cost"
+    for more in (
+        {"metadata": {"annotations": {**cost, "headstart.dev/phases": "{}"}}},
+        {"metadata": {"annotations": cost, "labels": {"headstart.dev/policy": "chat"}}},
+        {"metadata": {"annotations": cost}, "status": {"phase": "Failed"}},
+    ):
+        refused(controller.merge(path, more), words)
+
+
 def foreign_pod(plane: ControlPlane, namespace: str) -> str:
     made = pod()
     made["metadata"] |= {"labels": {"app": "other"}, "namespace": namespace}

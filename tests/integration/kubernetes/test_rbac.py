@@ -35,10 +35,11 @@ def workloads(control_plane: ControlPlane) -> str:
 
 
 def test_it_reads_what_it_watches(controller: Caller) -> None:
-    paths = ("/api/v1/nodes", "/api/v1/pods", f"{POLICIES}/prerestorepolicies")
-    assert [controller.call("GET", path).status for path in paths] == [200, 200, 200]
-    watched = [controller.call("GET", path, limit="1").status for path in paths]
-    assert watched == [200, 200, 200]
+    autoscalers = "/apis/autoscaling/v2/horizontalpodautoscalers"
+    paths = ("/api/v1/nodes", "/api/v1/pods", f"{POLICIES}/prerestorepolicies", autoscalers)
+    assert {controller.call("GET", path).status for path in paths} == {200}
+    watched = {controller.call("GET", path, limit="1").status for path in paths}
+    assert watched == {200}
 
 
 @pytest.mark.parametrize(

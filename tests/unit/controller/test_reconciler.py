@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from controller.actions import Action, Cancel, Release
+from controller.actions import Action, Cancel, Release, Resize
 from controller.cluster_view import Fleet, Phase, ReplicaName
 from controller.errors import ActionRefusedError, ClusterUnavailableError
 from controller.loop_settings import LoopSettings, Surroundings
@@ -41,8 +41,9 @@ class FakeCluster:
     async def act(self, action: Action) -> None:
         if self.breaks_after is not None and len(self.acted) >= self.breaks_after:
             raise ClusterUnavailableError("connection reset")
-        if action.name in self.refuses:
-            raise ActionRefusedError(f"{action.name}: the node was taken")
+        name = action.workload if isinstance(action, Resize) else action.name
+        if name in self.refuses:
+            raise ActionRefusedError(f"{name}: the node was taken")
         self.acted.append(action)
         self.after_act()
 
@@ -186,8 +187,8 @@ async def test_a_refused_action_is_counted_and_the_others_go_on() -> None:
     cluster = FakeCluster()
     cluster.refuses = frozenset({"chat-1"})
     report = await a_reconciler(cluster, FakeTick((a_start("chat-1"), a_start("chat-2")))).turn()
-    assert [(one.action.name, one.why) for one in report.refused] == [
-        ("chat-1", "chat-1: the node was taken")
+    assert [(one.action, one.why) for one in report.refused] == [
+        (a_start("chat-1"), "chat-1: the node was taken")
     ]
     assert report.acted == (a_start("chat-2"),)
     assert report.trouble == ""

@@ -21,6 +21,7 @@ CHART = DEPLOY / "helm" / "headstart"
 CLUSTER_WIDE = {
     ("nodes", "get"), ("nodes", "list"), ("nodes", "watch"), ("nodes", "patch"),
     ("pods", "get"), ("pods", "list"), ("pods", "watch"),
+    *(("horizontalpodautoscalers", verb) for verb in ("get", "list", "watch")),
     ("prerestorepolicies", "get"), ("prerestorepolicies", "list"), ("prerestorepolicies", "watch"),
     ("prerestorepolicies/status", "get"), ("prerestorepolicies/status", "patch"),
     ("prerestorepolicies/status", "update"), ("events", "create"), ("events", "patch"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,9 +29,9 @@ class FakeServer:
     is_deaf: bool = False
     heartbeats: int = 0
     calls: list[tuple[str, str]] = field(default_factory=list)
-    _objects: dict[str, dict[str, Json]] = field(default_factory=lambda: {"nodes": {}, "pods": {}})
+    _objects: dict[str, dict[str, Json]] = field(default_factory=lambda: defaultdict(dict))
     _streams: dict[str, list[asyncio.Queue[Json]]] = field(
-        default_factory=lambda: {"nodes": [], "pods": []}
+        default_factory=lambda: defaultdict(list)
     )
     _versions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
