@@ -11,6 +11,8 @@ import time
 LOGGER = logging.getLogger(__name__)
 FORWARD_EVERY_SECONDS = 60.0
 MAX_QUOTED = 160
+#: Come after the reason when no broker would have us, and would hide it.
+SAY_NOTHING = ("Bootstrap failed: ", "Bootstrap bootstrap-")
 
 
 class LastWords(logging.Handler):
@@ -26,7 +28,10 @@ class LastWords(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record's text."""
         try:
-            self._text = " ".join(record.getMessage().split())[:MAX_QUOTED]
+            text = " ".join(record.getMessage().split())[:MAX_QUOTED]
+            if text.startswith(SAY_NOTHING):
+                return
+            self._text = text
             self._heard_at = time.monotonic()
             if self._heard_at - self._forwarded_at >= FORWARD_EVERY_SECONDS:
                 self._forwarded_at = self._heard_at

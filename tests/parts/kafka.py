@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.parts.errors import RealPartError
@@ -66,11 +66,12 @@ class KafkaBroker(ServerProcess):
         self._java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         self._java += [f"-Dlog4j2.configurationFile={HERE / 'log4j2.xml'}", "-cp", f"{jars}/*"]
         self._properties = self.folder / "server.properties"
-        self._properties.write_text(
-            PROPERTIES.format(port=self.port, controller_port=free_port(), folder=self.folder),
-            encoding="ascii",
-        )
+        self._properties.write_text(self.properties(), encoding="ascii")
         self._is_formatted = False
+
+    def properties(self) -> str:
+        """Return the broker's settings."""
+        return PROPERTIES.format(port=self.port, controller_port=free_port(), folder=self.folder)
 
     def command(self) -> list[str]:
         """Run the broker; format its folder before the first time."""
@@ -97,14 +98,24 @@ class KafkaBroker(ServerProcess):
             replication_factor=1,
             topic_configs=dict(configs or {}),
         )
-        admin = KafkaAdminClient(bootstrap_servers=self.address, bootstrap_timeout_ms=30_000)
+        settings = {"bootstrap_servers": self.address, "bootstrap_timeout_ms": 30_000}
+        admin = KafkaAdminClient(**{**settings, **self.admin_settings()})
         try:
             admin.create_topics([topic])
         finally:
             admin.close()
 
+    def admin_settings(self) -> Mapping[str, object]:
+        """Return what an administrator's client is told besides the address."""
+        return {}
+
+    def format_options(self) -> Sequence[str]:
+        """Return what is laid down in the empty broker."""
+        return ()
+
     def _format(self) -> None:
         command = [*self._java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID]
+        command += self.format_options()
         done = subprocess.run(
             [*command, "-c", str(self._properties)],
             cwd=self.folder,
