@@ -11,10 +11,11 @@ import time
 import numpy as np
 
 from benchmarks._traffic import START_EPOCH_SECONDS, requests
+from models.fitted import Learned
 from models.forecast import FloatArray
 from models.horizons import HorizonGrid, grid_reaching
 from models.learned import LearnedModels, fit_learned
-from models.portfolio import Learned, Portfolio
+from models.portfolio import Portfolio
 from models.series import DemandSeries
 
 _STEP_SECONDS = 10.0
@@ -60,7 +61,8 @@ def portfolio_microseconds(demand: FloatArray, grid: HorizonGrid, workloads: int
         now = demand[step + shifts]
         learned = Learned(
             points=np.broadcast_to(now[:, None], shape[:2]),
-            quantiles=np.broadcast_to(now[:, None, None], shape),
+            boosted=np.broadcast_to(now[:, None, None], shape),
+            linear=np.broadcast_to(now[:, None, None], shape),
         )
         portfolio.advance(START_EPOCH_SECONDS + (step + 1) * _STEP_SECONDS, now, learned)
     return (time.process_time() - began) / measured * 1e6

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.fitted import Learned
 from models.forecast import QUANTILES, FloatArray
 from models.horizons import HorizonGrid
 from models.learned import fit_learned, refit_points
-from models.portfolio import Learned, Portfolio
+from models.portfolio import Portfolio
 from models.series import DemandSeries
 
 #: A fit takes a few seconds; what it learned is used no earlier than this after its last step.
@@ -34,7 +35,33 @@ class LearnedTrack:
     """What the fitted experts say of every step; NaN where there is no fit yet."""
 
     points: FloatArray
-    quantiles: FloatArray
+    boosted: FloatArray
+    linear: FloatArray
+
+    def at(self, step: int) -> Learned:
+        """Return what they say of one step."""
+        return Learned(
+            points=self.points[step][None],
+            boosted=self.boosted[step][None],
+            linear=self.linear[step][None],
+        )
+
+    def put(self, first: int, said: Learned | LearnedTrack) -> None:
+        """Write down what they say of the steps from ``first`` on."""
+        steps = slice(first, first + len(said.points))
+        self.points[steps] = said.points
+        self.boosted[steps] = said.boosted
+        self.linear[steps] = said.linear
+
+
+def _blank(steps: int, horizons: int) -> LearnedTrack:
+    """Return a track of nothing."""
+    shape = (steps, horizons, len(QUANTILES))
+    return LearnedTrack(
+        points=np.full(shape[:2], np.nan, dtype=np.float32),
+        boosted=np.full(shape, np.nan, dtype=np.float32),
+        linear=np.full(shape, np.nan, dtype=np.float32),
+    )
 
 
 def fit_pool(workers: int) -> ProcessPoolExecutor:
@@ -49,10 +76,7 @@ def learned_track(
 ) -> Iterator[tuple[int, LearnedTrack]]:
     """Yield (steps done, track) as fits finish, the last when the whole series is covered."""
     count = len(series.values)
-    track = LearnedTrack(
-        points=np.full((count, len(grid)), np.nan, dtype=np.float32),
-        quantiles=np.full((count, len(grid), len(QUANTILES)), np.nan, dtype=np.float32),
-    )
+    track = _blank(count, len(grid))
     due = list(refit_points(count - 1, step_seconds=series.step_seconds))
     delay = int(np.ceil(_FIT_SECONDS / series.step_seconds))
     ends = [*due[1:], count][: len(due)]
@@ -65,10 +89,8 @@ def learned_track(
     ]
     if due:
         yield due[0], track
-    for end, (low, high), answer in zip(ends, spans, asked, strict=True):
-        said = answer.result()
-        track.points[low:high] = said.points
-        track.quantiles[low:high] = said.quantiles
+    for end, (low, _), answer in zip(ends, spans, asked, strict=True):
+        track.put(low, answer.result())
         yield end, track
     yield count, track
 
@@ -83,16 +105,10 @@ def _fit_and_ask(
 ) -> LearnedTrack:
     """Fit on the first ``steps``, and ask of the origins [low, high); meant for a process pool."""
     model = fit_learned(_first(series, steps), horizons, _SEED)
-    wanted = max(high - low, 0)
-    said = LearnedTrack(
-        points=np.empty((wanted, len(horizons)), dtype=np.float32),
-        quantiles=np.empty((wanted, len(horizons), len(QUANTILES)), dtype=np.float32),
-    )
+    said = _blank(max(high - low, 0), len(horizons))
     for begin in range(low, high, _BLOCK):
         origins = np.arange(begin, min(begin + _BLOCK, high))
-        points, quantiles = model.predict(series, origins)
-        said.points[origins - low] = points
-        said.quantiles[origins - low] = quantiles
+        said.put(begin - low, model.predict(series, origins))
     return said
 
 
@@ -101,5 +117,5 @@ def advance(portfolio: Portfolio, series: DemandSeries, step: int, track: Learne
     portfolio.advance(
         series.start + (step + 1) * series.step_seconds,
         series.values[step : step + 1],
-        Learned(points=track.points[step][None], quantiles=track.quantiles[step][None]),
+        track.at(step),
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.fitted import Learned
 from models.forecast import MOVING_AVERAGE, QUANTILES, Forecast, WorkloadName
 from models.horizons import HorizonGrid, grid_reaching
 from models.learned import HISTORY_SECONDS, LearnedModels, fit_learned, refit_after
-from models.portfolio import Learned, Portfolio
+from models.portfolio import Portfolio
 from models.series import DemandSeries
 from predictor.fitting import FitPool
 
@@ -161,5 +162,4 @@ def _ask(known: _Workload) -> Learned | None:
     if known.models is None:
         return None
     newest = np.array([len(known.history.values) - 1])
-    points, quantiles = known.models.predict(known.history, newest)
-    return Learned(points=points, quantiles=quantiles)
+    return known.models.predict(known.history, newest)

@@ -1,4 +1,4 @@
-"""Features of an origin, for the boosted expert: all from demand up to the origin.
+"""Features of an origin, for the fitted experts: all from demand up to the origin.
 
 Lags and levels are relative to a short level, in logarithms, so that one model serves any
 scale. Realized changes at the same time of earlier hours and days tell of what recurs.
@@ -16,6 +16,10 @@ _HALF_LIVES = (2.0, 6.0, 20.0, 60.0, 300.0)
 _LEVEL_HALF_LIFE = 2.0
 _DAYS_BACK = (1, 2, 3, 7)
 _HOURS_BACK = (1, 2, 3)
+# A season must have been seen a few times before its sines mean anything.
+_SHORTEST_FOR_HOURS = 3 * 3600.0
+_SHORTEST_FOR_DAYS = 2 * 86400.0
+_SHORTEST_FOR_WEEKS = 9 * 86400.0
 
 
 def filled(demand: FloatArray) -> FloatArray:
@@ -86,6 +90,28 @@ class FeatureMaker:
             np.sin(2 * day),
             np.cos(2 * day),
         ]
+        return np.column_stack(columns + self._recurring(origins, ahead))
+
+    def seasons(
+        self, origins: NDArray[np.intp], ahead: int, *, history_seconds: float
+    ) -> FloatArray:
+        """Return what recurs, for a linear model of one horizon, shape [origins, features].
+
+        Sines only of the cycles that a history so long has seen a few times.
+        """
+        end = self._start + (origins + ahead + 0.5) * self._step
+        columns = self._recurring(origins, np.full(len(origins), ahead))
+        if history_seconds >= _SHORTEST_FOR_HOURS:
+            columns += _waves(end, 3600.0, harmonics=2)
+        if history_seconds >= _SHORTEST_FOR_DAYS:
+            columns += _waves(end, 86400.0, harmonics=3)
+        if history_seconds >= _SHORTEST_FOR_WEEKS:
+            columns.append(((end // 86400 + 3) % 7 >= 5).astype(float))
+        return np.column_stack(columns)
+
+    def _recurring(self, origins: NDArray[np.intp], ahead: NDArray[np.intp]) -> list[FloatArray]:
+        """Return what came after the same moment of earlier days and hours, 0 where unknown."""
+        columns: list[FloatArray] = []
         for cycle, counts in ((86400.0, _DAYS_BACK), (3600.0, _HOURS_BACK)):
             past = np.stack([self._change(origins, ahead, n * cycle) for n in counts])
             known = ~np.isnan(past)
@@ -94,10 +120,9 @@ class FeatureMaker:
                 np.where(known, past, 0.0).sum(axis=0) / count,
                 np.where(known, past, -np.inf).max(axis=0, initial=-np.inf),
                 np.where(known, past, np.inf).min(axis=0, initial=np.inf),
-                np.nan_to_num(past[0]),
+                past[0],
             ]
-        table = np.column_stack(columns)
-        return np.where(np.isfinite(table), table, 0.0)
+        return [np.where(np.isfinite(column), column, 0.0) for column in columns]
 
     def _change(
         self, origins: NDArray[np.intp], ahead: NDArray[np.intp], back_seconds: float
@@ -111,3 +136,10 @@ class FeatureMaker:
         usable = (then >= 0) & (ahead <= back)
         safe, target = np.maximum(then, 0), np.clip(then + ahead, 0, len(self._log) - 1)
         return np.where(usable, self._log[target] - self.level[safe], np.nan)
+
+
+def _waves(
+    times: NDArray[np.floating], cycle_seconds: float, *, harmonics: int
+) -> list[FloatArray]:
+    angle = 2 * np.pi * (times % cycle_seconds) / cycle_seconds
+    return [wave(n * angle) for n in range(1, harmonics + 1) for wave in (np.sin, np.cos)]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from models.autoregression import Autoregression, fit_autoregression
 from models.boosted import BoostedQuantiles, fit_boosted
 from models.features import FeatureMaker, filled
-from models.forecast import FloatArray
+from models.fitted import Learned
+from models.linear import LinearQuantiles, fit_linear
 from models.series import DemandSeries
 
 #: Fewer steps than this teach a boosted model nothing that EWMA does not know.
@@ -26,14 +27,12 @@ class LearnedModels:
 
     autoregression: Autoregression
     boosted: BoostedQuantiles
+    linear: LinearQuantiles
 
-    def predict(
-        self, series: DemandSeries, origins: NDArray[np.intp]
-    ) -> tuple[FloatArray, FloatArray]:
+    def predict(self, series: DemandSeries, origins: NDArray[np.intp]) -> Learned:
         """Forecast from many origins (indices of steps of ``series``) at once.
 
-        Returns points [origins, horizons] and quantiles [origins, horizons, quantiles], demand
-        per second. What is said of an origin uses no step after it.
+        What is said of an origin uses no step after it. Origins stand where workloads do.
         """
         demand = filled(series.values)
         maker = FeatureMaker(
@@ -42,24 +41,22 @@ class LearnedModels:
             step_seconds=series.step_seconds,
             offset=self.boosted.offset,
         )
-        return self.autoregression.predict(demand, origins), self.boosted.predict(maker, origins)
+        return Learned(
+            points=self.autoregression.predict(demand, origins),
+            boosted=self.boosted.predict(maker, origins),
+            linear=self.linear.predict(maker, origins),
+        )
 
 
 def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> LearnedModels:
     """Fit every learned expert on the newest 14 days of ``series``; meant for a process pool."""
     count = min(len(series.values), round(HISTORY_SECONDS / series.step_seconds))
     recent = series.between(series.end - count * series.step_seconds, series.end)
+    demand, start, step = recent.values, recent.start, series.step_seconds
     return LearnedModels(
-        autoregression=fit_autoregression(
-            recent.values, step_seconds=series.step_seconds, steps=steps
-        ),
-        boosted=fit_boosted(
-            recent.values,
-            start=recent.start,
-            step_seconds=series.step_seconds,
-            steps=steps,
-            seed=seed,
-        ),
+        autoregression=fit_autoregression(demand, step_seconds=step, steps=steps),
+        boosted=fit_boosted(demand, start=start, step_seconds=step, steps=steps, seed=seed),
+        linear=fit_linear(demand, start=start, step_seconds=step, steps=steps, seed=seed),
     )
 
 

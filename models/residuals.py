@@ -1,55 +1,60 @@
-"""Rolling residuals and their quantiles: split conformal prediction over a sliding window.
+"""Quantiles of residuals, followed step by step: conformal prediction with a fading memory.
 
-Source: Vovk, Gammerman and Shafer (2005) for the rank ``ceil(q (n + 1))``; the rolling window
-as in Romano, Patterson and Candes (2019) applied online.
+Each residual moves a quantile by its share of a step, as wide as the residuals lie apart there, so
+that no window of them is kept. Sources: Tierney (1983) for stochastic approximation of quantiles;
+Chen, Lambert and Pinheiro (2000), "Incremental quantile estimation for massive tracking", for the
+exponential memory; Angelopoulos, Candes and Tibshirani (2023), "Conformal PID control", for
+coverage by quantile tracking. The spacing takes the tail to be exponential.
 """
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 
-from models.forecast import FloatArray
+from models.forecast import QUANTILES, FloatArray
 
-# The quantiles of 2,000 residuals move by under 1 % in 25 steps: sorting each step buys nothing.
-_REFRESH_STEPS = 25
+_LEVELS = np.asarray(QUANTILES)
+#: A normal distribution's, in units of the mean absolute residual.
+_FIRST = tuple(NormalDist(sigma=math.sqrt(math.pi / 2)).inv_cdf(level) for level in QUANTILES)
+_LEAST_SPACING = 0.05
+#: Of an exponential tail's scale, what lies between two neighboring quantiles.
+_STRETCH = np.log((1.0 - _LEVELS[:-1]) / (1.0 - _LEVELS[1:]))
 
 
-class ResidualWindow:
-    """The newest residuals of many cells and a quantile of each.
+def spacing(quantiles: FloatArray) -> FloatArray:
+    """Return the exponential tail's scale at each quantile, from how far apart they are."""
+    scales = np.diff(quantiles, axis=-1) / _STRETCH
+    return np.concatenate([scales[..., :1], scales], axis=-1)
 
-    ``levels`` broadcasts against the cells: cells [..., 1] with levels [Q] gives every quantile
-    of every cell; cells [..., Q] with levels [Q] gives each cell its own.
-    """
 
-    def __init__(self, cells: tuple[int, ...], levels: tuple[float, ...], *, size: int) -> None:
-        """Begin empty; ``quantiles`` are zero until the first residual is in."""
-        self._levels = np.asarray(levels)
-        self._ring = np.full((*cells, size), np.nan, dtype=np.float32)
-        self._size = size
-        self._next = 0
-        self._since_refresh = 0
-        self.count = np.zeros(cells, dtype=np.intp)
-        shape = np.broadcast_shapes(cells, self._levels.shape)
-        self.quantiles: FloatArray = np.zeros(shape)
+class ResidualQuantiles:
+    """Every quantile of the residuals of many cells; ``quantiles`` is [*cells, quantiles]."""
+
+    def __init__(self, cells: tuple[int, ...], *, memory_steps: float) -> None:
+        """Begin with no residual; ``quantiles`` are zero until the first is in."""
+        self._least_gain = 1.0 / memory_steps
+        self._shape = np.broadcast_to(np.asarray(_FIRST), (*cells, len(QUANTILES))).copy()
+        self._scale = np.zeros(cells)
+        self.count = np.zeros(cells)
+
+    @property
+    def quantiles(self) -> FloatArray:
+        """The quantiles, in the residuals' unit."""
+        return np.asarray(self._shape * self._scale[..., None])
 
     def add(self, residuals: FloatArray) -> None:
         """Take in one residual a cell, NaN where there is none."""
-        self._ring[..., self._next % self._size] = residuals
-        self._next += 1
-        self._since_refresh += 1
-        if self._since_refresh >= min(_REFRESH_STEPS, 1 + self._next // 40):
-            self._refresh()
-
-    def _refresh(self) -> None:
-        filled = self._ring[..., : min(self._next, self._size)]
-        ordered = np.sort(filled, axis=-1)  # NaN sorts last
-        self.count = filled.shape[-1] - np.isnan(filled).sum(axis=-1)
-        cells = np.broadcast_to(self.count, self.quantiles.shape)
-        rank = np.ceil(self._levels * (cells + 1)).astype(np.intp) - 1
-        rank = np.clip(rank, 0, np.maximum(cells - 1, 0))
-        if self._ring.shape[-2] == 1:
-            found = np.take_along_axis(ordered[..., 0, :], rank, axis=-1)
-        else:
-            found = np.take_along_axis(ordered, rank[..., None], axis=-1)[..., 0]
-        self.quantiles = np.where(cells > 0, np.nan_to_num(found), 0.0)
-        self._since_refresh = 0
+        known = ~np.isnan(residuals)
+        self.count += known
+        gain = np.maximum(1.0 / np.maximum(self.count, 1.0), self._least_gain) * known
+        size = np.where(known, np.abs(residuals), 0.0)
+        self._scale += gain * (size - self._scale)
+        below = (residuals / np.maximum(self._scale, 1e-9))[..., None] <= self._shape
+        apart = np.maximum(spacing(self._shape), _LEAST_SPACING)
+        gain = np.maximum(1.0 / (self.count + 2.0), self._least_gain) * known
+        step = apart * np.minimum(gain[..., None] / (1.0 - _LEVELS), known[..., None])
+        self._shape += step * (_LEVELS - below)
+        self._shape.sort(axis=-1)

@@ -18,7 +18,7 @@ losses = arrays(np.float64, (6, 3), elements=st.just(NAN) | st.floats(0, 1e9))
 
 def a_blend(*, experts: int) -> Blend:
     """Return a blend of one workload, one horizon and one quantile."""
-    return Blend((experts, 1, 1, 1))
+    return Blend((experts, 1, 1, 1), reference=0)
 
 
 def learn(blend: Blend, *each: float) -> None:
@@ -79,6 +79,16 @@ def test_a_newcomer_joins_as_slightly_worse_than_the_others() -> None:
 
 def test_nobody_awake_is_no_weight_at_all() -> None:
     assert_array_equal(weights(a_blend(experts=2), False, False), [0.0, 0.0])
+
+
+def test_an_expert_that_woke_late_is_not_judged_by_what_the_others_lost_before() -> None:
+    blend = a_blend(experts=2)
+    for _ in range(500):
+        learn(blend, 1.0, NAN)
+    for _ in range(500):
+        learn(blend, 9.0, 9.9)
+    first, second = weights(blend, True, True)
+    assert second == pytest.approx(first * math.exp(-20 * 0.1))
 
 
 @given(losses, st.lists(st.booleans(), min_size=3, max_size=3).filter(any))

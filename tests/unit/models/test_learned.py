@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from models.fitted import Learned
 from models.forecast import QUANTILES, FloatArray
 from models.learned import LearnedModels, fit_learned, refit_after, refit_points
 from models.series import DemandSeries
@@ -32,13 +33,20 @@ def models() -> LearnedModels:
     return fit_learned(a_series(DEMAND[:720]), STEPS, seed=7)
 
 
-def test_both_experts_speak_of_every_origin_and_horizon(models: LearnedModels) -> None:
-    points, quantiles = models.predict(a_series(DEMAND), np.arange(900))
-    assert points.shape == (900, len(STEPS))
-    assert quantiles.shape == (900, len(STEPS), len(QUANTILES))
-    assert (points >= 0).all()
-    assert (quantiles >= 0).all()
-    assert (np.diff(quantiles, axis=-1) >= 0).all()
+def assert_same(one: Learned, other: Learned) -> None:
+    assert_array_equal(one.points, other.points)
+    assert_array_equal(one.boosted, other.boosted)
+    assert_array_equal(one.linear, other.linear)
+
+
+def test_every_expert_speaks_of_every_origin_and_horizon(models: LearnedModels) -> None:
+    said = models.predict(a_series(DEMAND), np.arange(900))
+    assert said.points.shape == (900, len(STEPS))
+    assert (said.points >= 0).all()
+    for quantiles in (said.boosted, said.linear):
+        assert quantiles.shape == (900, len(STEPS), len(QUANTILES))
+        assert (quantiles >= 0).all()
+        assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
 @settings(max_examples=15)
@@ -49,10 +57,9 @@ def test_what_is_said_of_an_origin_does_not_depend_on_later_steps(
     origins = np.unique([0, cut // 2, cut])
     changed = DEMAND.copy()
     changed[cut + 1 :] = NAN if missing else 5 * some_demand(900, seed=seed)[cut + 1 :]
-    points, quantiles = models.predict(a_series(DEMAND), origins)
-    other_points, other_quantiles = models.predict(a_series(changed), origins)
-    assert_array_equal(points, other_points)
-    assert_array_equal(quantiles, other_quantiles)
+    assert_same(
+        models.predict(a_series(DEMAND), origins), models.predict(a_series(changed), origins)
+    )
 
 
 def test_history_beyond_a_fortnight_is_not_fitted() -> None:
@@ -63,19 +70,17 @@ def test_history_beyond_a_fortnight_is_not_fitted() -> None:
     for values in (demand, other):
         fit = fit_learned(a_series(values, step_seconds=HOUR_SECONDS), STEPS[:1], seed=7)
         found.append(fit.predict(a_series(demand, step_seconds=HOUR_SECONDS), np.array([390])))
-    assert_array_equal(found[0][0], found[1][0])
-    assert_array_equal(found[0][1], found[1][1])
+    assert_same(*found)
 
 
 @pytest.mark.parametrize("known", [0, 1])
-def test_an_outage_all_along_leaves_trees_silent_and_fails_nothing(known: int) -> None:
+def test_an_outage_all_along_leaves_trees_and_lines_silent_and_fails_nothing(known: int) -> None:
     values = np.full(720, NAN)
     values[:known] = 20.0
-    points, quantiles = fit_learned(a_series(values), STEPS, seed=7).predict(
-        a_series(values), np.array([719])
-    )
-    assert np.isfinite(points).all()
-    assert np.isnan(quantiles).all()
+    said = fit_learned(a_series(values), STEPS, seed=7).predict(a_series(values), np.array([719]))
+    assert np.isfinite(said.points).all()
+    assert np.isnan(said.boosted).all()
+    assert np.isnan(said.linear).all()
 
 
 @pytest.mark.parametrize(

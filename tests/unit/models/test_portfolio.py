@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from models.fitted import Learned
 from models.forecast import QUANTILES, FloatArray
 from models.horizons import grid_of
-from models.portfolio import Learned, Portfolio
+from models.portfolio import Portfolio
 
 NAN = float("nan")
 GRID = grid_of((1, 2, 5))
@@ -130,9 +131,7 @@ def test_a_learned_expert_that_is_right_is_followed() -> None:
     portfolio = a_portfolio()
     for step in range(590):
         ahead = demand[step + GRID.steps][None]
-        learned = Learned(
-            points=np.full((1, 3), NAN), quantiles=np.repeat(ahead[..., None], 5, axis=-1)
-        )
+        learned = by_trees(np.repeat(ahead[..., None], 5, axis=-1))
         portfolio.advance(START + (step + 1) * STEP_SECONDS, demand[step : step + 1], learned)
         if step > 300:
             assert portfolio.quantiles[0, :, 2] == pytest.approx(ahead[0], rel=0.02)
@@ -140,14 +139,22 @@ def test_a_learned_expert_that_is_right_is_followed() -> None:
 
 def test_a_learned_expert_that_is_wrong_by_orders_of_magnitude_is_not_followed() -> None:
     demand = np.random.default_rng(3).gamma(25.0, 2.0, 500)
-    nonsense = Learned(points=np.full((1, 3), 5e4), quantiles=np.full((1, 3, 5), 5e4))
+    quantiles = np.full((1, 3, 5), 5e4)
+    nonsense = Learned(points=np.full((1, 3), 5e4), boosted=quantiles, linear=quantiles)
     # Demand is 50, give or take 10: what is not even near it would be thousands.
     for quantiles in forecasts(list(demand), nonsense)[100:]:
         assert quantiles[0, :, 0] == pytest.approx([50.0] * 3, rel=0.6)
 
 
+def by_trees(quantiles: FloatArray) -> Learned:
+    """Return what is learned if the trees alone have something to say."""
+    nothing = np.full(quantiles.shape, NAN)
+    return Learned(points=nothing[..., 0], boosted=quantiles, linear=nothing)
+
+
 def a_learned_expert(level: float) -> Learned:
-    return Learned(points=np.full((1, 3), level), quantiles=np.full((1, 3, 5), level))
+    quantiles = np.full((1, 3, 5), level)
+    return Learned(points=quantiles[..., 0], boosted=quantiles, linear=quantiles)
 
 
 def after_a_betrayal(steps: int) -> Portfolio:
@@ -158,7 +165,8 @@ def after_a_betrayal(steps: int) -> Portfolio:
         learned = None
         if step < 1500 + 150:
             right = demand[np.minimum(step + GRID.steps, len(demand) - 1)][None]
-            learned = Learned(points=right, quantiles=np.repeat(right[..., None], 5, axis=-1))
+            quantiles = np.repeat(right[..., None], 5, axis=-1)
+            learned = Learned(points=right, boosted=quantiles, linear=quantiles)
         if 1500 <= step < 1500 + 150:
             learned = a_learned_expert(400.0)
         end = START + (step + 1) * STEP_SECONDS

@@ -1,71 +1,77 @@
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 
-from models.residuals import ResidualWindow
+from models.forecast import QUANTILES, FloatArray
+from models.residuals import ResidualQuantiles, spacing
 
 NAN = float("nan")
-LEVELS = (0.5, 0.9, 0.99)
-values = st.lists(st.just(NAN) | st.floats(-1e3, 1e3, width=32), min_size=1, max_size=39)
+values = st.lists(st.just(NAN) | st.floats(-1e3, 1e3), min_size=1, max_size=39)
 
 
-def conformal(window: Sequence[float], level: float) -> float:
-    """Return the value of rank ceil(q (n + 1)), the largest if there are too few; 0 of none."""
-    known = sorted(value for value in window if not math.isnan(value))
-    if not known:
-        return 0.0
-    rank = min(math.ceil(level * (len(known) + 1)), len(known))
-    return known[rank - 1]
-
-
-@given(values, st.integers(1, 20))
-def test_a_cell_with_several_levels_has_the_conformal_quantile_of_each(
-    residuals: list[float], size: int
-) -> None:
-    window = ResidualWindow((1,), LEVELS, size=size)
+def after(residuals: FloatArray, *, memory_steps: float = 1000.0) -> ResidualQuantiles:
+    """Return what one cell knows after some residuals."""
+    found = ResidualQuantiles((1,), memory_steps=memory_steps)
     for residual in residuals:
-        window.add(np.array([residual]))
-    newest = residuals[-size:]
-    assert list(window.quantiles) == [conformal(newest, level) for level in LEVELS]
-    assert window.count[0] == sum(not math.isnan(value) for value in newest)
+        found.add(np.array([residual]))
+    return found
 
 
-@given(st.integers(1, 39), st.integers(1, 20), st.integers(0, 2**32 - 1))
-def test_cells_with_a_level_each_have_the_conformal_quantile_of_their_own(
-    steps: int, size: int, seed: int
-) -> None:
-    residuals = np.random.default_rng(seed).normal(size=(steps, 2, 3)).astype(np.float32)
-    window = ResidualWindow((2, 3), LEVELS, size=size)
-    for step in residuals:
-        window.add(step)
-    expected = [
-        [conformal(list(residuals[-size:, row, cell]), level) for cell, level in enumerate(LEVELS)]
-        for row in range(2)
-    ]
-    assert window.quantiles.tolist() == expected
-
-
-def test_quantiles_are_never_more_than_25_steps_old() -> None:
-    residuals = np.random.default_rng(5).normal(size=1300).astype(np.float32)
-    window = ResidualWindow((1,), (0.9,), size=200)
-    lately: deque[float] = deque(maxlen=25)
-    for count, residual in enumerate(residuals, start=1):
-        window.add(np.array([residual]))
-        lately.append(conformal(list(residuals[max(0, count - 200) : count]), 0.9))
-        assert window.quantiles[0] in lately
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 300.0])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_quantiles_are_those_of_the_residuals(scale: float, seed: int) -> None:
+    residuals = scale * np.random.default_rng(seed).gamma(2.0, 1.0, 4000)
+    expected = np.quantile(residuals, QUANTILES)
+    # Of a memory of a thousand, ten lie beyond the last quantile.
+    assert after(residuals).quantiles[0] == pytest.approx(expected, rel=0.25)
 
 
 def test_the_quantile_covers_the_next_residual_as_often_as_it_says() -> None:
     residuals = np.random.default_rng(11).gamma(2.0, 1.0, 6000)
-    window, covered = ResidualWindow((1,), (0.9,), size=500), 0
+    cell, covered = ResidualQuantiles((1,), memory_steps=500.0), np.zeros(len(QUANTILES))
     for count, residual in enumerate(residuals):
-        covered += count >= 500 and residual <= window.quantiles[0]
-        window.add(np.array([residual]))
-    assert covered / 5500 == pytest.approx(0.9, abs=0.015)
+        covered += (count >= 500) * (residual <= cell.quantiles[0])
+        cell.add(np.array([residual]))
+    assert covered / 5500 == pytest.approx(np.array(QUANTILES), abs=0.015)
+
+
+def test_residuals_that_have_grown_are_believed_within_the_memory() -> None:
+    generator = np.random.default_rng(7)
+    calm, wild = generator.normal(size=3000), 10 * generator.normal(size=2500)
+    found = after(np.concatenate([calm, wild]), memory_steps=500.0).quantiles[0]
+    assert found == pytest.approx(np.quantile(wild, QUANTILES), rel=0.35, abs=1.5)
+
+
+@given(values, values)
+def test_cells_learn_apart_and_a_missing_residual_teaches_nothing(
+    mine: list[float], others: list[float]
+) -> None:
+    both = ResidualQuantiles((2,), memory_steps=100.0)
+    for step in range(max(len(mine), len(others))):
+        pair = [own[step] if step < len(own) else NAN for own in (mine, others)]
+        both.add(np.array(pair))
+    for cell, own in enumerate((mine, others)):
+        known = np.array([value for value in own if value == value])
+        alone = after(known, memory_steps=100.0)
+        assert_array_equal(both.quantiles[cell], alone.quantiles[0])
+        assert both.count[cell] == len(known)
+
+
+@given(values)
+def test_quantiles_ascend(residuals: list[float]) -> None:
+    found = after(np.array(residuals)).quantiles[0]
+    assert np.isfinite(found).all()
+    assert (np.diff(found) >= 0).all()
+
+
+def test_nothing_known_is_no_residual_at_all() -> None:
+    assert_array_equal(ResidualQuantiles((2, 3), memory_steps=10.0).quantiles, np.zeros((2, 3, 5)))
+
+
+def test_the_spacing_of_an_exponential_tail_is_its_scale() -> None:
+    tail = -3.0 * np.log(1.0 - np.array(QUANTILES))
+    assert spacing(tail) == pytest.approx([3.0] * 5)
