@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from models.forecast import QUANTILES, FloatArray, WorkloadName
 
 #: Of what a running replica avoids, the part that one which has to be started still does.
-STARTED_SHARE = 0.7
+STARTED_SHARE = 0.5
 #: How much demand above the capacity counts, beside all that is late while there is any.
 _EXCESS_SHARE = 0.1
 #: Each step of priority doubles the weight of a workload's demand; beyond this it weighs no more.
@@ -50,12 +50,15 @@ class Claim:
 def expected_missed(quantiles: FloatArray, capacity: float, most: int) -> FloatArray:
     """Return the demand per second that misses with 0, 1, … ``most`` replicas.
 
-    ``quantiles`` are demand per second at the levels of a forecast. First in, first out, an
+    ``quantiles`` are demand per second at the levels of a forecast. Beyond the last they rise to
+    what ``most`` replicas serve: whoever asks for so many has learned that the forecast's tail is
+    that long. First in, first out, an
     overload makes all that arrives late until it is over: so of each outcome beyond the capacity
     all of it counts. What is above counts a little besides: the less it is, the sooner the
     overload is over.
     """
-    upper = np.interp(_SHARES, QUANTILES, quantiles)
+    longest = max(float(quantiles[-1]), capacity * most)
+    upper = np.interp(_SHARES, (*QUANTILES, 1.0), (*quantiles, longest))
     # Below the median as far under it as the same share lies above it.
     mirrored = 2 * quantiles[0] - np.interp(1 - _SHARES, QUANTILES, quantiles)
     demand = np.where(QUANTILES[0] > _SHARES, np.maximum(mirrored, 0.0), upper)

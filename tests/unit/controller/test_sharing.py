@@ -88,8 +88,8 @@ def test_a_step_of_priority_doubles_what_a_workload_is_worth() -> None:
 
 def test_what_runs_is_given_up_only_for_clearly_more() -> None:
     running = a_claim("running", [10, 0], running=1)
-    assert share([running, a_claim("new", [12, 0])], 1) == {"running": 1, "new": 0}
-    assert share([running, a_claim("new", [15, 0])], 1) == {"running": 0, "new": 1}
+    assert share([running, a_claim("new", [18, 0])], 1) == {"running": 1, "new": 0}
+    assert share([running, a_claim("new", [22, 0])], 1) == {"running": 0, "new": 1}
 
 
 def test_the_guaranteed_are_served_before_any_worth() -> None:
