@@ -1,12 +1,13 @@
 """Boosts: more demand than was measured, announced by alerts, for a while. Pure.
 
 A boost only ever adds, within bounds of the server's and the policy's own, and ends by itself: an
-alert may be wrong, come twice, come late, or never be resolved. Boosts are in memory alone; after
-a restart each is back with its alert's next repeat.
+alert may be wrong, come twice, come late, or never be resolved.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -15,6 +16,11 @@ from typing import NamedTuple
 from controller.policy import WorkloadPolicy
 from models.forecast import WorkloadName
 
+#: Of a SHA-256 in hexadecimal: 96 bits.
+_ID_LETTERS = 24
+#: A repeat that adds less than this share of a boost's time changes nothing worth keeping.
+_WORTH_KEEPING = 0.1
+
 
 class AlertKey(NamedTuple):
     """What one firing of one alert is known by, however often and by whomever it is told."""
@@ -22,6 +28,12 @@ class AlertKey(NamedTuple):
     group: str
     fingerprint: str
     starts_at: str
+
+    @property
+    def id(self) -> str:
+        """A short text that stands for all three."""
+        words = json.dumps(self).encode()
+        return hashlib.sha256(words).hexdigest()[:_ID_LETTERS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +65,7 @@ class BoostLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
+class Heard:
     """An alert's boost, None once resolved, and when it is forgotten."""
 
     workload: WorkloadName
@@ -63,32 +75,39 @@ class _Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boosts:
-    """Everything heard that has not ended by its own time."""
+    """Everything heard that has not ended by its own time, by the ids of the alerts' keys."""
 
-    heard: Mapping[AlertKey, _Heard] = field(default_factory=lambda: MappingProxyType({}))
+    heard: Mapping[str, Heard] = field(default_factory=lambda: MappingProxyType({}))
 
     def with_alerts(
         self, alerts: Iterable[Alert], *, now: float, limits: BoostLimits
     ) -> tuple[Boosts, int]:
         """Return the boosts after these alerts, and how many found no room.
 
-        Repeats start the time anew. What was resolved stays so: a firing told late, by a second
-        Alertmanager, does not bring it back.
+        Repeats start the time anew, near enough. What was resolved stays so: a firing told late,
+        by a second Alertmanager, does not bring it back.
         """
         heard = dict(self.at(now).heard)
         left_out = 0
         for alert in alerts:
-            before = heard.get(alert.key)
+            before = heard.get(alert.key.id)
             if before is None and len(heard) >= limits.most_alerts:
                 left_out += 1
                 continue
             is_over = not alert.is_firing or (before is not None and before.boost is None)
-            heard[alert.key] = _Heard(
-                workload=alert.workload,
-                boost=None if is_over else _bounded(alert.boost, limits),
-                ends_at=now + limits.lasts_seconds,
-            )
+            boost = None if is_over else _bounded(alert.boost, limits)
+            told = Heard(workload=alert.workload, boost=boost, ends_at=now + limits.lasts_seconds)
+            if before is None or not _says_as_much(before, told, limits):
+                heard[alert.key.id] = told
         return replace(self, heard=MappingProxyType(heard)), left_out
+
+    def with_heard(self, changed: Mapping[str, Heard]) -> Boosts:
+        """Return the boosts with what somebody heard of these alerts in place of what was known."""
+        return replace(self, heard=MappingProxyType({**self.heard, **changed}))
+
+    def changed_since(self, before: Boosts) -> Mapping[str, Heard]:
+        """Return what is known here otherwise than before."""
+        return {key: one for key, one in self.heard.items() if before.heard.get(key) != one}
 
     def begun_since(self, before: Boosts) -> tuple[WorkloadName, ...]:
         """Return the workload of each alert that asks for a boost here, and did not before."""
@@ -125,6 +144,11 @@ def boost_per_second(boost: Boost | None, per_second: float, policy: WorkloadPol
         return 0.0
     by_replicas = boost.replicas * policy.demand_per_replica
     return max(by_replicas, (boost.multiplier - 1.0) * per_second, 0.0)
+
+
+def _says_as_much(known: Heard, told: Heard, limits: BoostLimits) -> bool:
+    is_other = (known.workload, known.boost) != (told.workload, told.boost)
+    return not is_other and told.ends_at - known.ends_at < _WORTH_KEEPING * limits.lasts_seconds
 
 
 def _bounded(boost: Boost, limits: BoostLimits) -> Boost:

@@ -3,6 +3,7 @@
 ControllerError
 ├── ClusterUnavailableError   the reconciler: skip this tick, back off
 ├── ActionRefusedError        the reconciler: the next tick plans anew
+├── BoostsNotKeptError        the alerts' intake: ask the sender to come again
 └── InvalidFileError          the command line: print the problems, exit 2
 """
 
@@ -19,6 +20,10 @@ class ClusterUnavailableError(ControllerError):
 
 class ActionRefusedError(ControllerError):
     """The cluster answered that the action is not possible any more."""
+
+
+class BoostsNotKeptError(ControllerError):
+    """What alerts asked for could not be kept where it outlives this process."""
 
 
 class InvalidFileError(ControllerError):

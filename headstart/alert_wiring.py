@@ -19,6 +19,7 @@ from controller.adapters.alertmanager import (
     token_of_file,
     token_of_text,
 )
+from controller.adapters.boost_memory import BoostMemory
 from controller.boosts import Boost, BoostLimits
 from headstart.alert_metrics import show_alerts
 from headstart.errors import UsageError
@@ -97,15 +98,18 @@ class AlertsIn:
         setting: AlertSetting | None,
         workloads: Callable[[], Collection[WorkloadName]],
         registry: CollectorRegistry,
+        memory: Callable[[Callable[[], None]], BoostMemory],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take alerts for the workloads that there are, and show in the registry what came."""
+        """Take alerts for the workloads that there are, and show in the registry what came.
+
+        ``memory`` is given what it is to call when boosts have changed.
+        """
         self._pause = LoopPause()
         self._intake: AlertIntake | None = None
         if setting is not None:
-            settings = IntakeSettings(limits=setting.limits)
-            on_change = self._pause.cut_short
-            self._intake = AlertIntake(workloads, setting.token, clock, settings, on_change)
+            settings, kept = IntakeSettings(limits=setting.limits), memory(self._pause.cut_short)
+            self._intake = AlertIntake(workloads, setting.token, clock, settings, kept)
             show_alerts(registry, self._intake, clock)
 
     def routes(self) -> Sequence[Route]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -22,6 +23,7 @@ from controller.adapters.kubernetes.lease_rules import LeaseSettings
 from controller.adapters.kubernetes.policies import WatchedPolicies, policies_path
 from controller.adapters.kubernetes.policy_book import PolicyBook
 from controller.adapters.kubernetes.status import StatusWriter
+from controller.adapters.kubernetes.status_boosts import StatusBoosts
 from controller.loop_settings import LoopSettings, Surroundings
 from controller.ports import Outlooks
 from controller.reconciler import Reconciler
@@ -152,7 +154,8 @@ async def _loop(
         api=api, leadership=leadership, policies=policies, clock=api.clock, luck=_SPREAD.random
     )
     events = events_out(setting.events, stack, registry, is_leading=leadership.is_held)
-    alerts = AlertsIn(setting.alerts, lambda: policies.book.good, registry, api.clock)
+    memory = functools.partial(StatusBoosts, api, cache)
+    alerts = AlertsIn(setting.alerts, lambda: policies.book.good, registry, memory, api.clock)
     loop = _made(setting, needs, kind.make(needs), outlooks, events, alerts)
     _subscribe(loop, registry, api)
     loop.reconciler.subscribe(events.observe)

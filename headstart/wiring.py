@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import time
@@ -27,6 +28,7 @@ from controller.tick import TickResult, tick
 from controller.tick_report import Tick, TickReport
 from controller.tick_state import TickSettings, TickState
 from headstart.alert_wiring import AlertSetting, AlertsIn
+from headstart.boost_store import stored_boosts
 from headstart.event_wiring import EventSetting, EventsOut, events_out
 from headstart.explanation import log_line
 from headstart.forecast_options import TopicSetting
@@ -169,7 +171,8 @@ def _reconciler(
 ) -> tuple[Reconciler[TickState], AlertsIn]:
     world = SimulatedWorld(environment, time.time())
     modes = {policy.workload: policy.mode for policy in setting.policies}
-    alerts = AlertsIn(setting.alerts, lambda: modes, registry)
+    memory = functools.partial(stored_boosts, store)
+    alerts = AlertsIn(setting.alerts, lambda: modes, registry, memory)
     reconciler = Reconciler(
         Surroundings(
             cluster=events.witnessed(SimulatedCluster(world, time.time)),

@@ -1,4 +1,4 @@
-"""Takes Alertmanager's webhook, ``POST /v1/alerts``, and holds the boosts that came of it.
+"""Takes Alertmanager's webhook, ``POST /v1/alerts``, and has the boosts kept that come of it.
 
 Alertmanager tries again after a 5xx and never after a 4xx, so 503 is said only of what may go
 better later. Must not know how many replicas there are: an alert asks for more, never for a number.
@@ -19,7 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from controller.adapters.alert_payload import Payload, PayloadError, payload_of
+from controller.adapters.boost_memory import BoostMemory, LocalBoosts
 from controller.boosts import Boost, BoostLimits, Boosts
+from controller.errors import BoostsNotKeptError
 from models.forecast import WorkloadName
 
 _log = logging.getLogger(__name__)
@@ -63,8 +65,7 @@ class AlertIntake:
     """The boosts in force, and the route that alerts come in by. For one event loop's thread.
 
     ``workloads`` returns those that there are policies for. ``token`` of None leaves it to others
-    (mutual TLS before it) who may send. ``on_change`` is called when a boost begins, changes or is
-    ended by its alert, so that the next plan need not wait for its turn.
+    (mutual TLS before it) who may send. ``memory`` keeps the boosts; by itself only this process.
     """
 
     def __init__(
@@ -73,22 +74,21 @@ class AlertIntake:
         token: TokenSource | None,
         clock: Callable[[], float],
         settings: IntakeSettings | None = None,
-        on_change: Callable[[], None] = lambda: None,
+        memory: BoostMemory | None = None,
     ) -> None:
-        """Begin without boosts; what was in force before a restart comes with the next repeats."""
+        """Begin with the boosts that the memory knows."""
         self._workloads = workloads
         self._token = token
         self._clock = clock
         self._settings = settings or IntakeSettings()
-        self._on_change = on_change
-        self._boosts = Boosts()
+        self._memory = memory or LocalBoosts()
         self._reading = 0
         self.counts = IntakeCounts()
 
     @property
     def boosts(self) -> Boosts:
         """Everything heard, as a value that is swapped whole."""
-        return self._boosts
+        return self._memory.known()
 
     def workloads(self) -> Collection[WorkloadName]:
         """Return the workloads that may be boosted now."""
@@ -96,7 +96,7 @@ class AlertIntake:
 
     def in_force(self, now: float) -> Mapping[WorkloadName, Boost]:
         """Return what the tick at ``now`` is to be given."""
-        return self._boosts.in_force(now)
+        return self.boosts.in_force(now)
 
     def routes(self) -> list[Route]:
         """Return the route, to be mounted in whichever app serves this process."""
@@ -112,7 +112,7 @@ class AlertIntake:
             self._authenticate(request)
             body = await self._body(request)
             payload = payload_of(body, self._workloads())
-            self._take(payload)
+            await self._take(payload)
         except _RequestError as error:
             return JSONResponse(
                 {"error": error.line}, status_code=error.status, headers=error.headers
@@ -166,13 +166,15 @@ class AlertIntake:
                 raise too_large
         return bytes(body)
 
-    def _take(self, payload: Payload) -> None:
+    async def _take(self, payload: Payload) -> None:
         now, limits = self._clock(), self._settings.limits
-        before = self._boosts.at(now)
-        self._boosts, left_out = before.with_alerts(payload.alerts, now=now, limits=limits)
-        self._count(payload, self._boosts.begun_since(before), left_out)
-        if self._boosts.in_force(now) != before.in_force(now):
-            self._on_change()
+        before = self.boosts.at(now)
+        after, left_out = before.with_alerts(payload.alerts, now=now, limits=limits)
+        try:
+            await self._memory.keep(before, after)
+        except BoostsNotKeptError as error:
+            raise self._overloaded(str(error)) from error
+        self._count(payload, after.begun_since(before), left_out)
         for fault in payload.faults:
             _log.warning("alert passed over: %s", fault)
         if payload.truncated:

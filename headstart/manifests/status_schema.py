@@ -8,6 +8,8 @@ Structural = dict[str, Any]
 
 #: Most lead-time measurements that a status keeps, so that they outlive restarts.
 MOST_MEASUREMENTS = 64
+#: As many alerts as are heard at all.
+MOST_BOOSTS = 1000
 _MOST_NODES = 128
 _COUNT: Structural = {"type": "integer", "format": "int64", "minimum": 0}
 _NUMBER: Structural = {"type": "number"}
@@ -61,6 +63,15 @@ _MEASUREMENT = _mapping(
     seconds=_said(_AMOUNT, "From deciding to ready, or to giving up."),
     ready=_said(_SWITCH, "False: it was given up, so the time is a lower bound."),
     failed=_said(_SWITCH, "It is known never to come."),
+)
+# As ``controller.adapters.boost_text.boost_text`` writes it.
+_BOOST = _mapping(
+    "What was heard of one alert.",
+    ("replicas", "multiplier", "isOver", "endsAt"),
+    replicas=_said(_AMOUNT, "So many replicas' worth of demand more."),
+    multiplier=_said(_AMOUNT, "Demand as measured times this."),
+    isOver=_said(_SWITCH, "It was resolved; kept so that a late word does not bring it back."),
+    endsAt=_said(_NUMBER, "When it ends by itself, in seconds since 1970."),
 )
 _INCOMPATIBLE = _mapping(
     "A node that failed to start the workload, and is left out until a time.",
@@ -116,6 +127,12 @@ STATUS = _mapping(
         misses=_said(_COUNT, "Demand that found no replica in time."),
         wasteGpuSeconds=_said(_AMOUNT, "GPU-seconds of replicas that nobody needed."),
     ),
+    boosts={
+        "type": "object",
+        "description": "What alerts ask for, by a name made of the alert's own.",
+        "maxProperties": MOST_BOOSTS,
+        "additionalProperties": _BOOST,
+    },
     coverage=_said(_SHARE, "The share of demand that stayed below the forecast's quantile."),
     incompatible=_list(_INCOMPATIBLE, "Nodes that are not tried for now.", _MOST_NODES),
 )

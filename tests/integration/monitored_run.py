@@ -55,7 +55,10 @@ restore: {medianSeconds: 1, sigma: 0.1}
 standby: {nodes: 12}
 """
 FILES = {"policy.yaml": POLICY, "world.yaml": ENVIRONMENT, "token": TOKEN}
-OPTIONS = ("--policy", "policy.yaml", "--environment", "world.yaml", "--alerts-token-file", "token")
+OPTIONS = (
+    *("--policy", "policy.yaml", "--environment", "world.yaml"),
+    *("--alerts-token-file", "token", "--state", "state.db"),
+)
 
 
 @dataclass(kw_only=True)
@@ -152,8 +155,11 @@ def play(run: Run) -> None:
     until(lambda: len(run.told("firing")) >= REPEATS, "repeats")
     run.note("repeated", _is_boosted)
     run.up.kill()
+    # No repeat is to be what brings the boost back.
+    run.relay.faults.extend([503] * 1000)
     run.up.start()
     run.note("restarted", _is_boosted)
+    run.relay.faults.clear()
     run.exporter.values[QUEUE] = 0.0
     run.note("resolved", lambda plan: plan["target"] < BOOSTED and plan["reason"] != "boost")
     run.exposition = requests.get(f"{run.up.url}/metrics", timeout=30).text

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+import requests
 
 from tests.conftest import started
 from tests.integration.kubernetes.shipped import install_definition
@@ -106,7 +108,9 @@ def a_policy(namespace: str, *, mode: str = "Act", restore_seconds: str = "1") -
     }
 
 
-def a_controller(plane: ControlPlane, namespace: str, demand: Demand, name: str) -> HeadstartUp:
+def a_controller(
+    plane: ControlPlane, namespace: str, demand: Demand, name: str, *options: str
+) -> HeadstartUp:
     return HeadstartUp(
         [
             "--kubernetes",
@@ -120,6 +124,7 @@ def a_controller(plane: ControlPlane, namespace: str, demand: Demand, name: str)
             demand.url,
             "--tick-seconds",
             "1",
+            *options,
         ],
         {},
     )
@@ -241,3 +246,46 @@ def test_observe_writes_nothing_but_status_and_recommend_says_what_it_would_do(
         )
         assert pods_of(plane, namespace) == []
         assert states(plane, pool) == [""] * 6
+
+
+def test_an_alert_that_one_controller_hears_boosts_the_plans_of_all(
+    control_plane: ControlPlane,
+    namespace: str,
+    pool: list[str],
+    demand: Demand,
+    tmp_path: Path,
+) -> None:
+    plane = control_plane
+    plane.apply(a_policy(namespace, mode="Recommend"))
+    token = tmp_path / "token"
+    token.write_text("s3cret", encoding="utf-8")
+    options = ("--alerts-token-file", str(token))
+    labels = {"headstart_policy": f"{namespace}/chat", "headstart_boost_replicas": "2"}
+
+    def tell(controller: HeadstartUp, status: str) -> None:
+        alert = {"status": status, "labels": labels, "startsAt": "1"}
+        answer = requests.post(
+            f"{controller.url}/v1/alerts",
+            json={"alerts": [alert]},
+            headers={"Authorization": "Bearer s3cret"},
+            timeout=30,
+        )
+        assert (answer.status_code, answer.json()["faults"]) == (200, [])
+
+    def reasons(*controllers: HeadstartUp) -> set[str]:
+        plans = [one.get(f"/v1/plans/{namespace}/chat") or {} for one in controllers]
+        return {plan.get("reason", "none yet") for plan in plans}
+
+    with ExitStack() as stack:
+        one, other = (
+            started(a_controller(plane, namespace, demand, name, *options), stack)
+            for name in ("one", "other")
+        )
+        plane.until(lambda: "none yet" not in reasons(one, other), "plans of both")
+        tell(one, "firing")
+        plane.until(lambda: reasons(one, other) == {"boost"}, "a boost in both plans")
+        one.kill()
+        one.start()
+        plane.until(lambda: reasons(one) == {"boost"}, "the boost again after a crash")
+        tell(other, "resolved")
+        plane.until(lambda: "boost" not in reasons(one, other), "the boost's end in both")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from controller.adapters.boost_memory import LocalBoosts
 from headstart.alert_wiring import (
     TOKEN_VARIABLE,
     AlertsIn,
@@ -18,7 +19,8 @@ from headstart.errors import UsageError
 def alerts_of(*options: str) -> AlertsIn:
     parser = argparse.ArgumentParser()
     add_alert_arguments(parser)
-    return AlertsIn(alert_setting(parser.parse_args(options)), tuple, CollectorRegistry())
+    setting = alert_setting(parser.parse_args(options))
+    return AlertsIn(setting, tuple, CollectorRegistry(), LocalBoosts)
 
 
 def test_no_alert_is_taken_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.adapters.boost_memory import LocalBoosts
+from controller.boosts import Alert, AlertKey, Boost, BoostLimits
+from headstart.boost_store import stored_boosts
+from predictor.adapters.store import Store
+from tests.builders import CHAT
+
+NOW = 1_000.0
+
+
+def an_alert(name: str = "a", *, replicas: float = 2.0, is_firing: bool = True) -> Alert:
+    key = AlertKey("g", name, "2026-11-24T06:00:00Z")
+    return Alert(key=key, workload=CHAT, boost=Boost(replicas=replicas), is_firing=is_firing)
+
+
+async def hear(boosts: LocalBoosts, *alerts: Alert, now: float = NOW) -> None:
+    before = boosts.known().at(now)
+    after, _ = before.with_alerts(alerts, now=now, limits=BoostLimits())
+    await boosts.keep(before, after)
+
+
+def begun(folder: Path) -> LocalBoosts:
+    """Return the boosts of a process that has just begun."""
+    return stored_boosts(Store(folder / "state.db"), lambda: None)
+
+
+async def test_boosts_and_their_ends_outlive_a_restart(tmp_path: Path) -> None:
+    first = begun(tmp_path)
+    await hear(first, an_alert("a"), an_alert("b", replicas=5.0))
+    await hear(first, an_alert("b", is_firing=False))
+    again = begun(tmp_path)
+    assert again.known() == first.known()
+    assert dict(again.known().in_force(NOW)) == {CHAT: Boost(replicas=2.0)}
+    assert dict(again.known().in_force(NOW + 600.0)) == {}
+
+
+async def test_what_can_t_be_read_is_skipped_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(tmp_path / "state.db")
+    for text in ("{", "[]", '{"id": "a"}', '{"id": "b", "replicas": -1}'):
+        store.append("boost", CHAT, text)
+    assert stored_boosts(store, lambda: None).known().heard == {}
+    assert len(caplog.records) == 4
+
+
+async def test_without_a_store_they_are_kept_while_the_process_lives() -> None:
+    changes: list[None] = []
+    boosts = stored_boosts(None, lambda: changes.append(None))
+    await hear(boosts, an_alert())
+    await hear(boosts, an_alert(), now=NOW + 500.0)
+    assert len(changes) == 1
+    await hear(boosts, an_alert(is_firing=False), now=NOW + 501.0)
+    assert len(changes) == 2
+    assert dict(boosts.known().in_force(NOW + 501.0)) == {}
