@@ -22,6 +22,7 @@ from tests.parts.service import HeadstartUp
 
 POOL = "headstart.dev/pool"
 HAND_OVER_SECONDS = 60.0
+PHASES = {"created", "scheduled", "started", "restored", "ready"}
 
 
 class Demand:
@@ -150,13 +151,23 @@ def states(plane: ControlPlane, nodes: list[str]) -> list[str]:
     )
 
 
+def phases_measured(controller: HeadstartUp) -> set[str]:
+    """Return the phases of a start that the metrics tell of."""
+    name = "headstart_restore_phase_duration_seconds_count restore "
+    return {
+        series.removeprefix(name).split()[0]
+        for series, count in controller.metrics().items()
+        if series.startswith(name) and count >= 4
+    }
+
+
 def test_demand_brings_restored_pods_on_standby_nodes_and_its_end_frees_them(
     control_plane: ControlPlane, namespace: str, pool: list[str], demand: Demand
 ) -> None:
     plane = control_plane
     plane.apply(a_policy(namespace))
     with ExitStack() as stack:
-        started(a_controller(plane, namespace, demand, "only"), stack)
+        controller = started(a_controller(plane, namespace, demand, "only"), stack)
         plane.until(lambda: ready_pods(plane, namespace) == 1, "the least number is ready")
         demand.turn_to(35.0)
         plane.until(lambda: ready_pods(plane, namespace) == 4, "four are ready")
@@ -173,6 +184,7 @@ def test_demand_brings_restored_pods_on_standby_nodes_and_its_end_frees_them(
             return is_told and len(status.get("leadTimeMeasurements", [])) >= 4
 
         plane.until(told, "the status tells of four, and of their lead times")
+        plane.until(lambda: phases_measured(controller) == PHASES, "each phase is measured")
         demand.turn_to(1.0)
         plane.until(
             lambda: len(pods_of(plane, namespace)) == 1,
