@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.cluster_view import Fleet, StartKind
 from controller.outcomes import Outcomes
 from controller.policy import WorkloadPolicy
 from controller.start_endings import Ending, ended_starts
+from models.forecast import WorkloadName
 
 #: Requests late this long before a restore was ready had waited for it.
 WAITED_SECONDS = 10.0
@@ -29,14 +32,24 @@ class Tally:
     last_late_at: float = float("-inf")
 
 
+def restores_ready(before: Fleet | None, after: Fleet) -> Mapping[WorkloadName, int]:
+    """Count by workload the restores that became ready since the last tick."""
+    if before is None:
+        return {}
+    return Counter(
+        ended.workload
+        for ended in ended_starts(before, after)
+        if ended.ending is Ending.READY and ended.kind is StartKind.RESTORE
+    )
+
+
 def tallied(
-    tally: Tally,
-    policy: WorkloadPolicy,
-    outcomes: Outcomes,
-    before: Fleet | None,
-    after: Fleet,
+    tally: Tally, policy: WorkloadPolicy, outcomes: Outcomes, *, now: float, ready: int
 ) -> Tally:
-    """Return the tally after one more tick; the first tick only sets the marks."""
+    """Return the tally after one more tick, at which so many restores became ready.
+
+    The first tick only sets the marks.
+    """
     late, idle = outcomes.late, outcomes.idle_gpu_seconds
     if tally.late_seen is None:
         more_late = more_idle = 0.0
@@ -44,9 +57,8 @@ def tallied(
         # Totals begin again where a loop does.
         more_late = late - tally.late_seen if late >= tally.late_seen else late
         more_idle = idle - tally.idle_seen if idle >= tally.idle_seen else idle
-    last_late_at = after.seen_at if more_late > 0 else tally.last_late_at
-    is_in_time = after.seen_at - last_late_at > WAITED_SECONDS
-    ready = _became_ready(policy, before, after) if before is not None else 0
+    last_late_at = now if more_late > 0 else tally.last_late_at
+    is_in_time = now - last_late_at > WAITED_SECONDS
     return Tally(
         hits=tally.hits + (ready if is_in_time else 0),
         misses=tally.misses + more_late,
@@ -54,15 +66,4 @@ def tallied(
         late_seen=late,
         idle_seen=idle,
         last_late_at=last_late_at,
-    )
-
-
-def _became_ready(policy: WorkloadPolicy, before: Fleet, after: Fleet) -> int:
-    """Count the restores that became ready since the last tick."""
-    return sum(
-        1
-        for ended in ended_starts(before, after)
-        if ended.workload == policy.workload
-        and ended.ending is Ending.READY
-        and ended.kind is StartKind.RESTORE
     )

@@ -10,7 +10,7 @@ from controller.cluster_view import Fleet
 from controller.learned import learned
 from controller.metrics import ControllerMetrics
 from controller.policy import WorkloadPolicy
-from controller.tallies import Tally, tallied
+from controller.tallies import Tally, restores_ready, tallied
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
 from models.forecast import WorkloadName
@@ -41,13 +41,14 @@ class LoopMetrics:
         if report.fleet is None:
             return
         state, policies = self._state(), self._policies()
+        ready = restores_ready(self._fleet, report.fleet)
         self._tallies = {
             policy.workload: tallied(
                 self._tallies.get(policy.workload, Tally()),
                 policy,
                 state.workloads.get(policy.workload, WorkloadState()).outcomes,
-                self._fleet,
-                report.fleet,
+                now=report.fleet.seen_at,
+                ready=ready.get(policy.workload, 0),
             )
             for policy in policies
         }

@@ -23,7 +23,7 @@ from controller.adapters.kubernetes.status_text import (
 from controller.cluster_view import Fleet
 from controller.learned import learned
 from controller.policy import WorkloadPolicy
-from controller.tallies import Tally, tallied
+from controller.tallies import Tally, restores_ready, tallied
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
 from models.forecast import WorkloadName
@@ -76,12 +76,14 @@ class StatusWriter:
         fleet = report.fleet
         if fleet is None:
             return
-        state = self._state()
+        state, ready = self._state(), restores_ready(self._fleet, fleet)
         for policy in self._policies.book.good.values():
             name = policy.workload
             tally = self._tallies.get(name) or remembered_tally(self._status_now(name))
             memory = state.workloads.get(name, WorkloadState())
-            self._tallies[name] = tallied(tally, policy, memory.outcomes, self._fleet, fleet)
+            self._tallies[name] = tallied(
+                tally, policy, memory.outcomes, now=fleet.seen_at, ready=ready.get(name, 0)
+            )
         self._fleet = fleet
 
     async def run_forever(self) -> None:

@@ -28,7 +28,7 @@ from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.plan import Plan, Reason
 from controller.policy import Mode
-from controller.tallies import Tally, tallied
+from controller.tallies import Tally
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
 from models.forecast import WorkloadName
@@ -211,18 +211,6 @@ def test_calibration_and_counts_come_back() -> None:
     assert (again.hits, again.misses, again.waste_gpu_seconds) == (3, 4, 100.1)
     assert remembered_memory({}) == WorkloadState()
     assert remembered_tally({"outcomes": {"hits": -1}}) == Tally()
-
-
-def test_a_restore_that_is_ready_before_anybody_waited_is_a_hit() -> None:
-    policy = dataclasses.replace(a_policy(NAME, gpus_per_replica=2))
-    under_way, up = a_fleet(Phase.RESTORING), a_fleet(Phase.READY)
-    tally = tallied(Tally(), policy, Outcomes(late=5.0, idle_gpu_seconds=7.0), None, under_way)
-    assert (tally.hits, tally.misses, tally.waste_gpu_seconds) == (0, 0.0, 0.0)
-    served = Outcomes(late=5.0, idle_gpu_seconds=10.0)
-    in_time = tallied(tally, policy, served, under_way, up)
-    assert (in_time.hits, in_time.misses, in_time.waste_gpu_seconds) == (1, 0.0, 6.0)
-    late = tallied(tally, policy, Outcomes(late=8.0, idle_gpu_seconds=7.0), under_way, up)
-    assert (late.hits, late.misses) == (0, 3.0)
 
 
 @dataclass
