@@ -67,6 +67,11 @@ class Reconciler(Generic[State]):
         return self._history.newest
 
     @property
+    def is_in_trouble(self) -> bool:
+        """Whether the last turn failed: then the loop backs off, and shall not be hurried."""
+        return self._failures > 0
+
+    @property
     def fleet(self) -> Fleet | None:
         """The cluster as last seen, None before the first time."""
         return self._fleet

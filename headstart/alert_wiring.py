@@ -120,6 +120,10 @@ class AlertsIn:
         """Return the boosts in force at ``now`` (seconds since the epoch)."""
         return {} if self._intake is None else self._intake.in_force(now)
 
+    def cut_short(self) -> None:
+        """End the loop's pause for other news."""
+        self._pause.cut_short()
+
     async def wait(self, seconds: float) -> None:
         """Wait as the loop does between ticks: until an alert changes what is to be planned."""
         await self._pause.wait(seconds)

@@ -95,6 +95,7 @@ class ObjectCache:
         self._synced = asyncio.Event()
         self._failures = 0
         self._subscribers: tuple[Receive, ...] = ()
+        self.changes = 0
         self.relists = 0
         self.trouble = ""
 
@@ -225,6 +226,9 @@ class ObjectCache:
 
     def _apply(self, change: Change) -> None:
         at = self._clock()
+        self.changes += 1
+        # Who set which field nobody here asks, and it is half of an object.
+        change.object.get("metadata", {}).pop("managedFields", None)
         key = key_of(change.object)
         if change.type == "DELETED":
             self._objects.pop(key, None)

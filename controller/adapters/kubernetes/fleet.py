@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.adapters.kubernetes.claims import Claim, claims_of, is_void
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.nodes import (
     NodeRules,
+    SnapshotSource,
     facts_of,
     incompatibility,
     is_ready_node,
@@ -85,6 +86,20 @@ def fleet_of(view: View) -> Fleet:
     )
 
 
+def at_node(view: View, name: str) -> View:
+    """Return what a view shows of one node; who must not use it is left out."""
+    node = NodeName(name)
+    return replace(
+        view,
+        nodes={name: view.nodes[name]} if name in view.nodes else {},
+        pods={key: pod for key, pod in view.pods.items() if pinned_node(pod) == node},
+        rules=(),
+        targets=replace(
+            view.targets, replicas=tuple(one for one in view.targets.replicas if one.node == node)
+        ),
+    )
+
+
 def is_stray(pod: Json, view: View) -> bool:
     """Say whether a pod is on a node that is in the pool no more: it is to go."""
     node = bound_node(pod)
@@ -121,36 +136,42 @@ def _by_node(view: View) -> dict[NodeName, list[Json]]:
     return dict(found)
 
 
-def _unfit_for(view: View) -> dict[str, list[tuple[WorkloadName, str]]]:
+def _unfit_for(view: View) -> dict[str, tuple[tuple[WorkloadName, str], ...]]:
     """Return by node who must not use it, and why.
 
-    A snapshot that fits no node of the pool bars none: the cold start needs one.
+    Most workloads ask the same of a node, so it is asked once for all of them.
     """
-    barred: dict[str, list[tuple[WorkloadName, str]]] = defaultdict(list)
+    alike: dict[tuple[object, SnapshotSource], list[WorkloadName]] = defaultdict(list)
     for rules in view.rules:
-        allowed = {}
-        for name, node in view.nodes.items():
-            why = mismatch(node, rules)
-            if why:
-                barred[name].append((rules.workload, why))
-            else:
-                allowed[name] = incompatibility(node, rules.source)
-        if not all(allowed.values()):
-            for name, why in allowed.items():
-                if why:
-                    barred[name].append((rules.workload, why))
+        alike[rules.selector, rules.source].append(rules.workload)
+    barred: dict[str, tuple[tuple[WorkloadName, str], ...]] = defaultdict(tuple)
+    for workloads in alike.values():
+        rules = next(one for one in view.rules if one.workload == workloads[0])
+        told: dict[str, tuple[tuple[WorkloadName, str], ...]] = {}
+        for name, why in _unsuitable(view.nodes, rules).items():
+            if why not in told:
+                told[why] = tuple((workload, why) for workload in workloads)
+            barred[name] += told[why]
     return barred
 
 
-def _barred(node: Node, barred: Mapping[str, list[tuple[WorkloadName, str]]]) -> Node:
-    return Node(
-        name=node.name,
-        gpus=node.gpus,
-        state=node.state,
-        unfit_reason=node.unfit_reason,
-        node_class=node.node_class,
-        unfit_for=tuple(barred.get(node.name, ())),
-    )
+def _unsuitable(nodes: Mapping[str, Json], rules: NodeRules) -> dict[str, str]:
+    """Return the nodes that do not suit, each with the reason.
+
+    A snapshot that fits no node of the pool bars none: the cold start needs one.
+    """
+    why = {name: mismatch(node, rules) for name, node in nodes.items()}
+    allowed = {
+        name: incompatibility(nodes[name], rules.source) for name, text in why.items() if not text
+    }
+    if not all(allowed.values()):
+        why |= allowed
+    return {name: text for name, text in why.items() if text}
+
+
+def _barred(node: Node, barred: Mapping[str, tuple[tuple[WorkloadName, str], ...]]) -> Node:
+    unfit_for = barred.get(node.name)
+    return replace(node, unfit_for=unfit_for) if unfit_for else node
 
 
 def _is_void(claim: Claim, view: View) -> bool:

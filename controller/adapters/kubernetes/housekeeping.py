@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable
 
 from controller.adapters.kubernetes.errors import ConflictError
@@ -26,6 +27,8 @@ _log = logging.getLogger(__name__)
 
 #: Drains end by the clock, not by an event, so that one looks at least so often.
 _LOOK_SECONDS = 1.0
+#: How much longer than looking took one rests before the next look.
+_LEISURE = 2.0
 #: After a write that was refused, its object is left alone for so long.
 _PAUSE_SECONDS = 2.0
 #: A pod of a node that was taken out of the pool gets this long to finish its requests.
@@ -49,6 +52,7 @@ class Housekeeping:
         """Look after pods and nodes until cancelled."""
         while True:
             self._news.clear()
+            began = time.monotonic()
             try:
                 await self.look()
             except ClusterUnavailableError as error:
@@ -57,6 +61,8 @@ class Housekeeping:
             except Exception:  # a bug met at one object must not end the process
                 _log.exception("housekeeping failed and will be tried again")
                 await asyncio.sleep(_PAUSE_SECONDS)
+            # However much happens, looking takes at most a third of the time.
+            await asyncio.sleep(_LEISURE * (time.monotonic() - began))
             await self._wait()
 
     async def look(self) -> None:

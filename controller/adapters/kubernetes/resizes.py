@@ -12,7 +12,13 @@ from controller.adapters.kubernetes.errors import RefusedError
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.names import annotations_of
 from controller.adapters.kubernetes.pods import has_ended
-from controller.adapters.kubernetes.scale_owners import Obstacle, autoscaler, rival, target_of
+from controller.adapters.kubernetes.scale_owners import (
+    Obstacle,
+    TargetName,
+    autoscaler,
+    owners,
+    target_of,
+)
 from controller.adapters.kubernetes.scale_reads import ScaleReads
 from controller.adapters.kubernetes.target_replicas import is_alive, pod_key_of
 from controller.adapters.kubernetes.targets import Targets
@@ -61,7 +67,8 @@ class Resizes:
     def obstacles(self) -> Mapping[WorkloadName, Obstacle]:
         """Return by workload why its target is left alone, for those that it is."""
         policies = self._objects.policies()
-        found = {policy.workload: self._obstacle(policy, policies) for policy in policies}
+        owned = owners(policies)
+        found = {policy.workload: self._obstacle(policy, owned) for policy in policies}
         return {name: one for name, one in found.items() if one is not None}
 
     async def resize(self, resize: Resize) -> None:
@@ -74,7 +81,7 @@ class Resizes:
         policy = next((one for one in policies if one.workload == resize.workload), None)
         if policy is None or policy.actuator is not Actuator.SCALE:
             raise ActionRefusedError(f"{resize.workload}: has no target to scale any more")
-        obstacle = self._obstacle(policy, policies)
+        obstacle = self._obstacle(policy, owners(policies))
         if obstacle is not None:
             raise ActionRefusedError(f"{resize.workload}: {obstacle.message}")
         scale = self._scales.known[resize.workload]
@@ -89,7 +96,7 @@ class Resizes:
             await self._retry(policy, resize.retried)
 
     def _obstacle(
-        self, policy: WorkloadPolicy, policies: Sequence[WorkloadPolicy]
+        self, policy: WorkloadPolicy, owned: Mapping[TargetName, WorkloadName]
     ) -> Obstacle | None:
         target = target_of(policy)
         if target is None or policy.mode is not Mode.ACT or policy.actuator is Actuator.PODS:
@@ -105,8 +112,11 @@ class Resizes:
         if self._scales.is_contested(policy.workload):
             text = f"somebody else keeps changing the replicas of {target.kind} {target.name}"
             return Obstacle(reason="OwnedByAnother", message=text)
-        found = autoscaler(target, self._autoscalers.objects.values())
-        return found or rival(policy, policies)
+        owner = owned.get(target, policy.workload)
+        if owner != policy.workload:
+            text = f"policy {owner} has the same target"
+            return Obstacle(reason="OwnedByAnother", message=text)
+        return autoscaler(target, self._autoscalers.objects.values())
 
     async def _mark(self, policy: WorkloadPolicy, retired: Sequence[ReplicaName]) -> None:
         """Have the target's owner let go of those first; it may not heed it, or not be told."""

@@ -54,18 +54,15 @@ def group_of(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
 
-def rival(policy: WorkloadPolicy, policies: Sequence[WorkloadPolicy]) -> Obstacle | None:
-    """Return another policy that owns the same target: the first of several by name."""
-    target = target_of(policy)
-    same: list[WorkloadName] = [
-        one.workload
-        for one in policies
-        if one.mode is Mode.ACT and one.actuator is not Actuator.PODS and target_of(one) == target
-    ]
-    first = min(same, default=policy.workload)
-    if first == policy.workload:
-        return None
-    return Obstacle(reason="OwnedByAnother", message=f"policy {first} has the same target")
+def owners(policies: Sequence[WorkloadPolicy]) -> dict[TargetName, WorkloadName]:
+    """Return which policy owns each target: of several that act on it, the first by name."""
+    found: dict[TargetName, WorkloadName] = {}
+    for policy in policies:
+        target = target_of(policy)
+        if target is None or policy.mode is not Mode.ACT or policy.actuator is Actuator.PODS:
+            continue
+        found[target] = min(policy.workload, found.get(target, policy.workload))
+    return found
 
 
 def autoscaler(target: TargetName, autoscalers: Iterable[Json]) -> Obstacle | None:

@@ -10,7 +10,7 @@ from controller.adapters.kubernetes.claims import Claim
 from controller.adapters.kubernetes.drivers.known import DRIVERS
 from controller.adapters.kubernetes.errors import ConflictError
 from controller.adapters.kubernetes.exchange import Json
-from controller.adapters.kubernetes.fleet import View, fleet_of, valid_claims
+from controller.adapters.kubernetes.fleet import View, at_node, fleet_of, valid_claims
 from controller.adapters.kubernetes.manifests import pod_of
 from controller.adapters.kubernetes.marks import claims_patch
 from controller.adapters.kubernetes.names import REPLICA, annotations_of, pod_name
@@ -95,7 +95,7 @@ def _policy(start: Start, policies: Sequence[WorkloadPolicy]) -> WorkloadPolicy:
 
 def _check_room(view: View, start: Start) -> None:
     """Refuse a start on a node that has no room, or may not be used, as it is now."""
-    fleet = fleet_of(view)
+    fleet = fleet_of(at_node(view, start.node))
     seen = next((one for one in fleet.nodes if one.name == start.node), None)
     why = "is not in the pool any more" if seen is None else seen.unfit_reason
     if why:

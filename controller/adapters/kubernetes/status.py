@@ -11,6 +11,7 @@ from controller.adapters.kubernetes.api import PatchKind
 from controller.adapters.kubernetes.budget import Priority
 from controller.adapters.kubernetes.errors import NotFoundError, RefusedError, UnavailableError
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.fleet_summary import FleetSummary, fleet_summary
 from controller.adapters.kubernetes.policies import WatchedPolicies, status_path
 from controller.adapters.kubernetes.scale_owners import Obstacle
 from controller.adapters.kubernetes.status_text import (
@@ -22,6 +23,7 @@ from controller.adapters.kubernetes.status_text import (
 )
 from controller.cluster_view import Fleet
 from controller.learned import learned
+from controller.plan import Plan
 from controller.policy import WorkloadPolicy
 from controller.tallies import Tally, restores_ready, tallied
 from controller.tick_report import TickReport
@@ -65,6 +67,9 @@ class StatusWriter:
         self._is_leading, self._clock = is_leading, clock
         self._report: TickReport | None = None
         self._fleet: Fleet | None = None
+        self._summary: FleetSummary | None = None
+        self._plans: Mapping[WorkloadName, Plan] = {}
+        self._hindered: Mapping[WorkloadName, Obstacle] = {}
         self._tallies: dict[WorkloadName, Tally] = {}
         self._written_at: dict[WorkloadName, float] = {}
         self._pause_until: dict[WorkloadName, float] = {}
@@ -84,7 +89,9 @@ class StatusWriter:
             self._tallies[name] = tallied(
                 tally, policy, memory.outcomes, now=fleet.seen_at, ready=ready.get(name, 0)
             )
-        self._fleet = fleet
+        self._fleet, self._summary = fleet, fleet_summary(fleet)
+        self._plans = {plan.workload: plan for plan in report.plans}
+        self._hindered = self._obstacles()
 
     async def run_forever(self) -> None:
         """Write what has changed until cancelled."""
@@ -139,7 +146,6 @@ class StatusWriter:
         self, policy: WorkloadPolicy, generation: int, problems: tuple[str, ...], now: float
     ) -> Known:
         name, report, state = policy.workload, self._report, self._state()
-        plans = report.plans if report is not None else ()
         return Known(
             policy=policy,
             generation=generation,
@@ -147,11 +153,11 @@ class StatusWriter:
             state=state,
             learned=learned(state, policy),
             tally=self._tallies.get(name, Tally()),
-            plan=next((plan for plan in plans if plan.workload == name), None),
-            fleet=self._fleet,
+            plan=self._plans.get(name),
+            fleet=self._summary,
             outlook=report.outlooks.get(name) if report is not None else None,
             problems=problems,
-            obstacle=self._obstacles().get(name),
+            obstacle=self._hindered.get(name),
             trouble=report.trouble if report is not None else "the first tick has not ended yet",
         )
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.fleet_summary import FleetSummary
 from controller.adapters.kubernetes.scale_owners import Obstacle
-from controller.cluster_view import Fleet
 from controller.plan import Plan
 from controller.policy import Mode
 from models.outlook import Outlook
@@ -53,7 +53,7 @@ def forecast_accurate(outlook: Outlook | None) -> Condition:
     )
 
 
-def standby_available(fleet: Fleet | None, plan: Plan | None, gpus: int) -> Condition:
+def standby_available(fleet: FleetSummary | None, plan: Plan | None, gpus: int) -> Condition:
     """Say whether there is room for one more replica of ``gpus`` GPUs."""
     kind = "StandbyAvailable"
     if fleet is None:
@@ -62,11 +62,10 @@ def standby_available(fleet: Fleet | None, plan: Plan | None, gpus: int) -> Cond
     if plan is not None and plan.waiting > 0:
         text = f"{plan.waiting} replicas wait for a standby node"
         return Condition(type=kind, is_true=False, reason="PoolExhausted", message=text)
-    nodes = sum(1 for free in fleet.free_gpus().values() if free >= gpus)
-    if nodes:
+    if any(free >= gpus for free in fleet.free_gpus):
         return Condition(type=kind, is_true=True, reason="StandbyNodesFree")
-    unfit = [f"{node.name}: {node.unfit_reason}" for node in fleet.nodes if node.unfit_reason]
-    text = "no standby node has room" + (f" (unfit: {', '.join(unfit[:5])})" if unfit else "")
+    unfit = f" (unfit: {', '.join(fleet.unfit[:5])})" if fleet.unfit else ""
+    text = f"no standby node has room{unfit}"
     return Condition(type=kind, is_true=False, reason="NoStandbyNode", message=text)
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from controller.adapters.kubernetes import status_conditions as conditions
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.fleet_summary import FleetSummary
 from controller.adapters.kubernetes.scale_owners import Obstacle
 from controller.adapters.kubernetes.status_conditions import time_text
-from controller.cluster_view import Fleet, Phase
+from controller.cluster_view import Phase
 from controller.feedback import key_of
 from controller.learned import Learned
 from controller.objective import Calibration
@@ -43,7 +44,7 @@ class Known:
     learned: Learned
     tally: Tally = field(default_factory=Tally)
     plan: Plan | None = None
-    fleet: Fleet | None = None
+    fleet: FleetSummary | None = None
     outlook: Outlook | None = None
     problems: tuple[str, ...] = ()
     trouble: str = ""
@@ -158,9 +159,8 @@ def encoded_memory(workload: WorkloadState) -> Json:
 
 
 def _replicas(known: Known) -> Json:
-    workload = known.policy.workload
-    fleet = known.fleet.replicas if known.fleet is not None else ()
-    phases = Counter(one.phase for one in fleet if one.workload == workload)
+    counted = known.fleet.phases if known.fleet is not None else {}
+    phases = counted.get(known.policy.workload, Counter[Phase]())
     return {
         "target": known.plan.target if known.plan is not None else 0,
         "ready": phases[Phase.READY],

@@ -25,6 +25,9 @@ from controller.policy import Mode, WorkloadPolicy
 from controller.tick_report import TickReport
 from models.forecast import WorkloadName
 
+#: For so long a look is good while nothing changes but the time.
+_GOOD_SECONDS = 1.0
+
 
 @dataclass(slots=True)
 class _Memory:
@@ -48,6 +51,8 @@ class Targets:
         """Know nothing yet."""
         self._pods, self._scales, self._policies = pods, scales, policies
         self._memories: dict[WorkloadName, _Memory] = {}
+        self._told = 0
+        self._seen: tuple[object, float, TargetView] = (None, 0.0, TargetView())
 
     def take(self, report: TickReport) -> None:
         """Note which starts a tick's plans asked for that do not exist yet."""
@@ -67,10 +72,12 @@ class Targets:
         if memory is not None:
             new = (at,) * (missing - len(memory.owed))
             memory.owed = (*memory.owed[: max(0, missing)], *new)
+            self._told += 1
 
     def retire(self, workload: WorkloadName, uids: frozenset[str]) -> None:
         """Note whom a target's owner was told to let go first."""
         self._memories.setdefault(workload, _Memory()).retired = uids
+        self._told += 1
 
     def newest_ready_at(self, workload: WorkloadName) -> float:
         """Return when a replica of a target last became ready, minus infinity before."""
@@ -90,7 +97,16 @@ class Targets:
         return tuple(self._pods.objects[key] for key in keys)
 
     def seen(self, now: float) -> TargetView:
-        """Return what there is now."""
+        """Return what there is now; by the clock alone it changes but slowly."""
+        policies = tuple(self._policies())
+        version = (self._pods.changes, self._scales.changes, self._told, policies)
+        known, at, view = self._seen
+        if known != version or not at <= now < at + _GOOD_SECONDS:
+            view = self._looked(now)
+            self._seen = (version, now, view)
+        return view
+
+    def _looked(self, now: float) -> TargetView:
         targets = [policy for policy in self._policies() if policy.scale_target is not None]
         known = [
             (policy, scale)

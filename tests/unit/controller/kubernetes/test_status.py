@@ -10,6 +10,7 @@ from controller.adapters.kubernetes.api import PatchKind
 from controller.adapters.kubernetes.budget import Priority
 from controller.adapters.kubernetes.errors import NotFoundError, UnavailableError
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.fleet_summary import fleet_summary
 from controller.adapters.kubernetes.policies import WatchedPolicies
 from controller.adapters.kubernetes.status import StatusWriter
 from controller.adapters.kubernetes.status_text import (
@@ -76,6 +77,7 @@ def a_plan(**more: Any) -> Plan:
 def known(**more: Any) -> Known:
     policy = more.pop("policy", a_policy(NAME))
     state = more.pop("state", TickState())
+    fleet = more.pop("fleet", a_fleet(Phase.READY))
     return Known(
         **{
             "policy": policy,
@@ -84,7 +86,7 @@ def known(**more: Any) -> Known:
             "state": state,
             "learned": learned(state, policy),
             "plan": a_plan(),
-            "fleet": a_fleet(Phase.READY),
+            "fleet": fleet_summary(fleet) if fleet is not None else None,
             "outlook": an_outlook(forecast=a_forecast(2.0, workload=NAME), workload=NAME),
             **more,
         }
