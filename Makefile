@@ -62,7 +62,7 @@ bench: develop
 
 soak: ready
 	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest --timeout=0 tests/property \
-		tests/integration/controller/test_events.py
+		tests/integration/controller/test_events.py tests/integration/test_sharded.py
 
 parts: develop
 	@$(PY) -m tests.parts.fetch

@@ -47,6 +47,10 @@ class HeadstartService(ServerProcess):
         """Say whether it calls itself ready."""
         return requests.get(f"{self.url}/readyz", timeout=30).status_code == 200
 
+    def text(self, path: str) -> str:
+        """Return an answer as it is."""
+        return requests.get(f"{self.url}{path}", timeout=30).text
+
     def get(self, path: str) -> dict[str, Any] | None:
         """Return a JSON answer, None where there is none yet."""
         answer = requests.get(f"{self.url}{path}", timeout=30)
