@@ -96,7 +96,7 @@ class AlertsIn:
     def __init__(
         self,
         setting: AlertSetting | None,
-        workloads: Callable[[], Collection[WorkloadName]],
+        workloads: Callable[[], Collection[WorkloadName] | None],
         registry: CollectorRegistry,
         memory: Callable[[Callable[[], None]], BoostMemory],
         clock: Callable[[], float] = time.time,

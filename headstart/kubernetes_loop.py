@@ -103,7 +103,7 @@ async def kubernetes_loop(
     )
     events = events_out(setting.events, stack, registry, is_leading=leadership.is_held)
     memory = functools.partial(StatusBoosts, api, cache)
-    alerts = AlertsIn(setting.alerts, lambda: policies.book.good, registry, memory, api.clock)
+    alerts = AlertsIn(setting.alerts, lambda: policies.known, registry, memory, api.clock)
     loop = _made(setting, needs, kind.make(needs), outlooks, events, alerts)
     _subscribe(loop, registry, api)
     loop.reconciler.subscribe(events.observe)

@@ -64,13 +64,14 @@ class _RequestError(Exception):
 class AlertIntake:
     """The boosts in force, and the route that alerts come in by. For one event loop's thread.
 
-    ``workloads`` returns those that there are policies for. ``token`` of None leaves it to others
+    ``workloads`` returns those that there are policies for, None while they are not known yet, as
+    after a start: an alert told then is asked for again. ``token`` of None leaves it to others
     (mutual TLS before it) who may send. ``memory`` keeps the boosts; by itself only this process.
     """
 
     def __init__(
         self,
-        workloads: Callable[[], Collection[WorkloadName]],
+        workloads: Callable[[], Collection[WorkloadName] | None],
         token: TokenSource | None,
         clock: Callable[[], float],
         settings: IntakeSettings | None = None,
@@ -92,7 +93,7 @@ class AlertIntake:
 
     def workloads(self) -> Collection[WorkloadName]:
         """Return the workloads that may be boosted now."""
-        return self._workloads()
+        return self._workloads() or ()
 
     def in_force(self, now: float) -> Mapping[WorkloadName, Boost]:
         """Return what the tick at ``now`` is to be given."""
@@ -111,7 +112,7 @@ class AlertIntake:
         try:
             self._authenticate(request)
             body = await self._body(request)
-            payload = payload_of(body, self._workloads())
+            payload = payload_of(body, self._known_workloads())
             await self._take(payload)
         except _RequestError as error:
             return JSONResponse(
@@ -126,6 +127,12 @@ class AlertIntake:
                 "faults": list(payload.faults),
             }
         )
+
+    def _known_workloads(self) -> Collection[WorkloadName]:
+        workloads = self._workloads()
+        if workloads is None:
+            raise self._overloaded("the policies are not known yet")
+        return workloads
 
     def _authenticate(self, request: Request) -> None:
         if self._token is None:

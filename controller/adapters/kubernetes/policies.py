@@ -41,6 +41,11 @@ class WatchedPolicies:
         self._subscribers: tuple[Callable[[PolicyBook], None], ...] = ()
         cache.subscribe(self._receive)
 
+    @property
+    def known(self) -> Collection[WorkloadName] | None:
+        """The workloads with a good policy, None before the first list."""
+        return self.book.good.keys() if self.cache.is_synced else None
+
     def subscribe(self, receive: Callable[[PolicyBook], None]) -> None:
         """Have every new book handed to ``receive``."""
         self._subscribers = (*self._subscribers, receive)

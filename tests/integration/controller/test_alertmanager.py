@@ -148,6 +148,21 @@ async def test_without_a_token_others_see_to_who_sends() -> None:
         assert (await client.get("/v1/alerts")).status_code == 405
 
 
+async def test_before_the_policies_are_known_alerts_are_asked_to_come_again() -> None:
+    known: list[tuple[WorkloadName, ...] | None] = [None]
+    intake = AlertIntake(lambda: known[0], None, lambda: NOW)
+    transport = httpx.ASGITransport(Starlette(routes=intake.routes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://controller") as client:
+        answer = await client.post("/v1/alerts", content=a_body("a"))
+        assert (answer.status_code, answer.json()["error"]) == (
+            503,
+            "the policies are not known yet",
+        )
+        known[0] = (CHAT,)
+        assert (await client.post("/v1/alerts", content=a_body("a"))).status_code == 200
+    assert dict(intake.in_force(NOW)) == BOOSTED
+
+
 async def test_garbage_is_not_asked_for_again() -> None:
     answer = await Receiver().post(b"firing!")
     assert (answer.status_code, answer.json()) == (400, {"error": "the body is not JSON"})
