@@ -1,0 +1,97 @@
+"""Two controllers, one leader: it alone sends, and whoever takes over tells what it left untold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from controller.adapters.event_spool import EventSpool
+from controller.adapters.event_teller import EventTeller
+from controller.adapters.kafka_events import EventSender
+from controller.cluster_view import Phase
+from kafka_link.connection import KafkaConnection
+from tests.builders import a_fleet, a_replica
+from tests.parts.kafka import KafkaBroker
+from tests.parts.service import until
+
+TOPIC = "taken-over"
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+class Lease:
+    """Says who leads."""
+
+    def __init__(self) -> None:
+        self.holder = ""
+
+
+class Controller:
+    """What a controller has of events; its view of the cluster comes from the test."""
+
+    def __init__(self, name: str, lease: Lease, broker: KafkaBroker) -> None:
+        def is_leading() -> bool:
+            return lease.holder == name
+
+        connection = KafkaConnection(bootstrap_servers=(broker.address,))
+        self.spool = EventSpool()
+        self.sender = EventSender(connection, TOPIC, self.spool, is_leading=is_leading)
+        self.teller = EventTeller(self.spool, is_leading=is_leading, wake=self.sender.wake)
+        self.sender.start()
+
+    def look(self, phase: Phase, *, seen_at: float = 100.0) -> None:
+        self.teller.witness(a_fleet(a_replica(phase=phase), seen_at=seen_at))
+
+
+@contextmanager
+def two(lease: Lease, broker: KafkaBroker) -> Iterator[tuple[Controller, Controller]]:
+    both = Controller("first", lease, broker), Controller("second", lease, broker)
+    try:
+        yield both
+    finally:
+        for one in both:
+            one.sender.stop()
+            one.spool.close()
+
+
+def told(broker: KafkaBroker) -> list[str]:
+    """Return the ids in the topic."""
+    partition = TopicPartition(TOPIC, 0)
+    consumer = KafkaConsumer(bootstrap_servers=broker.address, group_id=None)
+    try:
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        end = consumer.end_offsets([partition], timeout_ms=10_000)[partition]
+        found: list[str] = []
+        while consumer.position(partition, timeout_ms=10_000) < end:
+            for records in consumer.poll(timeout_ms=500).values():
+                found += [json.loads(record.value)["id"] for record in records]
+        return found
+    finally:
+        consumer.close()
+
+
+def test_the_leader_alone_sends_and_the_next_one_leaves_nothing_out(
+    kafka_broker: KafkaBroker,
+) -> None:
+    kafka_broker.create_topic(TOPIC)
+    lease = Lease()
+    with two(lease, kafka_broker) as (first, second):
+        lease.holder = "first"
+        for one in (first, second):
+            one.look(Phase.RESTORING)
+        until(lambda: first.spool.waiting() == 0, "the start told")
+        assert (first.sender.sent, second.sender.sent, second.spool.waiting()) == (1, 0, 1)
+        lease.holder = ""  # the leader dies, and sees what it can't tell any more
+        for one in (first, second):
+            one.look(Phase.READY)
+        second.look(Phase.DRAINING)
+        lease.holder = "second"
+        until(lambda: second.spool.waiting() == 0, "the rest told")
+        assert (first.sender.sent, second.sender.sent) == (1, 3)
+    start, ready, end = "restore.started/chat-1", "restore.ready/chat-1", "replica.released/chat-1"
+    # The start comes twice, under one id: who drops repeats has each once, in order.
+    assert told(kafka_broker) == [start, start, ready, end]
