@@ -8,15 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.policy import CalendarEntry, Demand, KafkaDemand, PrometheusDemand, WorkloadPolicy
-from headstart.announcement_options import announcement_topic
 from headstart.errors import UsageError
 from headstart.kafka_options import kafka_connection
+from headstart.told_options import announcement_topic, told_forecasts
 from models.series import OUTAGE_SECONDS
 from predictor.adapters.icalendar import CronCalendar, Effect, ICalendar
 from predictor.adapters.kafka import KafkaCluster
 from predictor.adapters.kafka_announcements import AnnouncementTopic
+from predictor.adapters.kafka_told_forecasts import ToldForecasts
 from predictor.adapters.prometheus import PrometheusSource
-from predictor.ports import Announcements, Calendar, DemandSource
+from predictor.ports import Calendar, DemandSource
 from predictor.settings import KafkaEvents, KafkaSettings, PrometheusSettings
 from predictor.workload import WorkloadDemand
 
@@ -36,6 +37,7 @@ class Connections:
     prometheus: PrometheusSettings | None = None
     kafka: KafkaCluster | None = None
     announcements: AnnouncementTopic | None = None
+    others: ToldForecasts | None = None
 
 
 def connections_of(arguments: argparse.Namespace) -> Connections:
@@ -57,8 +59,12 @@ def connections_of(arguments: argparse.Namespace) -> Connections:
         raise UsageError(str(error)) from error
     if (connection := kafka_connection(arguments)) is not None:
         kafka = KafkaCluster(KafkaSettings(connection=connection))
-    announcements = announcement_topic(arguments)
-    return Connections(prometheus=prometheus, kafka=kafka, announcements=announcements)
+    return Connections(
+        prometheus=prometheus,
+        kafka=kafka,
+        announcements=announcement_topic(arguments),
+        others=told_forecasts(arguments),
+    )
 
 
 def check_connections(policies: Iterable[WorkloadPolicy], connections: Connections) -> None:
@@ -87,7 +93,11 @@ def demands_of(
 
 def _demand_of(policy: WorkloadPolicy, connections: Connections) -> WorkloadDemand:
     check_connections([policy], connections)
-    wanted = policy.demand.prometheus
+    wanted, announced, others = (
+        policy.demand.prometheus,
+        connections.announcements,
+        connections.others,
+    )
     step_seconds = wanted.step_seconds if wanted else STEP_SECONDS
     history_seconds = wanted.history_days * DAY_SECONDS if wanted else LONG_HISTORY_SECONDS
     try:
@@ -97,7 +107,8 @@ def _demand_of(policy: WorkloadPolicy, connections: Connections) -> WorkloadDema
             history_seconds=history_seconds,
             sources=_sources(policy, connections, step_seconds),
             calendars=tuple(_calendar(entry) for entry in policy.demand.calendar),
-            announcements=_announcements(policy, connections),
+            announcements=announced.of(policy.workload) if announced is not None else None,
+            others=others.of(policy.workload) if others is not None else None,
             measured_by=fingerprint(policy.demand),
         )
     except ValueError as error:
@@ -109,11 +120,6 @@ def fingerprint(demand: Demand) -> str:
     query = demand.prometheus.query if demand.prometheus is not None else None
     # A dataclass's repr names every field, so a new one tells demands apart too.
     return hashlib.sha256(repr((query, demand.kafka)).encode()).hexdigest()[:12]
-
-
-def _announcements(policy: WorkloadPolicy, connections: Connections) -> Announcements | None:
-    topic = connections.announcements
-    return topic.of(policy.workload) if topic is not None else None
 
 
 def _sources(

@@ -124,6 +124,23 @@ class Announcements(Protocol):
         ...
 
 
+class ForecastByOthers(Protocol):
+    """What others forecast of one workload; ``latest`` never waits. ``remark`` as elsewhere."""
+
+    @property
+    def remark(self) -> str:
+        """Say what is wrong."""
+        ...
+
+    def latest(self) -> Forecast | None:
+        """Return the newest; None without one."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        ...
+
+
 class DemandArchive(Protocol):
     """Where finished steps are kept over a restart. Neither method ever raises.
 

@@ -18,6 +18,7 @@ import numpy as np
 from models.forecast import Forecast, WorkloadName
 from models.outlook import Outlook
 from models.series import DemandSeries
+from predictor.best_forecast import best_forecast, judge_others
 from predictor.calendar import apply
 from predictor.condition import causes, degraded
 from predictor.demand import combine, disagreements
@@ -145,9 +146,9 @@ class ForecastService:
         if is_gone:
             self._subscriptions.forget(workload)
             self._metrics.forget(workload)
-        announcements = track.demand.announcements
+        told = (track.demand.announcements, track.demand.others)
         closing = [source.close() for source in track.demand.sources]
-        closing += [announcements.close()] if announcements is not None else []
+        closing += [source.close() for source in told if source is not None]
         for close in closing:
             try:
                 await close
@@ -162,6 +163,7 @@ class ForecastService:
                 await self._show(track, now)  # learning a history may take long
             if steps is not None:
                 await self._learn(track, steps)
+                judge_others(track, steps)
                 track.finished_until = steps.end
             await self._show(track, now)
         except Exception:
@@ -233,6 +235,7 @@ class ForecastService:
             return None if track.inherited.is_stale(now=now) else track.inherited
         if forecast is None or forecast.is_stale(now=now):
             return None
+        forecast = best_forecast(track, forecast, now)
         return apply(forecast, (*await calendar_windows(track, forecast), *announced))
 
     def _log_changes(self, track: Track, faults: frozenset[str]) -> None:

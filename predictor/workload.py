@@ -8,7 +8,8 @@ from models.forecast import Forecast, WorkloadName
 from models.outlook import DemandReading
 from models.series import BUSY_STEPS, outage_steps
 from predictor.announced import AnnouncedState
-from predictor.ports import Announcements, Calendar, DemandSource
+from predictor.ports import Announcements, Calendar, DemandSource, ForecastByOthers
+from predictor.told_forecast import ToldScore
 
 #: Steps read again at each tick at most: an hour of doubt in the usual steps of 10 s, and what
 #: was busy before. Finer steps are doubted for less long, so that no tick reads much more.
@@ -31,6 +32,7 @@ class WorkloadDemand:
     sources: tuple[DemandSource, ...]
     calendars: tuple[Calendar, ...] = ()
     announcements: Announcements | None = None
+    others: ForecastByOthers | None = None
     measured_by: str = ""
 
     def __post_init__(self) -> None:
@@ -69,7 +71,7 @@ class Track:
     ``finished_until`` is the end of the last step handed to the forecaster; ``has_demand``
     whether any was known yet. ``failures`` has what is wrong by source, ``answered_at`` when
     each answered last, ``waited_at`` when one that fails was last given all its time.
-    ``announced`` is what was measured around announcements.
+    ``announced`` is what was measured around announcements, ``told`` how good others forecast.
     ``inherited`` is what another predictor said last; it holds until there is a forecast of ours.
     """
 
@@ -85,6 +87,7 @@ class Track:
     answered_at: dict[str, float] = field(default_factory=dict)
     waited_at: dict[str, float] = field(default_factory=dict)
     announced: AnnouncedState = field(default_factory=AnnouncedState)
+    told: ToldScore = field(default_factory=ToldScore)
     remarks: tuple[str, ...] = ()
     logged: frozenset[str] = frozenset()
 

@@ -10,15 +10,16 @@ HELP = "run the forecasting service alone"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    from headstart.announcement_options import add_announcement_arguments
     from headstart.forecast_options import add_shard_arguments
     from headstart.kafka_options import add_kafka_arguments
     from headstart.service_options import add_service_arguments, add_source_arguments
+    from headstart.told_options import add_announcement_arguments, add_told_forecast_arguments
 
     add_service_arguments(parser, tick_seconds=2.0)
     add_source_arguments(parser)
     add_kafka_arguments(parser)
     add_announcement_arguments(parser)
+    add_told_forecast_arguments(parser)
     add_shard_arguments(parser)
 
 

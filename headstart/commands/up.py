@@ -12,11 +12,11 @@ HELP = "run everything in one process: forecasts, plans and a simulated cluster"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     from headstart.alert_wiring import add_alert_arguments
-    from headstart.announcement_options import add_announcement_arguments
     from headstart.event_wiring import add_event_arguments
     from headstart.kafka_options import add_kafka_arguments
     from headstart.kubernetes_options import add_kubernetes_arguments
     from headstart.service_options import add_service_arguments, add_source_arguments
+    from headstart.told_options import add_announcement_arguments, add_told_forecast_arguments
 
     add_service_arguments(parser, tick_seconds=5.0, needs_policy=False)
     add_kubernetes_arguments(parser)
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     add_kafka_arguments(parser)
     add_announcement_arguments(parser)
+    add_told_forecast_arguments(parser)
     add_event_arguments(parser)
     parser.add_argument(
         "--environment", type=Path, metavar="FILE", help="the simulated cluster: restores, nodes"

@@ -9,12 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
-
-from kafka_link.client import CALL_TIMEOUT_MS
 from models.fields import CodecError
 from models.forecast import WorkloadName
 from predictor.adapters.kafka_thread import ConsumerThread
+from predictor.adapters.kafka_whole_topic import WholeTopic
 from predictor.announcement import (
     Announcement,
     AnnouncementLimits,
@@ -25,29 +23,22 @@ from predictor.ports import AnnouncementCounts
 from predictor.settings import KafkaSettings
 
 LOGGER = logging.getLogger(__name__)
-POLL_MS = 200
 #: Announcements kept at a time, of all workloads; more are refused.
 MOST_KEPT = 10_000
 
 
 class AnnouncementReader:
-    """The work of a consumer thread: keeps what is announced and not over.
+    """Keeps what is announced and not over.
 
     A later record with the same id replaces the one before it, or takes it back. What can't be
     read is counted, logged with its offset and skipped.
     """
 
-    def __init__(
-        self, settings: KafkaSettings, limits: AnnouncementLimits, *, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, limits: AnnouncementLimits, *, clock: Callable[[], float]) -> None:
         """Begin with nothing announced."""
-        self._settings, self._limits, self._clock = settings, limits, clock
+        self._limits, self._clock = limits, clock
         self._lock = threading.Lock()
         self._kept: dict[tuple[WorkloadName, str], Announcement] = {}
-        self._positions: dict[TopicPartition, int] = {}
-        self._behind: dict[TopicPartition, int] = {}
-        self._checked_at = 0.0
-        self.has_read_all = False
         self.taken = 0
         self.poison = 0
 
@@ -60,40 +51,8 @@ class AnnouncementReader:
             mine = [one for (name, _), one in self._kept.items() if name == workload]
         return tuple(sorted(mine, key=lambda one: (one.start, one.id)))
 
-    def attach(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
-        """Go on where reading ended, or at what is left of the topic."""
-        consumer.assign(partitions)
-        begins = consumer.beginning_offsets(partitions, timeout_ms=CALL_TIMEOUT_MS)
-        ends = consumer.end_offsets(partitions, timeout_ms=CALL_TIMEOUT_MS)
-        for partition in partitions:
-            position = self._positions.get(partition, -1)
-            if not begins[partition] <= position <= ends[partition]:
-                position = begins[partition]
-            self._positions[partition] = position
-            consumer.seek(partition, position)
-        self._behind = ends
-
-    def turn(self, consumer: KafkaConsumer) -> bool:
-        """Read what is there; now and then ask for the end, for silence may be a dead broker."""
-        polled = consumer.poll(timeout_ms=POLL_MS)
-        for partition, records in polled.items():
-            for record in records:
-                self._take(partition, record)
-                self._positions[partition] = record.offset + 1
-        if time.monotonic() - self._checked_at < self._settings.check_seconds:
-            return bool(polled)
-        self._checked_at = time.monotonic()
-        # Raises where the permission is gone: a poll would only be empty.
-        consumer.end_offsets(list(self._positions), timeout_ms=CALL_TIMEOUT_MS)
-        for partition, end in list(self._behind.items()):
-            # Transactions' markers take offsets that no record has.
-            position = consumer.position(partition, timeout_ms=CALL_TIMEOUT_MS) or 0
-            if position >= end:
-                del self._behind[partition]
-        self.has_read_all = self.has_read_all or not self._behind
-        return True
-
-    def _take(self, partition: TopicPartition, record: Any) -> None:
+    def take(self, record: Any) -> None:
+        """Take in one record of the topic."""
         try:
             parsed = parse_announcement(record.value, record.headers, self._limits)
             if parsed is None:
@@ -103,7 +62,7 @@ class AnnouncementReader:
             self.poison += 1
             LOGGER.warning(
                 "kafka: %s-%d: announcement at offset %d skipped: %s",
-                *(partition.topic, partition.partition, record.offset, error),
+                *(record.topic, record.partition, record.offset, error),
             )
 
     def _keep(self, parsed: Announcement | Cancelled) -> None:
@@ -134,18 +93,19 @@ class AnnouncementTopic:
         self._settings, self._topic, self._clock = settings, topic, clock
         self._lock = threading.Lock()
         self._users = 0
-        self.reader = self._begin()
+        self._begin()
         self.thread: ConsumerThread | None = None
 
-    def _begin(self) -> AnnouncementReader:
-        return AnnouncementReader(self._settings, self._limits, clock=self._clock)
+    def _begin(self) -> None:
+        self.reader = AnnouncementReader(self._limits, clock=self._clock)
+        self.whole = WholeTopic(self.reader.take, check_seconds=self._settings.check_seconds)
 
     def of(self, workload: WorkloadName) -> WorkloadAnnouncements:
         """Return a workload's announcements."""
         with self._lock:
             self._users += 1
             if self.thread is None:
-                self.thread = ConsumerThread(self._settings, self._topic, self.reader)
+                self.thread = ConsumerThread(self._settings, self._topic, self.whole)
                 self.thread.start()
         return WorkloadAnnouncements(self, workload, self._limits.grace_seconds)
 
@@ -156,7 +116,8 @@ class AnnouncementTopic:
             thread = self.thread
             if self._users or thread is None:
                 return
-            self.thread, self.reader = None, self._begin()
+            self.thread = None
+            self._begin()
         thread.stop()
 
 
@@ -178,7 +139,7 @@ class WorkloadAnnouncements:
         problem = self._topic.thread.silence() if self._topic.thread is not None else None
         if problem is not None:
             return problem
-        return "" if self._topic.reader.has_read_all else "still reading the topic"
+        return "" if self._topic.whole.has_read_all else "still reading the topic"
 
     def current(self, now: float) -> tuple[Announcement, ...]:
         """Return what is announced and not over."""

@@ -1,0 +1,58 @@
+"""Reads a topic from its beginning and goes on: the work of a consumer thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+from kafka_link.client import CALL_TIMEOUT_MS
+
+POLL_MS = 200
+
+
+class WholeTopic:
+    """Hands every record on; ``has_read_all`` once all that was there at first has been."""
+
+    def __init__(self, take: Callable[[Any], None], *, check_seconds: float) -> None:
+        """Begin with nothing read; ``take`` is called in the consumer's thread."""
+        self._hand_on, self._check_seconds = take, check_seconds
+        self._positions: dict[TopicPartition, int] = {}
+        self._behind: dict[TopicPartition, int] = {}
+        self._checked_at = 0.0
+        self.has_read_all = False
+
+    def attach(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """Go on where reading ended, or at what is left of the topic."""
+        consumer.assign(partitions)
+        begins = consumer.beginning_offsets(partitions, timeout_ms=CALL_TIMEOUT_MS)
+        ends = consumer.end_offsets(partitions, timeout_ms=CALL_TIMEOUT_MS)
+        for partition in partitions:
+            position = self._positions.get(partition, -1)
+            if not begins[partition] <= position <= ends[partition]:
+                position = begins[partition]
+            self._positions[partition] = position
+            consumer.seek(partition, position)
+        self._behind = ends
+
+    def turn(self, consumer: KafkaConsumer) -> bool:
+        """Read what is there; now and then ask for the end, for silence may be a dead broker."""
+        polled = consumer.poll(timeout_ms=POLL_MS)
+        for partition, records in polled.items():
+            for record in records:
+                self._hand_on(record)
+                self._positions[partition] = record.offset + 1
+        if time.monotonic() - self._checked_at < self._check_seconds:
+            return bool(polled)
+        self._checked_at = time.monotonic()
+        # Raises where the permission is gone: a poll would only be empty.
+        consumer.end_offsets(list(self._positions), timeout_ms=CALL_TIMEOUT_MS)
+        for partition, end in list(self._behind.items()):
+            # Transactions' markers take offsets that no record has.
+            position = consumer.position(partition, timeout_ms=CALL_TIMEOUT_MS) or 0
+            if position >= end:
+                del self._behind[partition]
+        self.has_read_all = self.has_read_all or not self._behind
+        return True
