@@ -125,7 +125,8 @@ def test_the_readme_s_commands_work(
     run: Run, folder_of_alertmanager: Path, folder_of_prometheus: Path, tmp_path: Path
 ) -> None:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    [script] = [one for one in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) if "curl" in one]
+    blocks = re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)
+    [script] = [block for block in blocks if "amtool" in block]
     (tmp_path / "deploy").symlink_to(DEPLOY)
     (tmp_path / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
     headstart = f'headstart() {{ "{sys.executable}" -m headstart "$@"; }}\n'
