@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from controller.adapters.event_spool import EventSpool, WaitingEvent
 from controller.cloud_event import CONTENT_TYPE
@@ -132,7 +132,10 @@ class EventSender:
         }
 
     def _trouble(self, error: Exception) -> None:
-        self.problem = f"topic {self._topic!r}: {sentence_of(error, self._connection)}"
+        sentence = sentence_of(error, self._connection)
+        if isinstance(error, KafkaTimeoutError) and "metadata" in str(error).lower():
+            sentence = "does not exist, may not be seen, or no broker answers"
+        self.problem = f"topic {self._topic!r}: {sentence}"
         if time.monotonic() - self._logged_at >= _LOG_EVERY_SECONDS:
             self._logged_at = time.monotonic()
             _log.warning("events wait: %s", self.problem)

@@ -32,13 +32,13 @@ class Lease:
 class Controller:
     """What a controller has of events; its view of the cluster comes from the test."""
 
-    def __init__(self, name: str, lease: Lease, broker: KafkaBroker) -> None:
+    def __init__(self, name: str, lease: Lease, broker: KafkaBroker, topic: str) -> None:
         def is_leading() -> bool:
             return lease.holder == name
 
         connection = KafkaConnection(bootstrap_servers=(broker.address,))
         self.spool = EventSpool()
-        self.sender = EventSender(connection, TOPIC, self.spool, is_leading=is_leading)
+        self.sender = EventSender(connection, topic, self.spool, is_leading=is_leading)
         self.teller = EventTeller(self.spool, is_leading=is_leading, wake=self.sender.wake)
         self.sender.start()
 
@@ -47,14 +47,30 @@ class Controller:
 
 
 @contextmanager
-def two(lease: Lease, broker: KafkaBroker) -> Iterator[tuple[Controller, Controller]]:
-    both = Controller("first", lease, broker), Controller("second", lease, broker)
+def two(
+    lease: Lease, broker: KafkaBroker, *, topic: str = TOPIC
+) -> Iterator[tuple[Controller, Controller]]:
+    first, second = (Controller(name, lease, broker, topic) for name in ("first", "second"))
+    both = first, second
     try:
         yield both
     finally:
         for one in both:
             one.sender.stop()
             one.spool.close()
+
+
+def test_a_topic_that_is_missing_is_said_and_what_waits_is_sent_once_it_is_there(
+    kafka_broker: KafkaBroker,
+) -> None:
+    lease = Lease()
+    lease.holder = "first"
+    with two(lease, kafka_broker, topic="made-late") as (first, _):
+        first.look(Phase.READY)
+        until(lambda: "topic 'made-late': does not exist" in first.sender.problem, "the problem")
+        kafka_broker.create_topic("made-late")
+        until(lambda: first.spool.waiting() == 0, "what waited sent")
+        assert first.sender.sent == 2
 
 
 def told(broker: KafkaBroker) -> list[str]:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from headstart.command_line import parse
+from headstart.kafka_options import kafka_connection
+from kafka_link.connection import KafkaConnection
 from tests.integration.kubernetes.shipped import DEPLOY, NAMESPACE
 from tests.parts.control_plane import ControlPlane
 
@@ -95,6 +98,44 @@ def test_options_of_the_chart_reach_the_manifests(helm: Helm) -> None:
     arguments = pod["containers"][0]["args"]
     assert {"--kafka=$(KAFKA_SERVERS)", "--tick-seconds=2"} <= set(arguments)
     assert objects["ConfigMap", "headstart-settings"]["data"]["KAFKA_SERVERS"] == "kafka:9092"
+
+
+def test_a_secured_kafka_is_reached_with_files_of_a_secret(helm: Helm) -> None:
+    objects = by_name(
+        rendered(
+            helm,
+            "--set", "kafka.servers=kafka:9093",
+            "--set", "kafka.security=SASL_SSL",
+            "--set", "kafka.mechanism=SCRAM-SHA-512",
+            "--set", "kafka.user=headstart",
+            "--set", "kafka.secretName=kafka-credentials",
+            "--set", "kafka.secretKeys={password,ca.crt,tls.crt,tls.key}",
+            "--set", "kafka.eventsTopic=headstart.events",
+            "--set", "kafka.announcementsTopic=headstart.announced",
+        )
+    )  # fmt: skip
+    pod = objects["Deployment", "headstart-controller"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert {"name": "kafka", "secret": {"secretName": "kafka-credentials"}} in pod["volumes"]
+    assert "/etc/headstart/kafka" in [one["mountPath"] for one in container["volumeMounts"]]
+    words = [word.replace("$(KAFKA_SERVERS)", "kafka:9093") for word in container["args"]]
+    arguments = parse(words)
+    connection = kafka_connection(arguments)
+    assert connection == KafkaConnection(
+        bootstrap_servers=("kafka:9093",),
+        security_protocol="SASL_SSL",
+        sasl_mechanism="SCRAM-SHA-512",
+        user_name="headstart",
+        password_file=Path("/etc/headstart/kafka/password"),
+        ca_file=Path("/etc/headstart/kafka/ca.crt"),
+        certificate_file=Path("/etc/headstart/kafka/tls.crt"),
+        key_file=Path("/etc/headstart/kafka/tls.key"),
+    )
+    assert (arguments.events_topic, str(arguments.events_spool)) == (
+        "headstart.events",
+        "/tmp/events.db",
+    )
+    assert arguments.announcements_topic == "headstart.announced"
 
 
 def test_the_chart_s_alerts_are_those_that_are_tested(helm: Helm) -> None:
