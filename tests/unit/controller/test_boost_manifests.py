@@ -19,6 +19,10 @@ def document(name: str) -> Any:
     return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
 
 
+def receiver(name: str) -> Any:
+    return {one["name"]: one for one in document("alertmanager.yaml")["receivers"]}[name]
+
+
 def seconds(text: str) -> int:
     return int(text[:-1]) * UNITS[text[-1]]
 
@@ -47,9 +51,16 @@ def test_the_example_route_repeats_before_a_boost_ends() -> None:
     assert seconds(route["group_wait"]) == 0
 
 
+def test_the_example_receiver_is_the_service_that_is_shipped() -> None:
+    [webhook] = receiver("headstart")["webhook_configs"]
+    service = yaml.safe_load((FOLDER.parent / "kustomize/base/service.yaml").read_text())
+    name, [port] = service["metadata"], service["spec"]["ports"]
+    host = f"{name['name']}.{name['namespace']}.svc:{port['port']}"
+    assert webhook["url"] == f"http://{host}/v1/alerts"
+
+
 def test_the_example_receiver_is_the_route_that_is_served() -> None:
-    receivers = {one["name"]: one for one in document("alertmanager.yaml")["receivers"]}
-    [webhook] = receivers["headstart"]["webhook_configs"]
+    [webhook] = receiver("headstart")["webhook_configs"]
     assert webhook["url"].endswith("/v1/alerts")
     assert webhook["send_resolved"]
     assert webhook["http_config"]["authorization"]["type"] == "Bearer"
