@@ -18,7 +18,7 @@ class ToldReplica:
     """A replica whose start was told; whether it was told ready, and whether its end was.
 
     ``latest_at`` is the time of the last thing told of it; ``is_overdue`` says that it was seen
-    about to pass its deadline, ``is_pooled`` that its node was one of the standby pool.
+    about to pass its deadline.
     """
 
     name: ReplicaName
@@ -27,9 +27,8 @@ class ToldReplica:
     attempt: int
     gpus: int
     started_at: float
-    deadline_at: float | None
+    deadline_at: float
     latest_at: float
-    is_pooled: bool = False
     is_overdue: bool = False
     was_ready: bool = False
     is_over: bool = False
@@ -96,9 +95,8 @@ def _replica(value: object) -> ToldReplica:
         attempt=wire.whole("attempt"),
         gpus=wire.whole("gpus"),
         started_at=wire.number("started_at"),
-        deadline_at=_maybe(wire, "deadline_at"),
+        deadline_at=wire.number("deadline_at"),
         latest_at=wire.number("latest_at"),
-        is_pooled=wire.flag("is_pooled"),
         is_overdue=wire.flag("is_overdue"),
         was_ready=wire.flag("was_ready"),
         is_over=wire.flag("is_over"),

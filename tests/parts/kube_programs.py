@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import requests
@@ -32,14 +33,28 @@ class ControlPlaneProgram(ServerProcess):
     """One program that answers 200 at ``health_url`` when it is ready."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, health_url: str, authority: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        health_url: str,
+        authority: Path,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """Lay it down; ``authority`` is the file with the certificate to trust."""
+        """Lay it down; ``authority`` is the file with the certificate to trust.
+
+        ``settings`` are added to our environment.
+        """
         super().__init__()
         self.name = name
         self._command = list(command)
         self._health_url = health_url
         self._authority = authority
+        self._settings = settings or {}
+
+    def environment(self) -> dict[str, str]:
+        """Return our environment with the program's own settings."""
+        return {**os.environ, **self._settings}
 
     def command(self) -> list[str]:
         """Return what to run."""

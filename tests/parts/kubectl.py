@@ -69,8 +69,8 @@ class Kubectl:
 
         Nothing at all means that there is no such condition.
         """
-        found = self.get(kind, name, "-n", namespace).get("status", {}).get("conditions", [])
-        for condition in found:
+        found = self.get(kind, name, "-n", namespace).get("status", {}).get("conditions")
+        for condition in found or ():
             if condition["type"] == of:
                 return f"{condition['status']}/{condition.get('reason', '')}"
         return ""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -25,6 +25,9 @@ from models.forecast import WorkloadName
 
 _log = logging.getLogger(__name__)
 
+#: A connection is ended after this long, so that KEDA looks for replicas that have come since: it
+#: looks for them only when it loses one. Calls and streams under way have as long again to end.
+CONNECTION_SECONDS = 300.0
 _OPTIONS = (
     # Two processes on one address would each get half of KEDA's connections, unnoticed.
     ("grpc.so_reuseport", 0),
@@ -62,6 +65,7 @@ class ScalerSettings:
 
     A plan older than ``stale_after_seconds`` is refused: give it a few ticks. Calls that are under
     way get ``grace_seconds`` at the end. A loop stuck for ``stuck_after_seconds`` ends the process.
+    Connections live for about ``connection_seconds``, streams for less.
     """
 
     host: str = "127.0.0.1"
@@ -70,6 +74,7 @@ class ScalerSettings:
     stale_after_seconds: float = 30.0
     grace_seconds: float = 2.0
     stuck_after_seconds: float = 20.0
+    connection_seconds: float = CONNECTION_SECONDS
 
 
 async def serve_scaler(
@@ -97,12 +102,7 @@ async def serve_scaler(
             stale_after_seconds=settings.stale_after_seconds,
         )
 
-    server = grpc.aio.server(options=_OPTIONS)
-    server.add_generic_rpc_handlers((ExternalScaler(known, pulse).handler(),))
-    healths = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
-    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
-    names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+    server, healths = _server(known, pulse, settings)
     port = _bind(server, settings)
     await server.start()
     unsubscribe = source.subscribe(lambda _report: pulse.beat())
@@ -119,6 +119,29 @@ async def serve_scaler(
         pulse.end()
         await healths.enter_graceful_shutdown()
         await server.stop(settings.grace_seconds)
+
+
+def _server(
+    known: Callable[[], Known], pulse: Pulse, settings: ScalerSettings
+) -> tuple[grpc.aio.Server, Any]:
+    """Return a server of the scaler, health and reflection, and what says how healthy it is."""
+    server = grpc.aio.server(options=(*_OPTIONS, *_age_options(settings.connection_seconds)))
+    # KEDA waits longer and longer before it opens a stream that did not end well.
+    scaler = ExternalScaler(known, pulse, stream_seconds=0.8 * settings.connection_seconds)
+    server.add_generic_rpc_handlers((scaler.handler(),))
+    healths = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
+    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
+    names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    return server, healths
+
+
+def _age_options(seconds: float) -> tuple[tuple[str, int], ...]:
+    milliseconds = round(seconds * 1e3)
+    return (
+        ("grpc.max_connection_age_ms", milliseconds),
+        ("grpc.max_connection_age_grace_ms", milliseconds),
+    )
 
 
 def _bind(server: grpc.aio.Server, settings: ScalerSettings) -> int:

@@ -26,10 +26,16 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[object, object]"
 class ExternalScaler:
     """Answers KEDA with what ``known`` says at each call; ``pulse`` beats when that changes."""
 
-    def __init__(self, known: Callable[[], answers.Known], pulse: Pulse) -> None:
-        """Serve what ``known`` returns; it must not wait for anything."""
+    def __init__(
+        self, known: Callable[[], answers.Known], pulse: Pulse, *, stream_seconds: float
+    ) -> None:
+        """Serve what ``known`` returns; it must not wait for anything.
+
+        A stream ends well after ``stream_seconds``, to be opened again.
+        """
         self._known = known
         self._pulse = pulse
+        self._stream_seconds = stream_seconds
 
     def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
         """Return what a gRPC server is to be given."""
@@ -86,7 +92,8 @@ class ExternalScaler:
         trigger = _trigger(request)
         said: bool | None = None
         said_at = 0.0
-        while not self._pulse.has_ended:
+        end = self._known().now + self._stream_seconds
+        while not self._has_ended(end):
             known = self._known()
             active = answers.is_active(trigger, known)
             is_due = known.now - said_at >= answers.REPEAT_SECONDS
@@ -96,15 +103,19 @@ class ExternalScaler:
                 # Waits for a slow reader; what changes meanwhile is read again after it.
                 yield wire.IsActiveResponse(result=bool(active))
             else:
-                await self._pulse.wait(answers.REPEAT_SECONDS)
+                await self._pulse.wait(min(answers.REPEAT_SECONDS, end - known.now))
 
     async def stream_metric_spec(
         self, _request: wire.ScaledObjectRef, _context: _Context
     ) -> AsyncIterator[wire.GetMetricSpecResponse]:
         """Say the metric at once; it never changes, so only the end comes after it."""
+        end = self._known().now + self._stream_seconds
         yield _metric_spec()
-        while not self._pulse.has_ended:
+        while not self._has_ended(end):
             await self._pulse.wait(answers.REPEAT_SECONDS)
+
+    def _has_ended(self, end: float) -> bool:
+        return self._pulse.has_ended or self._known().now >= end
 
 
 def _metric_spec() -> wire.GetMetricSpecResponse:

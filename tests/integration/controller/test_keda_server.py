@@ -197,6 +197,27 @@ async def test_streams_end_well_when_the_server_stops(scaler: Scaler) -> None:
         assert keda.ends == [grpc.StatusCode.OK, grpc.StatusCode.OK]
 
 
+async def test_a_connection_ends_when_it_is_old_and_its_streams_end_well_before(
+    plans: FakePlans, pki: Path
+) -> None:
+    old = Scaler(plans, replace(settings_of(pki), connection_seconds=2.0), pki)
+    await old.start()
+    try:
+        plans.plan(1)
+        channel = tls_channel(old.port, pki)
+        async with KedaClient(channel) as keda:
+            await keda.create()
+            plans.now += 1.6
+            plans.plan(1)
+            await keda.ended()
+            assert keda.ends == [grpc.StatusCode.OK, grpc.StatusCode.OK]
+            ready = grpc.ChannelConnectivity.READY
+            await asyncio.wait_for(channel.wait_for_state_change(ready), WAIT_SECONDS)
+            assert await until_answered(keda) == Poll(replicas=1, is_active=True)
+    finally:
+        await old.stop()
+
+
 async def test_a_server_that_comes_back_is_found_again(scaler: Scaler) -> None:
     scaler.plans.plan(1)
     async with scaler.client() as keda:

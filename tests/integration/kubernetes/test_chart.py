@@ -52,17 +52,22 @@ def by_name(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, An
     return {(one["kind"], one["metadata"]["name"]): one for one in objects}
 
 
-def test_the_chart_renders_what_the_kustomize_base_has(
-    helm: Helm, cluster_programs: dict[str, Path]
+@pytest.mark.parametrize(
+    ("folder", "options"),
+    [(BASE, ()), (DEPLOY / "kustomize" / "keda", ("--set", "keda.enabled=true"))],
+    ids=["base", "keda"],
+)
+def test_the_chart_renders_what_kustomize_has(
+    helm: Helm, cluster_programs: dict[str, Path], folder: Path, options: tuple[str, ...]
 ) -> None:
     kustomized = subprocess.run(
-        [str(cluster_programs["kubectl"]), "kustomize", str(BASE)],
+        [str(cluster_programs["kubectl"]), "kustomize", str(folder)],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     base = by_name([one for one in yaml.safe_load_all(kustomized) if one])
-    chart = by_name(rendered(helm))
+    chart = by_name(rendered(helm, *options))
     del base["Namespace", NAMESPACE]
     kept = chart["CustomResourceDefinition", "prerestorepolicies.headstart.dev"]["metadata"]
     assert kept.pop("annotations") == {"helm.sh/resource-policy": "keep"}

@@ -69,7 +69,7 @@ async def test_a_slow_reader_skips_what_lay_between() -> None:
             plans={NAME: plan}, policies={NAME: policy}, now=100.0, stale_after_seconds=30.0
         )
 
-    scaler = ExternalScaler(known, pulse)
+    scaler = ExternalScaler(known, pulse, stream_seconds=LONG_SECONDS)
     ref = wire.ScaledObjectRef(namespace="inference", scalerMetadata={"policy": "chat"})
     pushes = scaler.stream_is_active(ref, ANY_CONTEXT)
     assert (await anext(pushes)).result is True

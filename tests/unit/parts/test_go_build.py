@@ -67,6 +67,56 @@ def test_another_pin_or_another_go_is_another_build(
     assert len({first, second, build(TOY)}) == 3
 
 
+EDITED = GoPart(
+    "toy",
+    "1.0",
+    {"one": "example.org/source/cmd/one"},
+    module="example.org/source",
+    edits={"one": ("everywhere", "here")},
+    kept={"things": "config/things"},
+)
+# The program that comes out is the main.go that went in.
+GO_WITH_SOURCE = """\
+case $1 in
+  env) echo go1.26.8;;
+  mod) echo "{\\"Dir\\": \\"$HEADSTART_PARTS/source\\"}";;
+  build)
+    shift; while [ $# -gt 2 ]; do shift; done
+    while read line; do echo "$line"; done < "$2/main.go" > "$1";;
+esac
+"""
+
+
+@pytest.fixture
+def source(programs: Path, tmp_path: Path) -> Path:
+    """The source of one program and of a folder that is kept; returns the program's main.go."""
+    put_go(programs, GO_WITH_SOURCE)
+    folder = tmp_path / "parts" / "source"
+    (folder / "config" / "things").mkdir(parents=True)
+    (folder / "config" / "things" / "a.yaml").write_text("a: 1\n", encoding="ascii")
+    main = folder / "cmd" / "one" / "main.go"
+    main.parent.mkdir(parents=True)
+    main.write_text("listen everywhere\n", encoding="ascii")
+    return main
+
+
+def test_a_program_can_be_built_with_one_text_changed(source: Path) -> None:
+    assert (build(EDITED) / "one").read_text(encoding="ascii") == "listen here\n"
+    assert source.read_text(encoding="ascii") == "listen everywhere\n"
+
+
+def test_a_text_that_is_not_there_any_more_is_named(source: Path) -> None:
+    source.write_text("listen on 1.2.3.4\n", encoding="ascii")
+    with pytest.raises(RealPartError, match=r"^toy: everywhere is 0 times in one's main\.go$"):
+        build(EDITED)
+
+
+def test_folders_of_the_source_are_kept_beside_the_programs(source: Path) -> None:
+    build(EDITED)
+    things = built_programs([EDITED])["things"]
+    assert (things / "a.yaml").read_text(encoding="ascii") == "a: 1\n"
+
+
 def test_a_missing_go_is_named_in_one_line(programs: Path) -> None:
     with pytest.raises(RealPartError, match=r"^toy: go is not on PATH \(https://go\.dev/dl\)$"):
         build(TOY)
