@@ -46,6 +46,7 @@ class ShardedService:
         self._demands: dict[WorkloadName, WorkloadDemand] = {}
         self._published: dict[WorkloadName, Published] = {}
         self._buried: set[tuple[WorkloadName, Fence]] = set()
+        self._followed: frozenset[int] = frozenset()
 
     def report(self) -> ShardReport:
         """Return what this predictor has now."""
@@ -54,7 +55,7 @@ class ShardedService:
         return ShardReport(
             partitions=holding.partitions,
             assigned=tuple(sorted(holding.assigned)),
-            publishing=tuple(sorted(holding.taken)) if may_publish else (),
+            publishing=tuple(sorted(holding.taken.keys() & self._followed)) if may_publish else (),
             workloads=tuple(sorted(self._demands)),
             problem=holding.problem,
         )
@@ -78,6 +79,7 @@ class ShardedService:
     async def _follow(self, holding: Holding, now: float) -> None:
         ours = {workload for workload in self._workloads if self._is_ours(workload, holding)}
         if ours == self._demands.keys():
+            self._followed = frozenset(holding.taken)
             return
         gone, new = self._demands.keys() - ours, ours - self._demands.keys()
         LOGGER.info("shard: %d workloads: %d new, %d let go", len(ours), len(new), len(gone))
@@ -88,6 +90,7 @@ class ShardedService:
         await self._service.set_workloads(
             self._demands.values(), now=now, inherited=_inherited(new, holding)
         )
+        self._followed = frozenset(holding.taken)
 
     def _is_ours(self, workload: WorkloadName, holding: Holding) -> bool:
         """Say whether to forecast; one that is, goes on while its partition is read once more."""

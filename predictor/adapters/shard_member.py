@@ -37,6 +37,11 @@ from predictor.sharding import Holding
 LOGGER = logging.getLogger(__name__)
 CONFIRM_SECONDS = 1.0
 POLL_MS = 200
+#: While the group changes: a poll that ends before a join does may lose it. (kafka-python 3.0.12: a
+#: leader that joins again as partitions became known forgets to ask how that ended.)
+JOIN_POLL_MS = 3_000
+#: So long without being a member, and the consumer is made anew: longer than a rebalance waits.
+UNSTABLE_SECONDS = 45.0
 PAUSE_SECONDS = 0.5
 #: Errors for this long, and the consumer is made anew.
 PATIENCE_SECONDS = 30.0
@@ -53,6 +58,7 @@ class ShardMember:
         self._new_partitions = new_partitions
         self._state = ShardState(group)
         self._asked_at = -CONFIRM_SECONDS
+        self._stable_at = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="headstart-shard", daemon=True)
 
@@ -90,7 +96,11 @@ class ShardMember:
     def _take_part(self) -> None:
         ensure_topic(self._connection, self._topic, partitions=self._new_partitions)
         consumer = connect(KafkaConsumer, self._settings())
+        self._stable_at = time.monotonic()
         try:
+            # Before joining: who joins without knowing the partitions is assigned none at first.
+            if not consumer.partitions_for_topic(self._topic):
+                raise ValueError(f"topic {self._topic!r} does not exist, or may not be seen")
             consumer.subscribe([self._topic], listener=_Listener(self._state))
             failing_since: float | None = None
             while not self._stopped.is_set():
@@ -108,10 +118,17 @@ class ShardMember:
             consumer.close(timeout_ms=CALL_TIMEOUT_MS)
 
     def _turn(self, consumer: KafkaConsumer) -> None:
-        for topic_partition, records in consumer.poll(timeout_ms=POLL_MS).items():
+        is_stable = consumer.group_metadata().state == MemberState.STABLE
+        found = consumer.poll(timeout_ms=POLL_MS if is_stable else JOIN_POLL_MS)
+        for topic_partition, records in found.items():
             self._state.take(topic_partition.partition, records)
         member = consumer.group_metadata()
-        if member.state != MemberState.STABLE or self._state.is_lost:
+        if member.state != MemberState.STABLE:
+            if time.monotonic() - self._stable_at > UNSTABLE_SECONDS:
+                raise TimeoutError(f"joining group {self._group!r} does not end")
+            return
+        self._stable_at = time.monotonic()
+        if self._state.is_lost:
             return
         assigned = frozenset(one.partition for one in consumer.assignment())
         if consumer.group_metadata().generation_id != member.generation_id:

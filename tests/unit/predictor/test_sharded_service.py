@@ -120,6 +120,14 @@ async def test_the_workloads_of_its_partitions_are_forecast_and_published() -> N
     assert parts.sharded.report().workloads == tuple(sorted(of(0, 2)))
 
 
+async def test_a_partition_counts_as_published_once_its_workloads_are_known() -> None:
+    parts = Parts()
+    parts.member.take(0, 2)
+    assert parts.sharded.report().why_unready() == "the group: 2 partitions are being taken over"
+    await parts.turn()
+    assert parts.sharded.report().why_unready() is None
+
+
 async def test_what_was_lost_is_forecast_no_more_and_the_rest_goes_on() -> None:
     parts = Parts()
     parts.member.take(0, 2)
