@@ -26,7 +26,7 @@ UPGRADE :=
 COVERED := models/*,controller/planner.py,controller/objective.py,controller/hold.py
 COVERED := $(COVERED),controller/placement.py,controller/tick.py,controller/outcomes.py
 COVERED := $(COVERED),controller/start_requests.py,controller/pool_shares.py,controller/sharing.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py
-COVERED := $(COVERED),controller/plan_actions.py
+COVERED := $(COVERED),controller/plan_actions.py,controller/free_nodes.py
 
 .PHONY: manifests help demo test test-cluster ready check bench soak lock proto parts develop venv
 

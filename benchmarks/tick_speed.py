@@ -1,5 +1,6 @@
 """What a tick of the controller costs for 1, 20 and 200 workloads of about 30 replicas each.
 
+And for 1,000 workloads of 4 replicas each on 2,000 nodes; then what placing 500 starts there costs.
 Run it with `python benchmarks/tick_speed.py`. Demand rises and falls, so that ticks start and
 release replicas too. The simulated cluster's own time is not counted; nor is a busy machine.
 """
@@ -13,6 +14,8 @@ import numpy as np
 from benchmarks._traffic import START_EPOCH_SECONDS
 from controller.environment import Environment, StandbyNodes
 from controller.errors import ActionRefusedError
+from controller.pair_memory import PairMemory
+from controller.placement import PlacementRequest, assign
 from controller.policy import Mode, WorkloadPolicy
 from controller.simulation import SimulatedWorld
 from controller.tick import tick
@@ -26,27 +29,57 @@ _STEP_SECONDS = 10.0
 _REPLICAS = 30
 _CAPACITY = 4.0
 _MEASURED_TICKS = {1: 2000, 20: 200, 200: 30}
+_MANY_WORKLOADS, _MANY_NODES, _FEW_REPLICAS, _MANY_TICKS = 1000, 2000, 4, 10
+_STARTS, _PLACEMENTS = 500, 10
 _WARMUP_TICKS = 10
 
 
 def main() -> None:
     """Measure and print."""
     for workloads, ticks in _MEASURED_TICKS.items():
-        took, replicas, actions = measure(workloads, ticks)
-        print(
-            f"{workloads:3d} workloads, {replicas:5d} replicas: {took:8.0f} µs a tick, "
-            f"{took / workloads:5.0f} µs a workload, {actions / ticks:.2f} actions a tick"
-        )
+        show(measure(workloads, ticks), workloads, ticks)
+    many = measure(_MANY_WORKLOADS, _MANY_TICKS, replicas=_FEW_REPLICAS, nodes=_MANY_NODES)
+    show(many, _MANY_WORKLOADS, _MANY_TICKS)
+    print(f"placing {_STARTS} starts on {_MANY_NODES} nodes: {placing():.0f} µs")
 
 
-def measure(workloads: int, ticks: int) -> tuple[float, int, int]:
+def show(measured: tuple[float, int, int], workloads: int, ticks: int) -> None:
+    """Print one measurement."""
+    took, replicas, actions = measured
+    print(
+        f"{workloads:4d} workloads, {replicas:5d} replicas: {took:8.0f} µs a tick, "
+        f"{took / workloads:5.0f} µs a workload, {actions / ticks:.2f} actions a tick"
+    )
+
+
+def placing() -> float:
+    """Return the least µs that it takes to place many starts at once, two GPUs each node."""
+    start = float(START_EPOCH_SECONDS)
+    standby = StandbyNodes(nodes=_MANY_NODES, gpus_per_node=2)
+    fleet = SimulatedWorld(Environment(standby=standby), start).fleet()
+    requests = tuple(
+        PlacementRequest(workload=WorkloadName(f"chat-{number:03d}"), count=2)
+        for number in range(_STARTS // 2)
+    )
+    best = float("inf")
+    for _ in range(_PLACEMENTS):
+        began = time.process_time()
+        assert len(assign(requests, fleet, PairMemory())) == _STARTS
+        best = min(best, time.process_time() - began)
+    return best * 1e6
+
+
+def measure(
+    workloads: int, ticks: int, *, replicas: int = _REPLICAS, nodes: int | None = None
+) -> tuple[float, int, int]:
     """Return the mean µs of a tick, the replicas at its end, and how many actions there were."""
     start = float(START_EPOCH_SECONDS)
     policies = [a_policy(number) for number in range(workloads)]
-    standby = StandbyNodes(nodes=workloads * _REPLICAS * 2)
+    gpus = 8 if nodes is not None else 1
+    standby = StandbyNodes(nodes=nodes or workloads * replicas * 2, gpus_per_node=gpus)
     world = SimulatedWorld(Environment(standby=standby), start)
     for policy in policies:
-        world.begin_ready(policy.workload, _REPLICAS, start)
+        world.begin_ready(policy.workload, replicas, start)
     settings, state = TickSettings(tick_seconds=_TICK_SECONDS), TickState()
     spent, actions = 0.0, 0
     for number in range(_WARMUP_TICKS + ticks):
@@ -54,7 +87,7 @@ def measure(workloads: int, ticks: int) -> tuple[float, int, int]:
         world.advance(now)
         fleet = world.fleet()
         outlooks = {
-            policy.workload: outlook(policy.workload, now, phase)
+            policy.workload: outlook(policy.workload, now, phase, replicas)
             for phase, policy in enumerate(policies)
         }
         began = time.process_time()
@@ -77,18 +110,18 @@ def a_policy(number: int) -> WorkloadPolicy:
     return WorkloadPolicy(workload=name, demand_per_replica=_CAPACITY, mode=Mode.ACT)
 
 
-def outlook(workload: WorkloadName, now: float, phase: int) -> Outlook:
+def outlook(workload: WorkloadName, now: float, phase: int, replicas: int) -> Outlook:
     """Return a reading and a forecast of demand that swings by a fifth within the hour."""
     issued_at = now - now % _STEP_SECONDS
     ends: FloatArray = issued_at + _STEP_SECONDS * np.arange(1.0, _STEPS_AHEAD + 1)
-    middle = _demand(ends, phase)[:, None]
+    middle = _demand(ends, phase, replicas)[:, None]
     return Outlook(
         workload=workload,
         published_at=now,
         reading=DemandReading(
             measured_at=now - _TICK_SECONDS,
             window_seconds=_TICK_SECONDS,
-            per_second=float(_demand(np.asarray([now]), phase)[0]),
+            per_second=float(_demand(np.asarray([now]), phase, replicas)[0]),
         ),
         forecast=Forecast(
             workload=workload,
@@ -101,8 +134,8 @@ def outlook(workload: WorkloadName, now: float, phase: int) -> Outlook:
     )
 
 
-def _demand(times: FloatArray, phase: int) -> FloatArray:
-    mean = 0.8 * _REPLICAS * _CAPACITY
+def _demand(times: FloatArray, phase: int, replicas: int) -> FloatArray:
+    mean = 0.8 * replicas * _CAPACITY
     return np.asarray(mean * (1.0 + 0.2 * np.sin(2 * np.pi * times / 3600.0 + phase)))
 
 

@@ -8,10 +8,11 @@ by priority. Starts are spread over nodes, since restores on one node share its 
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from controller.cluster_view import Fleet, NodeName, Phase, StartKind
+from controller.free_nodes import FreeNodes
 from controller.pair_memory import PairMemory
 from models.forecast import WorkloadName
 
@@ -67,7 +68,8 @@ def assign(
     """
     if not any(request.count > 0 for request in requests):
         return ()
-    pool = _Pool(fleet, memory.at(fleet.seen_at))
+    asking = frozenset(request.workload for request in requests)
+    pool = _Pool(fleet, memory.at(fleet.seen_at), asking)
     # One entry a request, ordered by claim; granting one replica weakens the claim by a turn.
     claims = [
         (_claim(request, 0), index) for index, request in enumerate(requests) if request.count > 0
@@ -106,19 +108,25 @@ def _claim(request: PlacementRequest, granted: int) -> tuple[bool, float, int, W
 class _Pool:
     """The room that is left while one tick's starts are handed out."""
 
-    def __init__(self, fleet: Fleet, memory: PairMemory) -> None:
+    def __init__(self, fleet: Fleet, memory: PairMemory, asking: frozenset[WorkloadName]) -> None:
         self._memory = memory
-        self._free = {name: gpus for name, gpus in fleet.free_gpus().items() if gpus > 0}
-        self._barred = {(who, node.name) for node in fleet.nodes for who, _ in node.unfit_for}
-        self._starting: Counter[NodeName] = Counter()
+        self._barred: dict[WorkloadName, set[NodeName]] = defaultdict(set)
+        for node in fleet.nodes:
+            for who, _ in node.unfit_for:
+                if who in asking:
+                    self._barred[who].add(node.name)
+        starting: Counter[NodeName] = Counter()
         self._starting_of: Counter[WorkloadName] = Counter()
-        self._on_node: Counter[tuple[WorkloadName, NodeName]] = Counter()
+        self._own: dict[WorkloadName, Counter[NodeName]] = defaultdict(Counter)
         self._retried: Counter[WorkloadName] = Counter()
         for replica in fleet.replicas:
-            self._on_node[replica.workload, replica.node] += 1
+            if replica.workload in asking:
+                self._own[replica.workload][replica.node] += 1
             if replica.phase is Phase.RESTORING:
-                self._starting[replica.node] += 1
+                starting[replica.node] += 1
                 self._starting_of[replica.workload] += 1
+        free = {name: gpus for name, gpus in fleet.free_gpus().items() if gpus > 0}
+        self._nodes = FreeNodes(free, starting)
 
     def place(self, request: PlacementRequest) -> Placement | None:
         """Take room for one replica, None if there is none."""
@@ -128,10 +136,9 @@ class _Pool:
         node = self._node_for(request)
         if node is None:
             return None
-        self._free[node] -= request.gpus
-        self._starting[node] += 1
+        self._nodes.take(node, request.gpus)
         self._starting_of[request.workload] += 1
-        self._on_node[request.workload, node] += 1
+        self._own[request.workload][node] += 1
         attempt = self._next_attempt(request.workload)
         return Placement(
             workload=request.workload,
@@ -142,24 +149,26 @@ class _Pool:
         )
 
     def _node_for(self, request: PlacementRequest) -> NodeName | None:
-        fit = [
-            name
-            for name, gpus in self._free.items()
-            if gpus >= request.gpus
-            and self._starting[name] < request.max_concurrent_per_node
-            and (request.workload, name) not in self._barred
-        ]
+        nodes, own = self._nodes, self._own[request.workload]
+        barred = self._barred[request.workload]
         failed = self._memory.failed_nodes(request.workload)
+        # To this workload all other nodes are alike, and the first in line is the best of them.
+        known = own.keys() | failed.keys()
+        most = request.max_concurrent_per_node
+        other = nodes.first(request.gpus, most, known | barred)
+        fit = [
+            name for name in known if name not in barred and nodes.fits(name, request.gpus, most)
+        ]
         # Where it failed oftest and last comes last, but is better than nowhere. Then the nodes
         # with the fewest starts and the fewest of its own replicas, as one loss shall not take
         # many; then the tightest fit, which leaves whole nodes to those who need them.
         return min(
-            fit,
+            fit if other is None else [*fit, other],
             key=lambda name: (
                 failed.get(name, _NEVER_FAILED),
-                self._starting[name],
-                self._on_node[request.workload, name],
-                self._free[name],
+                nodes.starting[name],
+                own[name],
+                nodes.free[name],
                 name,
             ),
             default=None,
