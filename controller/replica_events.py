@@ -6,11 +6,12 @@ another process, tells the same under the same ids.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from controller.cloud_event import CloudEvent, EventKind
-from controller.cluster_view import Fleet, Phase, Replica, ReplicaName
+from controller.cluster_view import Fleet, NodeName, Phase, Replica, ReplicaName
 from controller.told import Told, ToldReplica
 from models.forecast import WorkloadName
 
@@ -25,13 +26,16 @@ def replica_events(
     """Return what is new of replicas, in the order in which it happened, and what is told then.
 
     Each start is told once, then that it is ready if it was, then its one end: it failed, or it
-    was released. What happened between two looks is told by what is left: a replica that has
-    gone without having been ready was cancelled, hung if it was overdue, or lost with its node.
+    was released. One that drains has not gone: its node may only be out of reach for a while.
+    What happened between two looks is told by what is left: a replica that has gone without having
+    been ready was cancelled, hung if it was overdue, or lost with its node. What has no node yet
+    was asked for, and is not started.
     """
-    fit = {node.name for node in fleet.nodes if not node.unfit_reason}
+    nodes = frozenset(node.name for node in fleet.nodes)
     present: dict[WorkloadName, dict[ReplicaName, Replica]] = {name: {} for name in before}
     for replica in fleet.replicas:
-        present.setdefault(replica.workload, {})[replica.name] = replica
+        if replica.node:
+            present.setdefault(replica.workload, {})[replica.name] = replica
     events: list[CloudEvent] = []
     after: dict[WorkloadName, Told] = {}
     for workload, replicas in present.items():
@@ -40,9 +44,9 @@ def replica_events(
         said: list[CloudEvent] = []
         for name, one in told.replicas.items():
             if name not in replicas and not one.is_over:
-                said.append(_gone(one, workload, fleet, has_node=one.node in fit))
+                said.append(_gone(one, workload, fleet.seen_at, nodes))
         for name, replica in replicas.items():
-            new, known[name] = _lived(replica, told.replicas.get(name), fleet.seen_at)
+            new, known[name] = _lived(replica, told.replicas.get(name), fleet.seen_at, nodes)
             said += new
         # Stable: what is of one replica stays in its order.
         events += sorted(said, key=lambda event: event.time)
@@ -51,12 +55,12 @@ def replica_events(
 
 
 def _lived(
-    replica: Replica, known: ToldReplica | None, now: float
+    replica: Replica, known: ToldReplica | None, now: float, nodes: frozenset[NodeName]
 ) -> tuple[list[CloudEvent], ToldReplica]:
     """Return what is new of a replica that exists."""
     said = []
     if known is None:
-        known = _begun(replica)
+        known = _begun(replica, is_pooled=replica.node in nodes)
         said.append(_event(EventKind.RESTORE_STARTED, known, replica.workload, {}))
     if replica.phase is Phase.RESTORING and not known.is_overdue:
         allowed_seconds = replica.deadline_at - replica.started_at
@@ -67,13 +71,13 @@ def _lived(
         known = replace(known, was_ready=True, latest_at=ready_at)
         facts = {"readyAt": replica.ready_at, "seconds": ready_at - replica.started_at}
         said.append(_event(EventKind.RESTORE_READY, known, replica.workload, facts))
-    if replica.phase in (Phase.FAILED, Phase.DRAINING) and not known.is_over:
+    if replica.phase is Phase.FAILED and not known.is_over:
         known = replace(known, is_over=True, latest_at=max(now, known.latest_at))
-        said.append(_ended(replica, known))
+        said.append(_failed(known, replica.workload, "failed", replica.failure))
     return said, known
 
 
-def _begun(replica: Replica) -> ToldReplica:
+def _begun(replica: Replica, *, is_pooled: bool) -> ToldReplica:
     return ToldReplica(
         name=replica.name,
         node=replica.node,
@@ -81,25 +85,21 @@ def _begun(replica: Replica) -> ToldReplica:
         attempt=replica.attempt,
         gpus=replica.gpus,
         started_at=replica.started_at,
-        deadline_at=replica.deadline_at,
+        deadline_at=replica.deadline_at if math.isfinite(replica.deadline_at) else None,
         latest_at=replica.started_at,
+        is_pooled=is_pooled,
     )
 
 
-def _ended(replica: Replica, known: ToldReplica) -> CloudEvent:
-    if replica.phase is Phase.DRAINING:
-        return _released(known, replica.workload, "released")
-    return _failed(known, replica.workload, "failed", replica.failure)
-
-
 def _gone(
-    known: ToldReplica, workload: WorkloadName, fleet: Fleet, *, has_node: bool
+    known: ToldReplica, workload: WorkloadName, now: float, nodes: frozenset[NodeName]
 ) -> CloudEvent:
-    known = replace(known, latest_at=max(fleet.seen_at, known.latest_at))
+    known = replace(known, latest_at=max(now, known.latest_at))
+    is_lost = known.is_pooled and known.node not in nodes
     if known.was_ready:
-        return _released(known, workload, "released" if has_node else "lost")
-    if not has_node:
-        return _failed(known, workload, "lost", f"{known.node} is gone or unfit")
+        return _released(known, workload, "lost" if is_lost else "released")
+    if is_lost:
+        return _failed(known, workload, "lost", f"{known.node} is gone")
     if known.is_overdue:
         return _failed(known, workload, "hung", "was not ready in time")
     return _released(known, workload, "cancelled")

@@ -18,7 +18,7 @@ class ToldReplica:
     """A replica whose start was told; whether it was told ready, and whether its end was.
 
     ``latest_at`` is the time of the last thing told of it; ``is_overdue`` says that it was seen
-    about to pass its deadline.
+    about to pass its deadline, ``is_pooled`` that its node was one of the standby pool.
     """
 
     name: ReplicaName
@@ -27,8 +27,9 @@ class ToldReplica:
     attempt: int
     gpus: int
     started_at: float
-    deadline_at: float
+    deadline_at: float | None
     latest_at: float
+    is_pooled: bool = False
     is_overdue: bool = False
     was_ready: bool = False
     is_over: bool = False
@@ -95,8 +96,9 @@ def _replica(value: object) -> ToldReplica:
         attempt=wire.whole("attempt"),
         gpus=wire.whole("gpus"),
         started_at=wire.number("started_at"),
-        deadline_at=wire.number("deadline_at"),
+        deadline_at=_maybe(wire, "deadline_at"),
         latest_at=wire.number("latest_at"),
+        is_pooled=wire.flag("is_pooled"),
         is_overdue=wire.flag("is_overdue"),
         was_ready=wire.flag("was_ready"),
         is_over=wire.flag("is_over"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from controller.actions import Action
 from controller.adapters.event_spool import EventSpool
@@ -16,6 +16,7 @@ from controller.tick_report import TickReport
 from controller.told import Told
 from models.forecast import WorkloadName
 
+_Rendered = tuple[tuple[CloudEvent, ...], ToldByWorkload]
 _log = logging.getLogger(__name__)
 #: A controller that does not lead keeps what it saw for so long: to tell it, should it lead then.
 STANDBY_KEEPS_SECONDS = 900.0
@@ -37,31 +38,42 @@ class EventTeller:
             OSError: if the spool can't be read.
         """
         self._spool, self._is_leading, self._wake = spool, is_leading, wake
+        self._followed_since: float | None = None
         self._told: ToldByWorkload = spool.told()
 
     def witness(self, fleet: Fleet) -> None:
         """Take in the cluster, before anything is done upon it."""
-        events, after = replica_events(self._told, fleet)
-        self._keep(events, after, fleet.seen_at)
+        self._take(lambda told: replica_events(told, fleet), fleet.seen_at)
 
     def observe(self, report: TickReport) -> None:
         """Take in one tick; to be subscribed to the loop's reports."""
-        events, after = plan_events(self._told, report)
-        self._keep(events, after, report.now)
+        self._take(lambda told: plan_events(told, report), report.now)
 
-    def _keep(self, events: Sequence[CloudEvent], after: ToldByWorkload, now: float) -> None:
+    def _take(self, render: Callable[[ToldByWorkload], _Rendered], now: float) -> None:
         try:
+            events, after = render(self._told)
             changed = _changed(self._told, after)
             if events or changed:
                 self._spool.keep(events, changed, now)
-            if not self._is_leading():
-                self._spool.forget_before(now - STANDBY_KEEPS_SECONDS)
+            self._forget_told_by_others(now)
         except OSError as error:
             _log.error("events are not kept, and tried again: %s", error)
+        except Exception:  # The loop goes on, whatever is wrong with what is told of it.
+            _log.exception("events are not kept, and tried again")
+        else:
+            self._told = after
+            if events:
+                self._wake()
+
+    def _forget_told_by_others(self, now: float) -> None:
+        """Let go of what is old, if somebody else has led for long: not if a lease was late."""
+        if self._is_leading():
+            self._followed_since = None
             return
-        self._told = after
-        if events:
-            self._wake()
+        if self._followed_since is None:
+            self._followed_since = now
+        if now - self._followed_since >= STANDBY_KEEPS_SECONDS:
+            self._spool.forget_before(now - STANDBY_KEEPS_SECONDS)
 
 
 class WitnessedCluster:

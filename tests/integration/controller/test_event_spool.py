@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from pathlib import Path
 
@@ -63,6 +64,23 @@ def test_who_does_not_lead_keeps_what_it_saw_for_a_while_only() -> None:
     teller.witness(a_fleet(RESTORING, seen_at=100.0 + STANDBY_KEEPS_SECONDS))
     assert spool.waiting() == 1
     teller.witness(a_fleet(RESTORING, seen_at=101.0 + STANDBY_KEEPS_SECONDS))
+    assert spool.waiting() == 0
+
+
+def test_a_leader_whose_lease_is_late_for_a_moment_forgets_nothing() -> None:
+    spool, lease = EventSpool(), {"is_held": True}
+    teller = EventTeller(spool, is_leading=lambda: lease["is_held"], wake=lambda: None)
+    teller.witness(a_fleet(RESTORING, seen_at=100.0))
+    lease["is_held"] = False
+    teller.witness(a_fleet(RESTORING, seen_at=9_000.0))
+    teller.witness(a_fleet(RESTORING, seen_at=9_100.0))
+    assert spool.waiting() == 1
+
+
+def test_what_can_t_be_rendered_costs_no_tick() -> None:
+    spool = EventSpool()
+    teller = a_teller(spool)
+    teller.witness(a_fleet(a_replica(started_at=math.nan)))
     assert spool.waiting() == 0
 
 

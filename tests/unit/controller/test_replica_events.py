@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.cloud_event import CloudEvent
-from controller.cluster_view import Phase
+from controller.cluster_view import NodeName, Phase, ReplicaName
 from controller.replica_events import ToldByWorkload, replica_events
 from controller.told import Told, told_of_json
 from models.fields import CodecError
@@ -51,7 +52,7 @@ def test_whoever_comes_late_tells_the_same_under_the_same_ids() -> None:
     early, _ = told_after(a_fleet(RESTORING), a_fleet(READY), a_fleet(DRAINING))
     late, _ = told_after(a_fleet(DRAINING))
     assert ids(late) == ids(early)
-    assert [event.data for event in late] == [event.data for event in early]
+    assert [event.to_json() for event in late] == [event.to_json() for event in early]
 
 
 def test_what_was_told_comes_back_from_json_and_is_not_told_again() -> None:
@@ -90,14 +91,38 @@ def gone(before: Any, *, last_seen_at: float = 100.0, **fleet: Any) -> list[tupl
 
 def test_a_replica_that_has_gone_has_one_end_that_says_how() -> None:
     elsewhere = (a_node("node-07"),)
-    unfit = (a_node("node-00", unfit_reason="not ready"),)
+    unfit = (a_node("node-00", unfit_reason="kept for others"),)
     assert gone(RESTORING) == [("replica.released", "cancelled")]
     assert gone(RESTORING, last_seen_at=600.0) == [("restore.failed", "hung")]
     assert gone(RESTORING, nodes=elsewhere) == [("restore.failed", "lost")]
     assert gone(FAILED) == [("restore.failed", "failed")]
     assert gone(READY) == [("replica.released", "released")]
-    assert gone(READY, nodes=unfit) == [("replica.released", "lost")]
+    assert gone(READY, nodes=unfit) == [("replica.released", "released")]
+    assert gone(READY, nodes=elsewhere) == [("replica.released", "lost")]
     assert gone(DRAINING) == [("replica.released", "released")]
+
+
+def test_a_replica_on_a_node_outside_the_pool_is_not_lost_with_it() -> None:
+    elsewhere = replace(READY, node=NodeName("shared-1"))
+    assert gone(elsewhere) == [("replica.released", "released")]
+
+
+def test_a_replica_that_drains_and_comes_back_was_not_released() -> None:
+    events, _ = told_after(a_fleet(READY), a_fleet(DRAINING), a_fleet(READY))
+    assert ids(events) == ["restore.started/chat-1", "restore.ready/chat-1"]
+
+
+def test_what_was_only_asked_for_is_not_told_as_started() -> None:
+    asked = replace(RESTORING, name=ReplicaName("chat/+1"), node=NodeName(""))
+    events, told = told_after(a_fleet(asked), a_fleet())
+    assert (events, told) == ([], {})
+
+
+def test_a_replica_may_have_no_deadline() -> None:
+    events, told = told_after(a_fleet(replace(RESTORING, deadline_at=math.inf)))
+    [event] = fitting(event.to_json() for event in events)
+    assert event["data"]["deadlineAt"] is None
+    assert told_of_json(told[CHAT].to_json()) == told[CHAT]
 
 
 def test_several_replicas_are_told_in_the_order_in_which_they_started() -> None:
