@@ -79,6 +79,10 @@ class LiveForecaster:
             known.forecast = _made(workload, known, known.known_until)
         return known.forecast
 
+    def forget(self, workload: WorkloadName) -> None:
+        """Let go of a workload that is gone, and of the megabytes that were learned of it."""
+        self._workloads.pop(workload, None)
+
     def _begin(self, series: DemandSeries) -> _Workload:
         step = series.step_seconds
         grid = grid_reaching(self._reach_seconds, step_seconds=step)

@@ -52,8 +52,9 @@ class DemandSource(Protocol):
 class Forecaster(Protocol):
     """What turns demand into forecasts.
 
-    ``extend`` is given newly finished steps, in order and each once; NaN is missing. Both are
-    called in a worker thread, one call at a time, and should not take longer than a tick.
+    ``extend`` is given newly finished steps, in order and each once; NaN is missing. It and
+    ``forecast`` are called in a worker thread, one call at a time, and should not take longer
+    than a tick; ``forget`` is called beside them, and never waits.
     """
 
     def extend(self, workload: WorkloadName, series: DemandSeries) -> None:
@@ -62,6 +63,10 @@ class Forecaster(Protocol):
 
     def forecast(self, workload: WorkloadName) -> Forecast | None:
         """Return the forecast from the last finished step on; None as long as there is none."""
+        ...
+
+    def forget(self, workload: WorkloadName) -> None:
+        """Let go of a workload that is gone; one that comes back begins anew."""
         ...
 
 

@@ -145,6 +145,7 @@ class ForecastService:
             await asyncio.gather(task, return_exceptions=True)
         if is_gone:
             self._subscriptions.forget(workload)
+            self._forecaster.forget(workload)
             self._metrics.forget(workload)
         told = (track.demand.announcements, track.demand.others)
         closing = [source.close() for source in track.demand.sources]

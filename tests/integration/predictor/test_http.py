@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from predictor.errors import ListenError
 from predictor.metrics import PredictorMetrics
 from predictor.service import ForecastService
 from predictor.settings import ServiceSettings
+from predictor.sharding import ShardReport
 from predictor.workload import WorkloadDemand
 from tests.unit.predictor.builders import CHAT, START, STEP, FakeForecaster, FakeSource
 
@@ -44,10 +46,12 @@ class Served:
         await self.service.set_workloads(demands, now=START)
 
     @contextlib.asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def client(
+        self, shard: Callable[[], ShardReport] | None = None
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """Serve while the context lasts."""
         await self.begin()
-        app = Starlette(routes=list(routes(self.service, self.metrics.registry)))
+        app = Starlette(routes=list(routes(self.service, self.metrics.registry, shard=shard)))
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(serve(app, "127.0.0.1", 0, on_listening=port.set_result))
         try:
@@ -172,3 +176,30 @@ async def test_a_port_that_is_taken_is_one_clear_line() -> None:
         await serve(app, "127.0.0.1", taken)
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_one_of_several_says_what_is_its_own_and_is_ready_once_it_publishes_that() -> None:
+    served = Served()
+    shard = ShardReport(
+        partitions=32, assigned=(3, 7), publishing=(3,), workloads=(CHAT,), problem=None
+    )
+    reports = [shard, replace(shard, problem="no word from the group")]
+    async with served.client(lambda: reports[-1]) as client:
+        await served.service.tick(START)
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.text) == (503, "the group: no word from the group\n")
+        reports.append(shard)
+        assert "1 partitions are being taken over" in (await client.get("/readyz")).text
+        reports.append(replace(shard, publishing=(3, 7)))
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.text) == (
+            200,
+            "ready: 2 of 32 partitions, 1 workloads\n",
+        )
+        told = (await client.get("/v1/shard")).json()
+        assert (told["assigned"], told["workloads"]) == ([3, 7], ["chat"])
+
+
+async def test_one_by_itself_has_no_shard() -> None:
+    async with Served().client() as client:
+        assert (await client.get("/v1/shard")).status_code == 404

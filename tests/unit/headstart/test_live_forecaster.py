@@ -57,6 +57,16 @@ def test_nothing_but_missing_steps_is_no_forecast() -> None:
     assert forecaster.forecast(CHAT) is None
 
 
+def test_a_workload_that_was_let_go_begins_anew() -> None:
+    forecaster = a_forecaster()
+    forecaster.extend(CHAT, steps(0.0, [40.0] * 60))
+    forecaster.forget(CHAT)
+    forecaster.forget(CHAT)
+    assert forecaster.forecast(CHAT) is None
+    forecaster.extend(CHAT, steps(600.0, [4.0]))
+    assert made(forecaster).values[0, 0] < 10
+
+
 def test_without_a_fit_the_online_experts_speak() -> None:
     forecaster = a_forecaster()
     forecaster.extend(CHAT, steps(0.0, [40.0] * 300))

@@ -117,6 +117,10 @@ class FakeForecaster:
         )
         return replace(forecast, basis=self.basis)
 
+    def forget(self, workload: WorkloadName) -> None:
+        """Let go."""
+        self.extended.pop(workload, None)
+
     def values(self, workload: WorkloadName = CHAT) -> Sequence[float]:
         """Return everything given, in order."""
         parts = [series.values for series in self.extended.get(workload, [])]

@@ -357,6 +357,7 @@ async def test_a_workload_that_is_gone_is_forgotten_and_its_sources_closed() -> 
     await parts.tick(0)
     await parts.service.set_workloads([], now=START + 1)
     assert source.is_closed
+    assert CHAT not in parts.forecaster.extended
     assert parts.service.latest(CHAT) is None
     assert parts.shown("headstart_demand_per_second", source="combined") is None
 
