@@ -41,9 +41,10 @@ demo: $(VENV)/.runs
 test: ready
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not cluster"
 
-# In one process, as they share one control plane. A part that can't be built fails its tests.
+# In one process, as they share one control plane. Without a part it would be no test: that is said
+# in one line.
 test-cluster: develop
-	@$(PY) -m tests.parts.go_build || true
+	@$(PY) -m tests.parts.go_build
 	@$(PY) -m pytest -m "cluster and not keda"
 
 # A part that can't be had fails the tests that need it, in their own words; the rest still runs.
@@ -65,6 +66,10 @@ bench: develop
 soak: ready
 	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest --timeout=0 tests/property \
 		tests/integration/controller/test_events.py tests/integration/test_sharded.py
+	@$(PY) -m tests.parts.go_build
+	@HEADSTART_KILLS=100 HEADSTART_AWAY_SECONDS=30 $(PY) -m pytest -s --timeout=0 \
+		tests/integration/kubernetes/test_killed_leaders.py \
+		tests/integration/kubernetes/test_api_trouble.py
 
 parts: develop
 	@$(PY) -m tests.parts.fetch

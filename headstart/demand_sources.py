@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from controller.policy import CalendarEntry, Demand, KafkaDemand, PrometheusDemand, WorkloadPolicy
@@ -32,12 +33,16 @@ LONG_HISTORY_SECONDS = 14 * DAY_SECONDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connections:
-    """What there is to measure with; None where no address was given."""
+    """What there is to measure with; None where no address was given.
+
+    ``clock`` gives seconds since the epoch: until then what Prometheus has is settled.
+    """
 
     prometheus: PrometheusSettings | None = None
     kafka: KafkaCluster | None = None
     announcements: AnnouncementTopic | None = None
     others: ToldForecasts | None = None
+    clock: Callable[[], float] = time.time
 
 
 def connections_of(arguments: argparse.Namespace) -> Connections:
@@ -139,7 +144,7 @@ def _sources(
 
 def _prometheus(wanted: PrometheusDemand, connections: Connections) -> DemandSource:
     assert connections.prometheus is not None
-    return PrometheusSource(connections.prometheus, query=wanted.query)
+    return PrometheusSource(connections.prometheus, query=wanted.query, clock=connections.clock)
 
 
 def _kafka(

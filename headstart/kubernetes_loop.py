@@ -18,7 +18,6 @@ from controller.adapters.kubernetes.api import KubernetesApi
 from controller.adapters.kubernetes.cache import ObjectCache
 from controller.adapters.kubernetes.events import EventWriter
 from controller.adapters.kubernetes.lease import Leadership
-from controller.adapters.kubernetes.lease_rules import LeaseSettings
 from controller.adapters.kubernetes.policies import WatchedPolicies, policies_path
 from controller.adapters.kubernetes.policy_book import PolicyBook
 from controller.adapters.kubernetes.status import StatusWriter
@@ -94,7 +93,7 @@ async def kubernetes_loop(
     policies = WatchedPolicies(cache, kind.drivers)
     leadership = Leadership(
         api,
-        LeaseSettings(namespace=setting.namespace, identity=setting.identity),
+        setting.lease,
         monotonic=monotonic_seconds,
         clock=api.clock,
     )
@@ -142,7 +141,7 @@ def _made(
         events=EventWriter(
             api,
             lambda: policies.cache.objects,
-            instance=setting.identity,
+            instance=setting.lease.identity,
             is_leading=leadership.is_held,
             clock=api.clock,
         ),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.adapters.keda.server import ScalerSettings
+from controller.adapters.kubernetes.lease_rules import LeaseSettings
 from headstart.alert_wiring import AlertSetting, alert_setting
 from headstart.errors import UsageError, shown
 from headstart.event_wiring import EventSetting, event_setting
@@ -18,20 +19,21 @@ from headstart.service_options import Address, address_of, tick_of
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 DEFAULT_NAMESPACE = "headstart-system"
+DEFAULT_LEASE_SECONDS = 15.0
+_SHORTEST_LEASE_SECONDS, _LONGEST_LEASE_SECONDS = 3.0, 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesSetting:
     """What a process that works on a cluster is given.
 
-    ``kubeconfig`` None means in-cluster; ``namespace`` is where the lease is; ``identity`` is
-    this process's alone. ``scaler`` and ``alerts`` None: KEDA and Alertmanager are not answered;
-    ``events`` None: nobody is told of what happens.
+    ``kubeconfig`` None means in-cluster; ``lease`` says where the lease is, how long it lasts, and
+    who this process alone is. ``scaler`` and ``alerts`` None: KEDA and Alertmanager are not
+    answered; ``events`` None: nobody is told of what happens.
     """
 
     kubeconfig: Path | None
-    namespace: str
-    identity: str
+    lease: LeaseSettings
     listen: Address
     tick_seconds: float
     scaler: ScalerSettings | None = None
@@ -59,6 +61,12 @@ def add_kubernetes_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--identity", metavar="NAME", help="of this controller (default: the host's name)"
     )
+    group.add_argument(
+        "--lease-seconds",
+        type=float,
+        metavar="SECONDS",
+        help=f"after so long another takes over from one that died ({DEFAULT_LEASE_SECONDS:g})",
+    )
     add_keda_arguments(parser)
 
 
@@ -76,9 +84,12 @@ def kubernetes_setting(arguments: argparse.Namespace) -> KubernetesSetting:
         raise UsageError(f"--identity: {shown(name)} is not allowed: must have 1 to 100 characters")
     return KubernetesSetting(
         kubeconfig=arguments.kubeconfig,
-        namespace=arguments.namespace or _own_namespace(),
-        # A process that was killed and came back must not take its old lease for its own.
-        identity=f"{name}_{secrets.token_hex(4)}",
+        lease=LeaseSettings.lasting(
+            _lease_seconds(arguments.lease_seconds),
+            namespace=arguments.namespace or _own_namespace(),
+            # A process that was killed and came back must not take its old lease for its own.
+            identity=f"{name}_{secrets.token_hex(4)}",
+        ),
         listen=address_of(arguments.listen),
         tick_seconds=tick_of(arguments.tick_seconds),
         scaler=keda_settings(arguments, tick_seconds=arguments.tick_seconds),
@@ -93,11 +104,19 @@ def refuse_kubernetes_options(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: naming the option.
     """
-    for option in ("kubeconfig", "namespace", "identity", "keda_listen"):
+    for option in ("kubeconfig", "namespace", "identity", "lease_seconds", "keda_listen"):
         if getattr(arguments, option) is not None:
             raise UsageError(f"--{option.replace('_', '-')}: needs --kubernetes")
     if arguments.policy is None:
         raise UsageError("--policy: missing: must be a FILE, or give --kubernetes")
+
+
+def _lease_seconds(given: float | None) -> float:
+    seconds = DEFAULT_LEASE_SECONDS if given is None else given
+    if not _SHORTEST_LEASE_SECONDS <= seconds <= _LONGEST_LEASE_SECONDS:
+        allowed = f"from {_SHORTEST_LEASE_SECONDS:g} to {_LONGEST_LEASE_SECONDS:g}"
+        raise UsageError(f"--lease-seconds: {seconds:g} is not allowed: must be {allowed}")
+    return seconds
 
 
 def _own_namespace() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from headstart.demand_sources import Connections
 from headstart.forecast_options import TopicSetting
@@ -55,7 +56,7 @@ async def run_kubernetes_up(
         )
         show_predictor(registry, pool, service)
         loop = await kubernetes_loop(stack, setting, kind, registry, service)
-        demands = WatchedDemands(service, connections, loop.clock)
+        demands = WatchedDemands(service, replace(connections, clock=loop.clock), loop.clock)
         loop.policies.subscribe(demands.receive)
         routes = [
             *predictor_http.routes(service, registry),

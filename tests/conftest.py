@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -131,6 +132,13 @@ def started(server: Server, stack: contextlib.ExitStack) -> Server:
     _running.append(server)
     stack.callback(_running.remove, server)
     stack.callback(server.close)
+
+    def say(kind: type[BaseException] | None, *_: object) -> None:
+        # One that ends with the test's own stack is gone when the report is made.
+        if kind is not None:
+            sys.stderr.write(f"-- {server.name} said last\n{server.log_tail()}\n")
+
+    stack.push(say)
     with failing_in_words():
         server.start()
     return server

@@ -49,7 +49,7 @@ _COLUMNS = (
     ("Ready replicas", "integer", ".status.replicas.ready", 0),
     ("Restoring", "integer", ".status.replicas.restoring", 0),
     ("Lead", "number", ".status.leadTime.seconds", 0),
-    ("Peak", "number", ".status.forecastPeak.perSecond", 1),
+    ("Peak", "number", ".status.forecastPeak.perSecond", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
 )
 

@@ -107,13 +107,14 @@ class ControlPlane(Kubectl):
         """Let it go on."""
         self.api_server.thaw()
 
-    def forget_history(self) -> None:
-        """Make every resource version from before unknown: a watch from there is told 410.
-
-        etcd drops old revisions, and the API server, which remembers some too, is started anew.
-        """
+    def forget_old_revisions(self) -> None:
+        """Have etcd drop what was before; the API server remembers some until it ends."""
         newest = self._etcd("kv/range", {"key": base64.b64encode(b"/").decode()})
         self._etcd("kv/compaction", {"revision": newest["header"]["revision"], "physical": True})
+
+    def forget_history(self) -> None:
+        """Make every resource version from before unknown: a watch from there is told 410."""
+        self.forget_old_revisions()
         self.kill_api_server()
         self.start_api_server()
 

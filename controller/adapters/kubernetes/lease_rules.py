@@ -31,6 +31,19 @@ class LeaseSettings:
     retry_seconds: float = 2.0
     call_seconds: float = 3.0
 
+    @classmethod
+    def lasting(cls, duration_seconds: float, *, namespace: str, identity: str) -> LeaseSettings:
+        """Return settings whose other times have their usual shares of the duration."""
+        return cls(
+            namespace=namespace,
+            identity=identity,
+            duration_seconds=duration_seconds,
+            fence_seconds=duration_seconds * 2 / 3,
+            renew_seconds=duration_seconds / 3,
+            retry_seconds=duration_seconds * 2 / 15,
+            call_seconds=duration_seconds / 5,
+        )
+
 
 class Intent(Enum):
     """What to do about a Lease."""

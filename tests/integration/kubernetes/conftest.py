@@ -13,6 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import failing_in_words, started
+from tests.integration.kubernetes.loop_stand import POOL, Demand
+from tests.integration.kubernetes.shipped import (
+    CONTROLLER,
+    NAMESPACE,
+    allow_workloads,
+    install,
+)
 from tests.parts.control_plane import ControlPlane
 from tests.parts.go_build import CLUSTER, HELM, built_programs
 
@@ -52,3 +59,31 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     name = control_plane.create_namespace()
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def account(control_plane: ControlPlane) -> Path:
+    """A kubeconfig of the controller's account, everything being installed as shipped."""
+    install(control_plane)
+    return control_plane.kubeconfig_of(NAMESPACE, CONTROLLER)
+
+
+@pytest.fixture
+def demand() -> Iterator[Demand]:
+    """A source of demand that the test turns."""
+    made = Demand()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pool(control_plane: ControlPlane, account: Path, namespace: str) -> Iterator[list[str]]:
+    """Six nodes with one GPU each, in the namespace's own pool; Headstart may work there."""
+    allow_workloads(control_plane, namespace)
+    names = control_plane.add_gpu_nodes(namespace, 6, gpus=1, labels={POOL: namespace})
+    yield names
+    control_plane.kubectl("delete", "prerestorepolicy", "--all", "-n", namespace)
+    control_plane.delete_nodes(names)
+    # One that a test killed would be waited for by the next test's.
+    lease = ("lease", CONTROLLER, "-n", NAMESPACE, "--ignore-not-found")
+    control_plane.kubectl("delete", *lease)

@@ -11,13 +11,12 @@ import requests
 
 from tests.conftest import started
 from tests.integration.controller.keda_client import KedaClient, Trigger
+from tests.integration.kubernetes.loop_stand import Demand, a_policy
 from tests.integration.kubernetes.shipped import install_definition
-from tests.integration.kubernetes.test_loop import Demand, a_policy, demand
 from tests.parts.control_plane import ControlPlane
 from tests.parts.ports import free_port
 from tests.parts.service import HeadstartUp
 
-__all__ = ["demand"]
 TOKEN = "s3cret"
 
 
@@ -73,7 +72,7 @@ def test_leader_and_standby_both_answer_keda_and_plan_for_alerts(
 ) -> None:
     plane, workload = control_plane, f"{namespace}/chat"
     install_definition(plane)
-    plane.apply(a_policy(namespace, mode="Recommend"))
+    plane.apply(a_policy(namespace, spec={"mode": "Recommend"}))
     with ExitStack() as stack:
         for name in ("first", "second"):
             one = started(AskedController(plane, namespace, demand, name), stack)
@@ -86,5 +85,8 @@ def see_it_answer(plane: ControlPlane, one: AskedController, namespace: str, wor
     plane.until(lambda: one.told(namespace) == refused, "KEDA is answered")
     plane.until(lambda: bool(one.plan(workload)), "there is a plan")
     assert one.alert(workload) == 200
-    plane.until(lambda: one.plan(workload)["reason"] == "boost", "it is boosted")
-    assert one.plan(workload)["target"] == 4
+    # One replica by demand, once that is known, and three more.
+    plane.until(
+        lambda: (plan := one.plan(workload))["reason"] == "boost" and plan["target"] == 4,
+        "it is boosted",
+    )

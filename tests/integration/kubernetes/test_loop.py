@@ -1,303 +1,175 @@
-"""The whole loop as processes on a real control plane: demand in, restored pods out, and back."""
+"""The whole loop as shipped, on a real control plane: demand in, restored pods out, and back."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
-import requests
 
+from controller.adapters.kubernetes.phases import ORDER
 from tests.conftest import started
-from tests.integration.kubernetes.shipped import install_definition
+from tests.integration.kubernetes.loop_stand import (
+    Controller,
+    Demand,
+    a_policy,
+    nodes_of,
+    pods_of,
+    ready_pods,
+    states,
+    told,
+)
+from tests.integration.kubernetes.shipped import CONTROLLER, NAMESPACE
 from tests.parts.control_plane import ControlPlane
-from tests.parts.service import HeadstartUp
 
-POOL = "headstart.dev/pool"
-HAND_OVER_SECONDS = 60.0
-PHASES = {"created", "scheduled", "started", "restored", "ready"}
-
-
-class Demand:
-    """A Prometheus that answers every range with the demand that it is told, per second."""
-
-    def __init__(self) -> None:
-        self.changes: list[tuple[float, float]] = [(0.0, 5.0)]
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-                start, end, step = (float(form[name][0]) for name in ("start", "end", "step"))
-                count = int((end - start) / step + 1e-6) + 1
-                times = [start + number * step for number in range(count)]
-                values = [[at, str(outer.at(at))] for at in times]
-                data = {"resultType": "matrix", "result": [{"metric": {}, "values": values}]}
-                body = json.dumps({"status": "success", "data": data}).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def at(self, when: float) -> float:
-        return [rate for since, rate in self.changes if since <= when][-1]
-
-    def turn_to(self, per_second: float) -> None:
-        self.changes.append((time.time(), per_second))
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+#: Between two looks of the loop, and one step of demand.
+USER = f"system:serviceaccount:{NAMESPACE}:{CONTROLLER}"
+TICK_SECONDS, STEP_SECONDS = 1.0, 5.0
 
 
-@pytest.fixture
-def demand() -> Iterator[Demand]:
-    made = Demand()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def pool(control_plane: ControlPlane, namespace: str) -> Iterator[list[str]]:
-    """Six nodes with one GPU each, in the namespace's own pool."""
-    install_definition(control_plane)
-    names = control_plane.add_gpu_nodes(namespace, 6, gpus=1, labels={POOL: namespace})
-    yield names
-    control_plane.kubectl("delete", "prerestorepolicy", "--all", "-n", namespace)
-    control_plane.delete_nodes(names)
-
-
-def a_policy(namespace: str, *, mode: str = "Act", restore_seconds: str = "1") -> dict[str, Any]:
-    containers = [{"name": "worker", "image": "none"}]
-    notes = {"lab/restore-seconds": restore_seconds}
-    return {
-        "apiVersion": "headstart.dev/v1alpha1",
-        "kind": "PreRestorePolicy",
-        "metadata": {"name": "chat", "namespace": namespace},
-        "spec": {
-            "mode": mode,
-            "demand": {"prometheus": {"query": "d", "stepSeconds": 5, "historyDays": 0.01}},
-            "capacity": {"demandPerReplica": 10},
-            "target": {
-                "podTemplate": {
-                    "metadata": {"annotations": notes},
-                    "spec": {"containers": containers},
-                },
-                "podSnapshotName": "chat-warm",
-            },
-            "restore": {"driver": "NvidiaSnapshot", "sizeGiB": 1, "timeoutSeconds": 60},
-            "standby": {"nodeSelector": {POOL: namespace}},
-            "limits": {"minReplicas": 1, "maxReplicas": 4},
-            "scaleDown": {"holdSeconds": 2, "drainSeconds": 1},
-        },
-    }
-
-
-def a_controller(
-    plane: ControlPlane, namespace: str, demand: Demand, name: str, *options: str
-) -> HeadstartUp:
-    return HeadstartUp(
-        [
-            "--kubernetes",
-            "--kubeconfig",
-            str(plane.admin),
-            "--namespace",
-            namespace,
-            "--identity",
-            name,
-            "--prometheus",
-            demand.url,
-            "--tick-seconds",
-            "1",
-            *options,
-        ],
-        {},
-    )
-
-
-def pods_of(plane: ControlPlane, namespace: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = plane.get("pods", "-n", namespace)
-    return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
-
-
-def ready_pods(plane: ControlPlane, namespace: str) -> int:
-    conditions = (pod.get("status", {}).get("conditions", []) for pod in pods_of(plane, namespace))
-    return sum(
-        {"Ready": "True"}.items() <= {c["type"]: c["status"] for c in one}.items()
-        for one in conditions
-    )
-
-
-def states(plane: ControlPlane, nodes: list[str]) -> list[str]:
-    found = {node["metadata"]["name"]: node for node in plane.get("nodes")}
-    return sorted(
-        found[name]["metadata"]["labels"].get("headstart.dev/state", "") for name in nodes
-    )
-
-
-def phases_measured(controller: HeadstartUp) -> set[str]:
-    """Return the phases of a start that the metrics tell of."""
-    name = "headstart_restore_phase_duration_seconds_count restore "
-    return {
-        series.removeprefix(name).split()[0]
-        for series, count in controller.metrics().items()
-        if series.startswith(name) and count >= 4
-    }
-
-
-def test_demand_brings_restored_pods_on_standby_nodes_and_its_end_frees_them(
-    control_plane: ControlPlane, namespace: str, pool: list[str], demand: Demand
+def test_a_foreseen_ramp_is_met_one_lead_time_ahead_and_the_nodes_stand_by_again(
+    control_plane: ControlPlane, account: Path, namespace: str, pool: list[str], demand: Demand
 ) -> None:
     plane = control_plane
-    plane.apply(a_policy(namespace))
     with ExitStack() as stack:
-        controller = started(a_controller(plane, namespace, demand, "only"), stack)
+        controller = started(Controller(account, demand, "only"), stack)
+        begins = time.time() + 20.0
+        demand.event = (begins, begins + 10.0)
+        demand.changes += [(begins, 35.0), (begins + 10.0, 5.0)]
+        launch = {"name": "launch", "ical": f"{demand.url}/calendar", "floorPerSecond": 35}
+        source = {"query": "d", "stepSeconds": STEP_SECONDS, "historyDays": 0.01}
+        foreseen = {"prometheus": source, "calendar": [launch]}
+        plane.apply(a_policy(namespace, spec={"demand": foreseen}))
         plane.until(lambda: ready_pods(plane, namespace) == 1, "the least number is ready")
-        demand.turn_to(35.0)
         plane.until(lambda: ready_pods(plane, namespace) == 4, "four are ready")
-        for pod in pods_of(plane, namespace):
-            assert pod["spec"]["nodeName"] in pool
+        pods = pods_of(plane, namespace)
+        ramp = sorted(pods, key=lambda pod: times_of(pod)["decided"])[1:]
+        for pod in ramp:
+            times = times_of(pod)
+            plan = controller.get(f"/v1/plans/{namespace}/chat?at={times['decided'] + 0.5}")
+            assert plan is not None
+            lead = plan["leadTimeSeconds"]
+            # A step of demand may begin before the event does.
+            assert begins - lead - TICK_SECONDS - STEP_SECONDS - 3.0 <= times["decided"] < begins
+            assert tuple(times) == ORDER
+            assert list(times.values()) == sorted(times.values())
+            assert times["ready"] < begins
+        for pod in pods:
             assert pod["metadata"]["annotations"]["nvidia.com/restore-from"] == "chat-warm"
-        nodes = {node["metadata"]["name"]: node for node in plane.get("nodes")}
-        assert all(nodes[name]["spec"].get("unschedulable") for name in pool)
+            node = nodes_of(plane, pool)[pod["spec"]["nodeName"]]
+            assert node["spec"]["unschedulable"] is True
         plane.until(lambda: states(plane, pool).count("serving") == 4, "four nodes serve")
-
-        def told() -> bool:
-            status = plane.get("prp", "chat", "-n", namespace).get("status", {})
-            is_told = status.get("replicas", {}).get("ready") == 4
-            return is_told and len(status.get("leadTimeMeasurements", [])) >= 4
-
-        plane.until(told, "the status tells of four, and of their lead times")
-        plane.until(lambda: phases_measured(controller) == PHASES, "each phase is measured")
-        demand.turn_to(1.0)
+        plane.until(lambda: is_told(plane, namespace), "the status tells the story")
         plane.until(
             lambda: len(pods_of(plane, namespace)) == 1,
             "all but one released",
             within_seconds=150.0,
         )
         plane.until(lambda: states(plane, pool).count("standby") == 5, "five nodes stand by")
-        reasons = {event["reason"] for event in plane.get("events", "-n", namespace)}
-        assert {"RestoreStarted", "RestoreReady", "ReplicaReleased"} <= reasons
+        assert {"RestoreStarted", "RestoreReady", "ReplicaReleased"} <= told(plane, namespace)
         plane.kubectl("delete", "prp", "chat", "-n", namespace)
         plane.until(lambda: not pods_of(plane, namespace), "a deleted policy's pods go")
-        plane.until(lambda: states(plane, pool).count("standby") == 6, "every node stands by")
+        plane.until(lambda: states(plane, pool) == ["standby"] * 6, "every node stands by")
 
 
-def test_a_leader_killed_while_restores_run_is_followed_and_nothing_is_doubled_or_lost(
-    control_plane: ControlPlane, namespace: str, pool: list[str], demand: Demand
+def test_observe_writes_nothing_but_its_status_and_recommend_only_events_besides(
+    control_plane: ControlPlane, account: Path, namespace: str, pool: list[str], demand: Demand
 ) -> None:
     plane = control_plane
-    plane.apply(a_policy(namespace, restore_seconds="12"))
-    demand.turn_to(35.0)
+    before = len(plane.writes_by(USER))
+
+    def written() -> set[str]:
+        """Return what has been asked to be changed, refused or not: verb and kind of object."""
+        events = plane.writes_by(USER)[before:]
+        return {f"{event['verb']} {kind_of(event['objectRef'])}" for event in events}
+
+    def has_target() -> bool:
+        status = plane.get("prp", "chat", "-n", namespace).get("status", {})
+        return bool(status.get("replicas", {}).get("target", 0) >= 1)
+
+    lease = {"create leases", "update leases"}
+    plane.apply(a_policy(namespace, spec={"mode": "Observe"}))
     with ExitStack() as stack:
-        leader = started(a_controller(plane, namespace, demand, "leader"), stack)
-        plane.until(lambda: leader.metrics().get("headstart_leader") == 1.0, "the first leads")
-        heir = started(a_controller(plane, namespace, demand, "heir"), stack)
-        plane.until(lambda: len(pods_of(plane, namespace)) >= 3, "restores run")
-        before = {pod["metadata"]["uid"] for pod in pods_of(plane, namespace)}
-        leader.kill()
-        most = 0
-
-        def led_and_ready() -> bool:
-            nonlocal most
-            pods = pods_of(plane, namespace)
-            placed = [pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")]
-            assert len(placed) == len(set(placed)), "a GPU was given twice"
-            most = max(most, len(pods))
-            leads = heir.metrics().get("headstart_leader") == 1.0
-            return leads and ready_pods(plane, namespace) == 4
-
-        plane.until(led_and_ready, "the heir leads, four are ready", within_seconds=120.0)
-        assert most == 4
-        assert before <= {pod["metadata"]["uid"] for pod in pods_of(plane, namespace)}
-        assert heir.metrics()["headstart_lease_epoch"] == 1.0
-        plane.until(lambda: states(plane, pool).count("serving") == 4, "four nodes serve")
-        assert states(plane, pool).count("standby") == 2
-
-
-def test_observe_writes_nothing_but_status_and_recommend_says_what_it_would_do(
-    control_plane: ControlPlane, namespace: str, pool: list[str], demand: Demand
-) -> None:
-    plane = control_plane
-    plane.apply(a_policy(namespace, mode="Observe"))
-    with ExitStack() as stack:
-        started(a_controller(plane, namespace, demand, "only"), stack)
-
-        def told() -> bool:
-            status = plane.get("prp", "chat", "-n", namespace).get("status", {})
-            return bool(status.get("replicas", {}).get("target") == 1)
-
-        plane.until(told, "the status tells the target")
+        started(Controller(account, demand, "only"), stack)
+        plane.until(lambda: has_target(), "the status tells the target")
         assert plane.condition("prp", "chat", "Acting", namespace) == "False/ModeObserve"
-        assert pods_of(plane, namespace) == []
-        assert states(plane, pool) == [""] * 6
-        assert plane.get("events", "-n", namespace) == []
-        plane.apply(a_policy(namespace, mode="Recommend"))
+        plane.set_node_ready(pool[0], ready=False)
+        plane.until(lambda: written() >= {"patch prerestorepolicies/status"}, "it is on record")
+        assert written() <= lease | {"patch prerestorepolicies/status"}
+        plane.apply(a_policy(namespace, spec={"mode": "Recommend"}))
         demand.turn_to(35.0)
-        plane.until(
-            lambda: any(
-                one["reason"] == "Recommended" for one in plane.get("events", "-n", namespace)
-            ),
-            "what it would do is told",
-        )
-        assert pods_of(plane, namespace) == []
-        assert states(plane, pool) == [""] * 6
+        plane.until(lambda: "Recommended" in told(plane, namespace), "what it would do is told")
+        plane.set_node_ready(pool[0], ready=True)
+    assert pods_of(plane, namespace) == []
+    assert states(plane, pool) == [""] * 6
+    plane.until(lambda: "create events" in written(), "it is on record")
+    assert written() <= lease | {"patch prerestorepolicies/status", "create events"}
 
 
-def test_an_alert_that_one_controller_hears_boosts_the_plans_of_all(
-    control_plane: ControlPlane,
-    namespace: str,
-    pool: list[str],
-    demand: Demand,
-    tmp_path: Path,
+def test_what_was_measured_of_a_start_outlives_the_controller(
+    control_plane: ControlPlane, account: Path, namespace: str, pool: list[str], demand: Demand
 ) -> None:
     plane = control_plane
-    plane.apply(a_policy(namespace, mode="Recommend"))
-    token = tmp_path / "token"
-    token.write_text("s3cret", encoding="utf-8")
-    options = ("--alerts-token-file", str(token))
-    labels = {"headstart_policy": f"{namespace}/chat", "headstart_boost_replicas": "2"}
+    demand.turn_to(35.0)
+    plane.apply(a_policy(namespace, notes={"lab/restore-seconds": "8"}))
 
-    def tell(controller: HeadstartUp, status: str) -> None:
-        alert = {"status": status, "labels": labels, "startsAt": "1"}
-        answer = requests.post(
-            f"{controller.url}/v1/alerts",
-            json={"alerts": [alert]},
-            headers={"Authorization": "Bearer s3cret"},
-            timeout=30,
-        )
-        assert (answer.status_code, answer.json()["faults"]) == (200, [])
-
-    def reasons(*controllers: HeadstartUp) -> set[str]:
-        plans = [one.get(f"/v1/plans/{namespace}/chat") or {} for one in controllers]
-        return {plan.get("reason", "none yet") for plan in plans}
+    def measured() -> list[dict[str, Any]]:
+        status = plane.get("prp", "chat", "-n", namespace).get("status", {})
+        found: list[dict[str, Any]] = status.get("leadTimeMeasurements", [])
+        return found
 
     with ExitStack() as stack:
-        one, other = (
-            started(a_controller(plane, namespace, demand, name, *options), stack)
-            for name in ("one", "other")
+        started(Controller(account, demand, "first"), stack)
+        plane.until(lambda: len(pods_of(plane, namespace)) == 4, "restores run")
+    assert ready_pods(plane, namespace) == 0
+    with ExitStack() as stack:
+        second = started(Controller(account, demand, "second"), stack)
+        plane.until(lambda: len(measured()) == 4, "four starts are measured")
+        phases = [times_of(pod) for pod in pods_of(plane, namespace)]
+        took = sorted(times["ready"] - times["decided"] for times in phases)
+        assert sorted(one["seconds"] for one in measured()) == pytest.approx(took, abs=0.01)
+        # The gates were opened late, by the second: that is none of the restores' time.
+        assert 7.0 <= took[0] <= took[-1] <= 14.0
+        learned = plane.get("prp", "chat", "-n", namespace)["status"]["leadTime"]
+        assert learned["measurements"] == 4
+        counted = [name for name in second.metrics() if "phase_duration_seconds_count" in name]
+        assert any("restored" in name and namespace in name for name in counted)
+    with ExitStack() as stack:
+        started(Controller(account, demand, "third"), stack)
+        before = plane.get("prp", "chat", "-n", namespace)["status"]["lastPlan"]["at"]
+        plane.until(
+            lambda: plane.get("prp", "chat", "-n", namespace)["status"]["lastPlan"]["at"] > before,
+            "the third plans",
+            within_seconds=120.0,
         )
-        plane.until(lambda: "none yet" not in reasons(one, other), "plans of both")
-        tell(one, "firing")
-        plane.until(lambda: reasons(one, other) == {"boost"}, "a boost in both plans")
-        one.kill()
-        one.start()
-        plane.until(lambda: reasons(one) == {"boost"}, "the boost again after a crash")
-        tell(other, "resolved")
-        plane.until(lambda: "boost" not in reasons(one, other), "the boost's end in both")
+        assert len(measured()) == 4
+        learned = plane.get("prp", "chat", "-n", namespace)["status"]["leadTime"]
+        assert learned["measurements"] == 4
+
+
+def times_of(pod: dict[str, Any]) -> dict[str, float]:
+    """Return the phases of a pod's start, in order."""
+    notes = pod["metadata"]["annotations"]
+    found: dict[str, float] = json.loads(notes["headstart.dev/phases"])
+    return found
+
+
+def kind_of(reference: dict[str, str]) -> str:
+    """Return what an audit event is about, with its subresource."""
+    return "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
+
+
+def is_told(plane: ControlPlane, namespace: str) -> bool:
+    """Say whether kubectl shows four ready, and why."""
+    titles, row = plane.kubectl("get", "prp", "-n", namespace).splitlines()
+    assert titles.split("  ")[0] == "NAME"
+    names = ["READY", "MODE", "TARGET", "READY REPLICAS", "RESTORING", "LEAD", "PEAK", "AGE"]
+    columns = {name: row[titles.index(f" {name}") + 1 :].split()[0] for name in names}
+    described = plane.kubectl("describe", "prp", "chat", "-n", namespace)
+    is_shown = [columns[name] for name in names[:5]] == ["True", "Act", "4", "4", "0"]
+    has_numbers = 0.0 < float(columns["LEAD"]) < 60.0 and float(columns["PEAK"]) > 0.0
+    said = ("RestoreStarted", "RestoreReady", "StandbyNodesFree", "is ready after", "restored")
+    return is_shown and has_numbers and all(word in described for word in said)

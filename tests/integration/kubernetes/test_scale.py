@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import started
+from tests.integration.kubernetes.loop_stand import Controller, Demand
 from tests.integration.kubernetes.scaled import (
     ADAPTERS,
     a_deployment,
@@ -19,18 +20,10 @@ from tests.integration.kubernetes.scaled import (
     replicas_of,
 )
 from tests.integration.kubernetes.shipped import DEPLOY, install_definition
-from tests.integration.kubernetes.test_loop import Demand, a_controller
 from tests.parts.control_plane import ControlPlane
 
 POOL = "headstart.dev/pool"
 RELEASE_SECONDS = 150.0
-
-
-@pytest.fixture
-def demand() -> Iterator[Demand]:
-    made = Demand()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -60,7 +53,7 @@ def test_a_target_is_scaled_by_the_plan_measured_and_left_alone_when_another_sca
     plane = control_plane
     plane.apply(a_deployment(namespace, lab_restore_seconds="2"), a_policy(namespace))
     with ExitStack() as stack:
-        started(a_controller(plane, namespace, demand, "only"), stack)
+        started(Controller(plane.admin, demand, "only", lease_in=namespace), stack)
         plane.until(lambda: ready(plane, namespace, "chat") == 1, "the first is seen to be ready")
         assert replicas_of(plane, namespace) == 1
         demand.turn_to(35.0)
@@ -112,7 +105,7 @@ def test_what_keda_scales_is_seen_and_measured_and_not_touched(
     )
     demand.turn_to(35.0)
     with ExitStack() as stack:
-        started(a_controller(plane, namespace, demand, "only"), stack)
+        started(Controller(plane.admin, demand, "only", lease_in=namespace), stack)
         plane.until(
             lambda: status_of(plane, namespace, "chat").get("replicas", {}).get("target") == 4,
             "the plan wants four",
@@ -156,6 +149,6 @@ def test_dynamos_adapter_is_scaled_by_the_example_as_shipped(
     demand.turn_to(5.0)
     with ExitStack() as stack:
         stack.enter_context(dynamo(plane, namespace, reference["name"], "workers"))
-        started(a_controller(plane, namespace, demand, "only"), stack)
+        started(Controller(plane.admin, demand, "only", lease_in=namespace), stack)
         plane.until(lambda: ready(plane, namespace, "decode") >= 3, "as many as the demand needs")
         assert replicas_of(plane, namespace, "workers") >= 3
