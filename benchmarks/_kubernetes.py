@@ -12,6 +12,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.lease_rules import LeaseSettings
 from headstart.kubernetes_cluster import cluster_kind
 from headstart.kubernetes_loop import KubernetesLoop, kubernetes_loop
 from headstart.kubernetes_options import KubernetesSetting
@@ -63,8 +64,7 @@ async def a_loop(
     """Run all that a controller runs, but its server; without turning, that is up to the caller."""
     setting = KubernetesSetting(
         kubeconfig=kubeconfig,
-        namespace="default",
-        identity="benchmark",
+        lease=LeaseSettings(namespace="default", identity="benchmark"),
         listen=Address(host="127.0.0.1", port=0),
         tick_seconds=5.0,
     )

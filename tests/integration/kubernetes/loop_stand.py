@@ -170,8 +170,8 @@ def _calendar_time(at: float) -> str:
 
 
 def pods_of(plane: ControlPlane, namespace: str) -> list[dict[str, Any]]:
-    """Return the pods that nobody has deleted."""
-    found: list[dict[str, Any]] = plane.get("pods", "-n", namespace)
+    """Return Headstart's pods that nobody has deleted."""
+    found: list[dict[str, Any]] = plane.get("pods", "-n", namespace, "-l", "headstart.dev/policy")
     return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
 
 

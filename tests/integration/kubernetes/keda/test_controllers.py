@@ -15,8 +15,8 @@ from tests.conftest import started
 from tests.integration.kubernetes.keda.asked import replicas_asked_of
 from tests.integration.kubernetes.keda.conftest import REPLICAS
 from tests.integration.kubernetes.keda.scaled import NAME, NAMESPACE, SCALER, Scaled
+from tests.integration.kubernetes.loop_stand import Demand
 from tests.integration.kubernetes.shipped import install_definition
-from tests.integration.kubernetes.test_loop import Demand
 from tests.parts.control_plane import ControlPlane
 from tests.parts.name_server import NameServer
 from tests.parts.ports import free_port

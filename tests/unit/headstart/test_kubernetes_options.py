@@ -1,0 +1,34 @@
+"""What ``--kubernetes`` and its like say, as a setting or as one line of refusal."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from controller.adapters.kubernetes.lease_rules import LeaseSettings
+from headstart.commands import up
+from headstart.errors import UsageError
+from headstart.kubernetes_options import KubernetesSetting, kubernetes_setting
+
+
+def setting_of(*options: str) -> KubernetesSetting:
+    parser = argparse.ArgumentParser()
+    up.add_arguments(parser)
+    return kubernetes_setting(parser.parse_args(["--kubernetes", *options]))
+
+
+def test_a_lease_lasts_as_long_as_usual_or_as_is_said() -> None:
+    usual = setting_of("--namespace", "home").lease
+    assert usual == LeaseSettings(namespace="home", identity=usual.identity)
+    quick = setting_of("--lease-seconds", "6").lease
+    assert (quick.duration_seconds, quick.fence_seconds, quick.renew_seconds) == (6.0, 4.0, 2.0)
+    assert quick.identity != setting_of("--lease-seconds", "6").lease.identity
+
+
+@pytest.mark.parametrize("seconds", ["2.9", "301", "nan"])
+def test_a_lease_that_nobody_could_keep_is_refused(seconds: str) -> None:
+    line = f"--lease-seconds: {float(seconds):g} is not allowed: must be from 3 to 300"
+    with pytest.raises(UsageError) as error:
+        setting_of("--lease-seconds", seconds)
+    assert str(error.value) == line
