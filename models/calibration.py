@@ -11,39 +11,38 @@ from __future__ import annotations
 import numpy as np
 
 from models.forecast import QUANTILES, FloatArray
-from models.residuals import spacing
+from models.residuals import ascending, levels_for, spacing
 
-_LEVELS = np.asarray(QUANTILES)
 _MEMORY_STEPS = 500.0
-# Three hundred steps of being right are taken for granted: few misses say little about a tail.
-_PRIOR_STEPS = 300.0
+# Few misses say little about a tail: a correction is trusted as they come in.
+_TRUST_STEPS = 300.0
 #: Beyond so many spacings, a burst of the past would cost more than it could cover again.
 _MOST = 1.5
 
 
 class Calibration:
-    """Corrections of quantiles [workloads, horizons, quantiles]."""
+    """Corrections of quantiles [quantiles, horizons, workloads]."""
 
     def __init__(self, cells: tuple[int, int]) -> None:
         """Begin with no correction."""
-        self._shift = np.zeros((*cells, len(QUANTILES)))
+        self._levels = levels_for(2)
+        self._shift = np.zeros((len(QUANTILES), *cells))
         self._count = np.zeros(cells)
 
     def learn(self, demand: FloatArray, said: FloatArray, offset: FloatArray) -> None:
         """Take in what came [workloads] of what had been said, uncorrected; NaN where missing."""
-        extra = offset[:, None, None]
-        logs = np.log(said + extra)
-        excess = np.log(demand + offset)[:, None, None] - logs
-        known = ~np.isnan(excess[..., 0])
+        logs = np.log(said + offset)
+        excess = np.log(demand + offset) - logs
+        known = excess[0] == excess[0]
         self._count += known
-        gain = known / np.minimum(self._count + _PRIOR_STEPS, _MEMORY_STEPS)
+        gain = known / np.minimum(self._count + _TRUST_STEPS, _MEMORY_STEPS)
         below = excess <= self._shift * spacing(logs)
-        self._shift += gain[..., None] / (1.0 - _LEVELS) * (_LEVELS - below)
+        self._shift += gain / (1.0 - self._levels) * (self._levels - below)
         np.clip(self._shift, -_MOST, _MOST, out=self._shift)
 
     def apply(self, said: FloatArray, offset: FloatArray) -> FloatArray:
         """Return quantiles corrected, ascending and not below 0."""
-        extra = offset[:, None, None]
-        logs = np.log(said + extra)
-        corrected = np.exp(logs + self._shift * spacing(logs)) - extra
-        return np.sort(np.maximum(corrected, 0.0), axis=-1)
+        logs = np.log(said + offset)
+        trust = self._count / (self._count + _TRUST_STEPS)
+        corrected = np.exp(logs + trust * self._shift * spacing(logs)) - offset
+        return ascending(np.maximum(corrected, 0.0))

@@ -31,18 +31,17 @@ class AccuracyGate:
         self.is_shut: NDArray[np.bool_] = np.zeros(workloads, dtype=bool)
 
     def learn(self, losses: FloatArray, plain: FloatArray, demand: FloatArray) -> None:
-        """Take in both losses of one step, [workloads, horizons, quantiles].
+        """Take in both losses of one step, [quantiles, horizons, workloads].
 
         NaN where a step was not forecast or is missing. ``demand`` [workloads] is the scale
         that tells what is negligible.
         """
         # One sum is enough: loss above tolerance times loss is excess above zero.
-        allowed = _TOLERANCE * plain + (_NEGLIGIBLE * demand)[:, None, None]
-        excess = (losses - allowed).reshape(len(demand), -1)
-        scored = ~np.isnan(excess)
-        known = scored.any(axis=1)
+        excess = losses - _TOLERANCE * plain - _NEGLIGIBLE * demand
+        scored = excess == excess
+        known = scored.any(axis=(0, 1))
         self._steps += known
         counts = known & (self._steps > _LEARNING_STEPS)
-        kept = _KEEP * self._excess + excess.sum(axis=1, where=scored)
+        kept = _KEEP * self._excess + excess.sum(axis=(0, 1), where=scored)
         self._excess = np.where(counts, kept, self._excess)
         self.is_shut = (self._excess > 0.0) & (self._steps >= _LEARNING_STEPS + _ENOUGH_STEPS)

@@ -1,6 +1,6 @@
 """The experts that need no fit: one point a horizon, from the first measured step.
 
-Means of several half-lives, a damped trend, and what recurs daily and hourly. Arrays run over
+Means of several half-lives, and what recurs daily and hourly. Arrays run over
 workloads.
 """
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from models.forecast import FloatArray
 from models.profiles import Profile
-from models.smoothing import DampedHolt, Levels
+from models.smoothing import Levels
 
 _HALF_LIVES_STEPS = (0.7, 4.0, 20.0, 120.0)
 _SLOW = 3  # the level that profiles are relative to
 _DAY, _HOUR = (86400.0, 300.0), (3600.0, 60.0)
 #: In this order.
-POINT_EXPERTS = ("ewma 0.7", "ewma 4", "ewma 20", "holt", "day profile", "hour profile")
+POINT_EXPERTS = ("ewma 0.7", "ewma 4", "ewma 20", "day profile", "hour profile")
 
 
 class PointExperts:
@@ -26,7 +26,6 @@ class PointExperts:
         """Begin with nothing known."""
         self._ahead, self._step = steps_ahead, step_seconds
         self._levels = Levels(_HALF_LIVES_STEPS, workloads=workloads)
-        self._holt = DampedHolt(workloads=workloads)
         self._profiles = [
             Profile(
                 workloads=workloads,
@@ -44,22 +43,20 @@ class PointExperts:
         return np.asarray(np.fmax(1.0 / self._step, 0.02 * self._levels.values[_SLOW]))
 
     def update(self, end: float, demand: FloatArray) -> FloatArray:
-        """Take in the step that ended at ``end``; return points [experts, workloads, horizons].
+        """Take in the step that ended at ``end``; return points [experts, horizons, workloads].
 
         ``demand`` [workloads] is per second, NaN where missing.
         """
         offset = self.offset
         self._levels.update(demand)
-        self._holt.update(demand)
         quick, slow = self._levels.values[0], self._levels.values[_SLOW]
         base = slow + offset
         deviation = np.log((quick + offset) / base)
         ratio = np.log((demand + offset) / base)
-        points = np.empty((len(POINT_EXPERTS), len(demand), len(self._ahead)))
-        points[:3] = self._levels.values[:3, :, None]
-        points[3] = self._holt.points(self._ahead)
-        for row, profile in enumerate(self._profiles, start=4):
+        points = np.empty((len(POINT_EXPERTS), len(self._ahead), len(demand)))
+        points[:3] = self._levels.values[:3, None]
+        for row, profile in enumerate(self._profiles, start=3):
             profile.update(end, ratio)
-            ahead = profile.log_ratios(end, self._ahead, deviation)
-            points[row] = np.maximum(base[:, None] * np.exp(ahead) - offset[:, None], 0.0)
+            ahead = profile.log_ratios(end, self._ahead, deviation).T
+            points[row] = np.maximum(base * np.exp(ahead) - offset, 0.0)
         return points

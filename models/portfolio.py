@@ -1,9 +1,10 @@
 """The portfolio: cheap experts and learned ones, blended online and calibrated.
 
 Every step: score what was forecast for it earlier, learn, forecast again. Arrays run over
-workloads, so that one pass serves many. Feedback for a horizon of h steps arrives h steps late,
-and nothing is learned from a step that is missing. While the blend loses to a plain mean, that
-mean is what is published.
+workloads, so that one pass serves many; they are the last axis, [quantiles, horizons, experts,
+workloads], for what lies together in memory is reckoned fastest. Feedback for a horizon of h steps
+arrives h steps late, and nothing is learned from a step that is missing. While the blend loses to
+a plain mean, that mean is what is published.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.awaited import Awaited
 from models.blend import Blend, pinball
 from models.calibration import Calibration
 from models.fitted import Learned
@@ -18,21 +20,24 @@ from models.forecast import QUANTILES, FloatArray
 from models.gate import AccuracyGate
 from models.horizons import HorizonGrid
 from models.point_experts import POINT_EXPERTS, PointExperts
-from models.residuals import ResidualQuantiles
+from models.residuals import ResidualQuantiles, ascending, levels_for
 
 _POINTS = (*POINT_EXPERTS, "autoregression")
 # Residuals are logarithms. Of relative noise they spread alike at every level, of arrivals by
 # chance with one over the root of their count (Poisson): points have quantiles of either kind.
 _RELATIVE = ("ewma 0.7", "ewma 4", "ewma 20")
-_COUNTED = ("ewma 4", "ewma 20", "holt", "day profile", "hour profile", "autoregression")
+_COUNTED = ("ewma 4", "ewma 20", "day profile", "hour profile", "autoregression")
 _POINT_OF = np.asarray([_POINTS.index(name) for name in (*_RELATIVE, *_COUNTED)])
-_IS_COUNTED = np.arange(len(_POINT_OF)) >= len(_RELATIVE)
 _EWMA = _RELATIVE.index("ewma 4")
 _EXPERTS = len(_POINT_OF) + 2  # and the fitted quantiles: boosted, linear
 _MEMORY_STEPS = 1000.0
 # Before there are residuals: spread in units of the square root of the count (Poisson-like).
-_FIRST_SPREAD = np.asarray([0.0, 0.9, 1.4, 1.9, 2.8])
+_FIRST_SPREAD = np.asarray([0.0, 0.9, 1.4, 1.9, 2.8]).reshape(-1, 1, 1, 1)
 _ENOUGH_RESIDUALS = 8
+# Nothing is forecast beyond thrice the highest demand of late: what would be is an expert's error.
+_MOST_TIMES_PEAK = 3.0
+_PEAK_KEPT = 1.0 - 1e-4
+_LEVELS = levels_for(3)
 
 
 class Portfolio:
@@ -41,24 +46,32 @@ class Portfolio:
     def __init__(self, grid: HorizonGrid, *, step_seconds: float, workloads: int = 1) -> None:
         """Begin with nothing known."""
         self._grid, self._step = grid, step_seconds
-        self._steps = grid.steps.astype(float)
-        self._levels = np.asarray(QUANTILES)
-        self._points = PointExperts(self._steps, step_seconds=step_seconds, workloads=workloads)
-        shape = (_EXPERTS, workloads, len(grid), len(QUANTILES))
-        points = (len(_POINT_OF), workloads, len(grid))
-        self._rows = np.arange(len(grid))
-        self._point_ring = np.full((grid.last + 1, *points), np.nan)
-        # The last row is the calibrated blend, scored beside its experts.
-        self._expert_ring = np.full((grid.last + 1, _EXPERTS + 1, *shape[1:]), np.nan)
-        self._blend_ring = np.full((grid.last + 1, 1, *shape[1:]), np.nan)
-        self._residuals = ResidualQuantiles(points, memory_steps=_MEMORY_STEPS)
-        self._blend = Blend(shape, reference=_EWMA)
-        self._calibration = Calibration(shape[1:3])
+        self._points = PointExperts(
+            grid.steps.astype(float), step_seconds=step_seconds, workloads=workloads
+        )
+        horizons, levels = len(grid), len(QUANTILES)
+        cells = (horizons, len(_POINT_OF), workloads)
+        self._awaited_points = Awaited(grid.steps, cells[1:])
+        # The last two are the blend, and the blend calibrated.
+        self._awaited = Awaited(grid.steps, (levels, _EXPERTS + 2, workloads))
+        self._residuals = ResidualQuantiles(cells, memory_steps=_MEMORY_STEPS)
+        self._blend = Blend((levels, horizons, _EXPERTS, workloads), reference=_EWMA)
+        self._calibration = Calibration((horizons, workloads))
         self._gate = AccuracyGate(workloads=workloads)
+        self._peak = np.zeros(workloads)
         self._time = 0
-        self.quantiles: FloatArray = np.full(shape[1:], np.nan)
-        #: What the plain exponentially weighted mean says, for whoever compares.
-        self.ewma_quantiles: FloatArray = self.quantiles
+        self._published: FloatArray = np.full((levels, horizons, workloads), np.nan)
+        self._plain: FloatArray = self._published
+
+    @property
+    def quantiles(self) -> FloatArray:
+        """The forecast in force, [workloads, horizons, quantiles], demand per second."""
+        return self._published.T
+
+    @property
+    def ewma_quantiles(self) -> FloatArray:
+        """What the plain exponentially weighted mean says, for whoever compares."""
+        return self._plain.T
 
     @property
     def is_gated(self) -> NDArray[np.bool_]:
@@ -73,77 +86,67 @@ class Portfolio:
         step is missing keeps the forecast that it had.
         """
         offset = self._points.offset
-        self._score(demand, offset)
-        known = ~np.isnan(demand)
-        points = np.empty(self._point_ring.shape[1:])
-        fresh = self._points.update(end, demand)
-        missing = np.full((1, *fresh.shape[1:]), np.nan)
-        ar = missing if learned is None else learned.points[None]
-        points = np.concatenate([fresh, ar])[_POINT_OF]
-        experts = self._experts(points, offset, learned)
-        blended = self._blended(experts)
-        calibrated = self._calibration.apply(blended, offset)
-        self._remember(points, np.concatenate([experts, calibrated[None]]), blended, known)
-        if self.is_gated.any():
-            plain = np.sort(experts[_EWMA], axis=-1)
-            calibrated = np.where(self.is_gated[:, None, None], plain, calibrated)
-        self.quantiles = np.where(known[:, None, None], calibrated, self.quantiles)
-        self.ewma_quantiles = experts[_EWMA]
+        known = demand == demand
+        if known.any():
+            self._score(demand, offset)
+        self._peak = np.fmax(self._peak * _PEAK_KEPT, demand)
+        most = _MOST_TIMES_PEAK * (self._peak + offset)
+        points = self._all_points(end, demand, learned)
+        experts = np.empty((len(QUANTILES), len(self._grid), _EXPERTS + 2, len(demand)))
+        self._fill_experts(experts, points, offset, learned)
+        np.minimum(experts, most, out=experts)
+        blended = self._blended(experts[:, :, :_EXPERTS])
+        calibrated = np.minimum(self._calibration.apply(blended, offset), most)
+        experts[:, :, -2], experts[:, :, -1] = blended, calibrated
+        self._awaited_points.put(self._time, points, known)
+        self._awaited.put(self._time, experts.swapaxes(0, 1), known)
+        self._plain = ascending(experts[:, :, _EWMA].copy())
+        if self._gate.is_shut.any():
+            calibrated = np.where(self._gate.is_shut, self._plain, calibrated)
+        self._published = np.where(known, calibrated, self._published)
         self._time += 1
 
-    def _gather(self, ring: FloatArray) -> FloatArray:
-        """Return what was forecast for this step, [experts, workloads, horizons, ...]."""
-        when = (self._time - self._grid.steps) % len(ring)
-        return np.moveaxis(ring[when, :, :, self._rows], 0, 2)
+    def _all_points(self, end: float, demand: FloatArray, learned: Learned | None) -> FloatArray:
+        """Return points as the experts take them, [horizons, experts, workloads]."""
+        points = np.full((len(_POINTS), len(self._grid), len(demand)), np.nan)
+        points[:-1] = self._points.update(end, demand)
+        if learned is not None:
+            points[-1] = learned.points.T
+        return np.asarray(points[_POINT_OF].swapaxes(0, 1))
 
     def _score(self, demand: FloatArray, offset: FloatArray) -> None:
-        if np.isnan(demand).all():
-            return
-        points = self._gather(self._point_ring) + offset[:, None]
-        excess = np.log((demand + offset)[:, None] / points)
-        self._residuals.add(excess / self._noise(points))
-        experts = self._gather(self._expert_ring)
-        losses = pinball(demand[:, None, None] - experts, self._levels)
-        self._blend.learn(losses[:-1])
-        self._gate.learn(losses[-1], losses[_EWMA], demand + offset)
-        self._calibration.learn(demand, self._gather(self._blend_ring)[0], offset)
+        points = self._awaited_points.due(self._time) + offset
+        self._residuals.add(np.log((demand + offset) / points) / self._noise(points))
+        experts = self._awaited.due(self._time).swapaxes(0, 1)
+        losses = pinball(demand - experts, _LEVELS)
+        self._blend.learn(losses[:, :, :_EXPERTS])
+        self._gate.learn(losses[:, :, -1], losses[:, :, _EWMA], demand + offset)
+        self._calibration.learn(demand, experts[:, :, -2], offset)
 
     def _noise(self, points: FloatArray) -> FloatArray:
         """Return the unit of each point's residuals; ``points`` have their offset."""
         chance = 1.0 / np.sqrt(points * self._step)
-        return np.where(_IS_COUNTED[:, None, None], chance, 1.0)
+        chance[:, : len(_RELATIVE)] = 1.0
+        return np.asarray(chance)
 
-    def _experts(
-        self, points: FloatArray, offset: FloatArray, learned: Learned | None
-    ) -> FloatArray:
-        experts = np.full((_EXPERTS, *self._expert_ring.shape[2:]), np.nan)
-        extra = offset[:, None]
-        raised = (points + extra)[..., None]
-        logs = self._residuals.quantiles * self._noise(raised[..., 0])[..., None]
-        spread = raised * np.exp(logs) - extra[..., None]
-        young = (self._residuals.count < _ENOUGH_RESIDUALS)[..., None]
+    def _fill_experts(
+        self, experts: FloatArray, points: FloatArray, offset: FloatArray, learned: Learned | None
+    ) -> None:
+        """Write down what each expert says, NaN of one that sleeps."""
+        raised = points + offset
+        spread = raised * np.exp(self._residuals.quantiles * self._noise(raised)) - offset
+        young = self._residuals.count < _ENOUGH_RESIDUALS
         if young.any():
-            chance = np.sqrt(np.maximum(points, 0.0)[..., None] / self._step)
-            spread = np.where(young, points[..., None] + _FIRST_SPREAD * chance, spread)
-        experts[:-2] = np.maximum(spread, 0.0)
-        if learned is not None:
-            experts[-2], experts[-1] = learned.boosted, learned.linear
-        return experts
+            chance = np.sqrt(np.maximum(points, 0.0) / self._step)
+            spread = np.where(young, points + _FIRST_SPREAD * chance, spread)
+        np.maximum(spread, 0.0, out=experts[:, :, : len(_POINT_OF)])
+        if learned is None:
+            experts[:, :, len(_POINT_OF) : _EXPERTS] = np.nan
+        else:
+            experts[:, :, _EXPERTS - 2] = learned.boosted.T
+            experts[:, :, _EXPERTS - 1] = learned.linear.T
 
     def _blended(self, experts: FloatArray) -> FloatArray:
-        awake = ~np.isnan(experts)
+        awake = experts == experts
         weights = self._blend.weights(awake)
-        return np.sort((weights * np.where(awake, experts, 0.0)).sum(axis=0), axis=-1)
-
-    def _remember(
-        self, points: FloatArray, experts: FloatArray, blended: FloatArray, known: NDArray[np.bool_]
-    ) -> None:
-        now = self._time % len(self._point_ring)
-        hidden = ~known
-        self._point_ring[now] = points
-        self._expert_ring[now] = experts
-        self._blend_ring[now] = blended
-        if hidden.any():
-            self._point_ring[now, :, hidden] = np.nan
-            self._expert_ring[now, :, hidden] = np.nan
-            self._blend_ring[now, :, hidden] = np.nan
+        return ascending((weights * np.where(awake, experts, 0.0)).sum(axis=2))

@@ -18,7 +18,7 @@ _DEVIATION_HALF_LIFE_SECONDS = 300.0
 
 
 class Profile:
-    """One cyclic profile of each workload; shape [workloads, slots]."""
+    """One cyclic profile of each workload; shape [slots, workloads]."""
 
     def __init__(
         self, *, workloads: int, cycle_seconds: float, slot_seconds: float, step_seconds: float
@@ -27,9 +27,10 @@ class Profile:
         self._cycle, self._step = cycle_seconds, step_seconds
         self._slot = max(slot_seconds, step_seconds)
         slots = max(1, int(np.ceil(cycle_seconds / self._slot)))
-        self._sums = np.zeros((workloads, slots))
-        self._mean = np.zeros((workloads, slots))
-        self._visits = np.zeros((workloads, slots))
+        self._mean = np.zeros((slots, workloads), dtype=np.float32)
+        self._visits = np.zeros((slots, workloads), dtype=np.float32)
+        # Of the visit under way.
+        self._sums = np.zeros(workloads)
         self._counts = np.zeros(workloads)
         self._current = -1
 
@@ -43,7 +44,7 @@ class Profile:
             self._close()
             self._current = slot
         known = ~np.isnan(log_ratio)
-        self._sums[:, slot] += np.where(known, log_ratio, 0.0)
+        self._sums += np.where(known, log_ratio, 0.0)
         self._counts += known
 
     def _close(self) -> None:
@@ -51,11 +52,11 @@ class Profile:
         slot = self._current
         visited = self._counts > 0
         if visited.any():
-            seen = self._sums[:, slot] / np.maximum(self._counts, 1.0)
-            self._visits[:, slot] += visited
-            share = np.maximum(_NEW_CYCLE_SHARE, 1.0 / (1.0 + self._visits[:, slot]))
-            self._mean[:, slot] += np.where(visited, share * (seen - self._mean[:, slot]), 0.0)
-            self._sums[:, slot] = 0.0
+            seen = self._sums / np.maximum(self._counts, 1.0)
+            self._visits[slot] += visited
+            share = np.maximum(_NEW_CYCLE_SHARE, 1.0 / (1.0 + self._visits[slot]))
+            self._mean[slot] += np.where(visited, share * (seen - self._mean[slot]), 0.0)
+            self._sums = np.zeros(len(visited))
             self._counts = np.zeros(len(visited))
 
     def log_ratios(self, end: float, steps: FloatArray, deviation: FloatArray) -> FloatArray:
@@ -65,6 +66,6 @@ class Profile:
         """
         middle = end - self._step / 2
         here = int((middle % self._cycle) // self._slot)
-        ahead = self._mean[:, self._slots_at(middle + steps * self._step)]
+        ahead = self._mean[self._slots_at(middle + steps * self._step)]
         fade = np.power(0.5, steps * self._step / _DEVIATION_HALF_LIFE_SECONDS)
-        return np.asarray(ahead + (deviation - self._mean[:, here])[:, None] * fade)
+        return np.asarray(ahead + (deviation - self._mean[here]) * fade[:, None]).T

@@ -1,7 +1,6 @@
-"""Exponential smoothing for many workloads at once: levels, and a damped trend.
+"""Exponential smoothing for many workloads at once.
 
-Sources: Brown (1959) for the level; Holt (1957) with the damped trend of Gardner and
-McKenzie (1985). A missing value leaves the level where it is; the longer the gap, the more
+Source: Brown (1959). A missing value leaves the level where it is; the longer the gap, the more
 weight the first value after it has, as if the forgetting had gone on.
 """
 
@@ -36,34 +35,3 @@ class Levels:
         moved = demand + keep * (fresh - demand)
         self.values = np.where(known, moved, self.values)
         self._gap = np.where(known, 0.0, self._gap)
-
-
-class DampedHolt:
-    """Level and damped trend of each workload."""
-
-    def __init__(
-        self,
-        *,
-        workloads: int,
-        level_gain: float = 0.3,
-        trend_gain: float = 0.05,
-        damping: float = 0.95,
-    ) -> None:
-        """Begin with nothing known."""
-        self._level_gain, self._trend_gain, self._damping = level_gain, trend_gain, damping
-        self._level = np.full(workloads, np.nan)
-        self._trend = np.zeros(workloads)
-
-    def update(self, demand: FloatArray) -> None:
-        """Take in one step's demand, shape [workloads], NaN where missing."""
-        carried = self._level + self._damping * self._trend
-        carried = np.where(np.isnan(carried), demand, carried)
-        error = np.where(np.isnan(demand), 0.0, demand - carried)
-        self._level = carried + self._level_gain * error
-        self._trend = self._damping * self._trend + self._trend_gain * error
-
-    def points(self, steps: FloatArray) -> FloatArray:
-        """Return the points for given steps ahead, shape [workloads, steps]."""
-        damping = self._damping
-        reach = damping * (1.0 - damping**steps) / (1.0 - damping)
-        return np.asarray(np.maximum(self._level[:, None] + self._trend[:, None] * reach, 0.0))

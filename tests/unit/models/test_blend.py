@@ -18,15 +18,15 @@ losses = arrays(np.float64, (6, 3), elements=st.just(NAN) | st.floats(0, 1e9))
 
 def a_blend(*, experts: int) -> Blend:
     """Return a blend of one workload, one horizon and one quantile."""
-    return Blend((experts, 1, 1, 1), reference=0)
+    return Blend((1, 1, experts, 1), reference=0)
 
 
 def learn(blend: Blend, *each: float) -> None:
-    blend.learn(np.array(each)[:, None, None, None])
+    blend.learn(np.array(each)[None, None, :, None])
 
 
 def weights(blend: Blend, *awake: bool) -> FloatArray:
-    return blend.weights(np.array(awake)[:, None, None, None])[:, 0, 0, 0]
+    return blend.weights(np.array(awake)[None, None, :, None])[0, 0, :, 0]
 
 
 @pytest.mark.parametrize(("actual", "expected"), [(12.0, 1.8), (8.0, 0.2), (10.0, 0.0)])
@@ -36,17 +36,24 @@ def test_pinball_weighs_too_little_nine_times_as_much_at_the_ninth_decile(
     assert pinball(np.array(actual - 10.0), np.array(0.9)) == pytest.approx(expected)
 
 
-def test_experts_begin_equal() -> None:
-    assert weights(a_blend(experts=4), True, True, True, True) == pytest.approx([0.25] * 4)
+def shares(*ratios: float) -> list[float]:
+    """Return the weights of experts whose losses are so many times the plain mean's."""
+    raw = [math.exp(-20 * ratio / min(ratios)) for ratio in ratios]
+    return [each / sum(raw) for each in raw]
+
+
+def test_experts_begin_as_losing_a_fifth_more_than_the_plain_mean() -> None:
+    assert weights(a_blend(experts=3), True, True, True) == pytest.approx(shares(1.0, 1.2, 1.2))
 
 
 def test_weights_fall_exponentially_with_the_mean_loss() -> None:
     blend = a_blend(experts=3)
-    learn(blend, 1.0, 1.2, 1.1)
-    learn(blend, 1.0, 1.4, 1.1)
-    means = [1.0, 1.3, 1.1]
-    raw = [math.exp(-20 * mean / min(means)) for mean in means]
-    assert weights(blend, True, True, True) == pytest.approx([each / sum(raw) for each in raw])
+    for _ in range(450):
+        learn(blend, 1.0, 1.2, 1.1)
+        learn(blend, 1.0, 1.4, 1.1)
+    # A hundred steps of nine hundred more are supposed.
+    expected = shares(1.0, 0.9 * 1.3 + 0.12, 0.9 * 1.1 + 0.12)
+    assert weights(blend, True, True, True) == pytest.approx(expected)
 
 
 def test_old_losses_are_forgotten() -> None:
@@ -69,12 +76,12 @@ def test_an_expert_that_sleeps_has_no_say_and_learns_nothing() -> None:
     assert weights(blend, True, False) == pytest.approx([1.0, 0.0])
 
 
-def test_a_newcomer_joins_as_slightly_worse_than_the_others() -> None:
+def test_a_newcomer_joins_as_losing_a_fifth_more_than_the_plain_mean() -> None:
     blend = a_blend(experts=3)
-    learn(blend, 1.0, 1.0, NAN)
-    first, second, newcomer = weights(blend, True, True, True)
-    assert first == second
-    assert newcomer == pytest.approx(first * math.exp(-20 * 0.1))
+    for _ in range(200):
+        learn(blend, 1.0, 1.0, NAN)
+    first, _, newcomer = weights(blend, True, True, True)
+    assert newcomer == pytest.approx(first * math.exp(-20 * 0.2))
 
 
 def test_nobody_awake_is_no_weight_at_all() -> None:
@@ -88,7 +95,7 @@ def test_an_expert_that_woke_late_is_not_judged_by_what_the_others_lost_before()
     for _ in range(500):
         learn(blend, 9.0, 9.9)
     first, second = weights(blend, True, True)
-    assert second == pytest.approx(first * math.exp(-20 * 0.1))
+    assert second == pytest.approx(first * math.exp(-20 * (500 * 0.1 + 20) / 600))
 
 
 @given(losses, st.lists(st.booleans(), min_size=3, max_size=3).filter(any))

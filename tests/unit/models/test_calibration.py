@@ -14,7 +14,7 @@ Z = np.array([0.0, 0.8416, 1.2816, 1.6449, 2.3263])
 
 def said(spread: float) -> FloatArray:
     """Return quantiles about 100 of one workload and horizon, lognormal."""
-    return np.asarray(100.0 * np.exp(spread * Z))[None, None]
+    return np.asarray(100.0 * np.exp(spread * Z))[:, None, None]
 
 
 def shares_covered(spread: float, *, steps: int) -> FloatArray:
@@ -22,7 +22,9 @@ def shares_covered(spread: float, *, steps: int) -> FloatArray:
     demand = 100.0 * np.exp(0.3 * np.random.default_rng(9).normal(size=steps))
     calibration, covered = Calibration((1, 1)), np.zeros(len(QUANTILES))
     for step, value in enumerate(demand):
-        covered += (step >= steps // 2) * (value <= calibration.apply(said(spread), OFFSET)[0, 0])
+        covered += (step >= steps // 2) * (
+            value <= calibration.apply(said(spread), OFFSET)[:, 0, 0]
+        )
         calibration.learn(np.array([value]), said(spread), OFFSET)
     return np.asarray(covered / (steps - steps // 2))
 
@@ -41,7 +43,7 @@ def test_a_missing_step_and_a_missing_forecast_teach_nothing() -> None:
     calibration.learn(np.array([500.0]), said(0.3), OFFSET)
     before = calibration.apply(said(0.3), OFFSET)
     calibration.learn(np.array([NAN]), said(0.3), OFFSET)
-    calibration.learn(np.array([500.0]), np.full((1, 1, len(QUANTILES)), NAN), OFFSET)
+    calibration.learn(np.array([500.0]), np.full((len(QUANTILES), 1, 1), NAN), OFFSET)
     assert_array_equal(calibration.apply(said(0.3), OFFSET), before)
 
 
@@ -49,6 +51,6 @@ def test_a_correction_is_bounded_and_leaves_quantiles_ascending() -> None:
     calibration = Calibration((1, 1))
     for _ in range(3000):
         calibration.learn(np.array([1e6]), said(0.3), OFFSET)
-    found = calibration.apply(said(0.3), OFFSET)[0, 0]
+    found = calibration.apply(said(0.3), OFFSET)[:, 0, 0]
     assert (np.diff(found) >= 0).all()
     assert found[-1] < 1000.0

@@ -13,7 +13,7 @@ LEARNING, ENOUGH = 300, 200
 def after(gate: AccuracyGate, steps: int, loss: float, plain: float = 1.0) -> bool:
     """Return whether one workload is gated after so many steps of these losses."""
     for _ in range(steps):
-        gate.learn(np.full((1, 3, 5), loss), np.full((1, 3, 5), plain), np.array([10.0]))
+        gate.learn(np.full((5, 3, 1), loss), np.full((5, 3, 1), plain), np.array([10.0]))
     return bool(gate.is_shut[0])
 
 
@@ -64,7 +64,7 @@ def test_a_step_that_was_not_forecast_or_is_missing_counts_for_nothing() -> None
 
 def test_horizons_that_are_known_count_without_the_others() -> None:
     gate = a_gate()
-    losses, plain = np.full((1, 3, 5), 2.0), np.ones((1, 3, 5))
+    losses, plain = np.full((5, 3, 1), 2.0), np.ones((5, 3, 1))
     losses[0, 1:] = plain[0, 1:] = NAN
     for _ in range(LEARNING + ENOUGH):
         gate.learn(losses, plain, np.array([10.0]))
@@ -73,7 +73,7 @@ def test_horizons_that_are_known_count_without_the_others() -> None:
 
 def test_each_workload_is_judged_by_itself() -> None:
     gate = AccuracyGate(workloads=3)
-    losses = np.array([0.5, 2.0, NAN])[:, None, None] * np.ones((3, 3, 5))
+    losses = np.array([0.5, 2.0, NAN]) * np.ones((5, 3, 3))
     for _ in range(LEARNING + ENOUGH):
-        gate.learn(losses, np.ones((3, 3, 5)), np.array([10.0, 10.0, NAN]))
+        gate.learn(losses, np.ones((5, 3, 3)), np.array([10.0, 10.0, NAN]))
     assert gate.is_shut.tolist() == [False, True, False]

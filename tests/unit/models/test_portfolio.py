@@ -126,6 +126,14 @@ def test_a_jump_of_fifteen_digits_and_back_is_survived() -> None:
         assert np.isfinite(quantiles).all()
 
 
+def test_nothing_is_forecast_far_beyond_what_was_seen() -> None:
+    bursts = np.where(np.arange(400) % 40 < 3, 500.0, 0.0)
+    absurd = a_learned_expert(1e30)
+    for learned in (None, absurd):
+        for quantiles in forecasts(list(bursts), learned)[1:]:
+            assert quantiles.max() <= 3.2 * 500.0
+
+
 def test_a_learned_expert_that_is_right_is_followed() -> None:
     demand = np.where(np.arange(600) % 7 == 0, 90.0, 10.0)
     portfolio = a_portfolio()
