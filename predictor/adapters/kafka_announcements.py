@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from models.fields import CodecError
 from models.forecast import WorkloadName
 from predictor.adapters.kafka_thread import ConsumerThread
 from predictor.adapters.kafka_whole_topic import WholeTopic
+from predictor.adapters.poison_log import PoisonLog
 from predictor.announcement import (
     Announcement,
     AnnouncementLimits,
@@ -22,7 +22,6 @@ from predictor.announcement import (
 from predictor.ports import AnnouncementCounts
 from predictor.settings import KafkaSettings
 
-LOGGER = logging.getLogger(__name__)
 #: Announcements kept at a time, of all workloads; more are refused.
 MOST_KEPT = 10_000
 
@@ -40,7 +39,7 @@ class AnnouncementReader:
         self._lock = threading.Lock()
         self._kept: dict[tuple[WorkloadName, str], Announcement] = {}
         self.taken = 0
-        self.poison = 0
+        self.poison = PoisonLog("announcement")
 
     def current(self, workload: WorkloadName, now: float) -> tuple[Announcement, ...]:
         """Return what is announced for a workload and not over, the soonest first."""
@@ -59,11 +58,7 @@ class AnnouncementReader:
                 return
             self._keep(parsed)
         except CodecError as error:
-            self.poison += 1
-            LOGGER.warning(
-                "kafka: %s-%d: announcement at offset %d skipped: %s",
-                *(record.topic, record.partition, record.offset, error),
-            )
+            self.poison.skip(record, error)
 
     def _keep(self, parsed: Announcement | Cancelled) -> None:
         key = (parsed.workload, parsed.id)
@@ -148,7 +143,7 @@ class WorkloadAnnouncements:
     def counts(self) -> AnnouncementCounts:
         """Return what became of announcements, of all workloads together."""
         reader = self._topic.reader
-        return AnnouncementCounts(taken=reader.taken, poison=reader.poison)
+        return AnnouncementCounts(taken=reader.taken, poison=reader.poison.count)
 
     async def close(self) -> None:
         """Look no more."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import threading
 from typing import Any
 
@@ -13,9 +12,9 @@ from models.fields import CodecError, as_object
 from models.forecast import Forecast, WorkloadName
 from predictor.adapters.kafka_thread import ConsumerThread
 from predictor.adapters.kafka_whole_topic import WholeTopic
+from predictor.adapters.poison_log import PoisonLog
 from predictor.settings import KafkaSettings
 
-LOGGER = logging.getLogger(__name__)
 #: What a broker takes by default is 1 MiB; a longer text than this is not decoded.
 MOST_BYTES = 2**20
 MOST_WORKLOADS = 10_000
@@ -35,7 +34,7 @@ class ToldForecasts:
         self._newest: dict[WorkloadName, Forecast] = {}
         self._users = 0
         self._thread: ConsumerThread | None = None
-        self.poison = 0
+        self.poison = PoisonLog("forecast")
 
     def of(self, workload: WorkloadName) -> WorkloadToldForecast:
         """Return a workload's forecast by others."""
@@ -73,11 +72,7 @@ class ToldForecasts:
             forecast = None if record.value is None else _forecast(record.value, workload)
             self._keep(workload, forecast)
         except ValueError as error:
-            self.poison += 1
-            LOGGER.warning(
-                "kafka: %s-%d: forecast at offset %d skipped: %s",
-                *(record.topic, record.partition, record.offset, str(error)[:200]),
-            )
+            self.poison.skip(record, error)
 
     def _keep(self, workload: WorkloadName, forecast: Forecast | None) -> None:
         with self._lock:

@@ -53,7 +53,7 @@ async def test_the_newest_forecast_of_a_workload_is_known_and_poison_is_skipped(
         mine, gone = topic.of(CHAT), topic.of(WorkloadName("gone"))
         try:
             until(mine.latest, "a forecast")
-            until(lambda: topic.poison == 3 and gone.latest() is None, "everything read")
+            until(lambda: topic.poison.count == 3 and gone.latest() is None, "everything read")
             known = mine.latest()
         finally:
             await mine.close()
