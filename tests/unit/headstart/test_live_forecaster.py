@@ -76,7 +76,9 @@ def test_without_a_fit_the_online_experts_speak() -> None:
 def test_a_portfolio_that_lost_says_that_a_moving_average_speaks() -> None:
     forecaster = a_forecaster()
     chance = np.random.default_rng(0)
-    # What was learned from a trickle is far off for a while when a flood comes.
-    counts = np.concatenate([chance.poisson(10, 600), chance.poisson(5000, 100)])
+    # Of a walk the newest value says most; of what keeps returning to its mean it says little.
+    walk = np.exp(np.cumsum(chance.normal(0.0, 0.3, 300)))
+    returning = 400.0 * chance.gamma(4.0, 0.25, 250)
+    counts = np.concatenate([400.0 * walk / walk[-1], returning])
     forecaster.extend(CHAT, steps(0.0, list(counts / 10.0)))
     assert made(forecaster).basis == "moving average"
