@@ -17,6 +17,9 @@ from models.forecast import WorkloadName
 from models.lead_time import learn
 from models.outlook import Outlook
 
+#: As old as the view of the cluster may be: somebody may have withdrawn a policy since.
+_STALE_AFTER_SECONDS = 30.0
+
 
 class KubernetesTick:
     """Ticks by the policies in force now; a workload seen for the first time brings its memory.
@@ -60,7 +63,13 @@ class KubernetesTick:
         in_force = self._within_reach(book.in_force)
         settings = replace(self._settings, boosts=self._boosts(now))
         result = tick(fleet, outlooks, state, now, policies=in_force, settings=settings)
-        return result if self._is_leading() else replace(result, actions=())
+        if not self._is_leading():
+            return replace(result, actions=())
+        age = now - self._policies.cache.fresh_at(now)
+        if age <= _STALE_AFTER_SECONDS:
+            return result
+        line = f"the view of the policies is {age:.0f} s old: nothing is done upon it"
+        return replace(result, actions=(), events=(*result.events, line))
 
     def _within_reach(self, policies: Sequence[WorkloadPolicy]) -> tuple[WorkloadPolicy, ...]:
         """Return the policies, with those only recommending whose target is another's.

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from dataclasses import replace
 
+from controller.adapters.kubernetes.exchange import Listing
+from controller.adapters.kubernetes.policies import WatchedPolicies
 from controller.adapters.kubernetes.status_text import encoded_memory
 from controller.cluster_view import Phase
 from controller.feedback import starts_judged
 from controller.objective import Calibration
 from controller.policy import WorkloadPolicy
-from controller.tick_state import TickState, WorkloadState
-from headstart.kubernetes_tick import with_memory
+from controller.tick_state import TickSettings, TickState, WorkloadState
+from headstart.kubernetes_tick import KubernetesTick, with_memory
 from models.codec import encode_measurement
+from models.forecast import WorkloadName
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement, measurements
+from models.outlook import DemandReading, Outlook
 from tests.builders import CHAT, a_fleet, a_replica
+from tests.unit.controller.kubernetes.watched import (
+    FakeSource,
+    HandClock,
+    a_cache,
+    a_policy_object,
+)
 
 KEY = LeadTimeKey(snapshot=CHAT, kind="restore", size_gib=None)
 KNOWN = LeadTimeMeasurement(key=KEY, at=100.0, seconds=4.0, ready=True)
@@ -39,6 +51,27 @@ def test_a_start_that_the_status_knows_is_not_measured_again_and_a_later_one_is(
         now=102.0,
     )
     assert [one.seconds for one in measurements(judged[1])] == [4.0, 6.0]
+
+
+async def test_nothing_is_done_upon_policies_that_were_seen_too_long_ago() -> None:
+    clock = HandClock(1000.0)
+    source = FakeSource(listings=deque([Listing(items=(a_policy_object(),), resource_version="5")]))
+    policies = WatchedPolicies(a_cache(source, clock), ["NvidiaSnapshot"])
+    decide = KubernetesTick(policies, is_leading=lambda: True, settings=TickSettings())
+    task = asyncio.create_task(policies.cache.run_forever())
+    try:
+        await asyncio.wait_for(policies.cache.synced(), 10.0)
+        reading = DemandReading(measured_at=1000.0, window_seconds=10.0, per_second=5.0)
+        chat = WorkloadName("team/chat")
+        seen = Outlook(workload=chat, published_at=1000.0, reading=reading, forecast=None)
+        fresh = decide(a_fleet(), {chat: seen}, TickState(), 1000.0)
+        late = decide(a_fleet(), {chat: seen}, TickState(), 1076.0)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert len(fresh.actions) == 3
+    assert late.actions == ()
+    assert "the view of the policies is 76 s old: nothing is done upon it" in late.events
 
 
 def test_without_a_status_everything_is_measured() -> None:
