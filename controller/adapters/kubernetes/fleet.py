@@ -18,7 +18,8 @@ from controller.adapters.kubernetes.nodes import (
     mismatch,
 )
 from controller.adapters.kubernetes.pods import bound_node, gpus_of, is_ours, pinned_node
-from controller.adapters.kubernetes.replicas import replica_from_claim, replica_from_pod
+from controller.adapters.kubernetes.rendered import RenderedReplicas
+from controller.adapters.kubernetes.replicas import replica_from_claim
 from controller.adapters.kubernetes.target_view import TargetView
 from controller.cluster_view import Fleet, Node, NodeName, Replica
 from controller.standby import node_from_facts
@@ -43,6 +44,7 @@ class View:
     agent_label: tuple[str, str] | None = None
     targets: TargetView = field(default_factory=TargetView)
     gpus_per_replica: int = 1
+    rendered: RenderedReplicas = field(default_factory=RenderedReplicas, compare=False)
 
 
 def valid_claims(node: Json, view: View) -> tuple[Claim, ...]:
@@ -58,11 +60,12 @@ def waiting_claims(node: Json, view: View) -> tuple[Claim, ...]:
 def fleet_of(view: View) -> Fleet:
     """Return what exists of ours."""
     ready = {NodeName(name): is_ready_node(node) for name, node in view.nodes.items()}
-    ours = [pod for pod in view.pods.values() if is_ours(pod)]
     replicas: list[Replica] = []
     ending: Counter[NodeName] = Counter()
-    for pod in ours:
-        replica = replica_from_pod(pod, ready)
+    for key, pod in view.pods.items():
+        if not is_ours(pod):
+            continue
+        replica = view.rendered.of(key, pod, ready)
         if replica is not None:
             replicas.append(replica)
         elif (bound := bound_node(pod)) is not None:

@@ -14,6 +14,7 @@ from controller.adapters.kubernetes.fleet import View
 from controller.adapters.kubernetes.names import POOL
 from controller.adapters.kubernetes.nodes import NodeRules
 from controller.adapters.kubernetes.pods import is_ours
+from controller.adapters.kubernetes.rendered import RenderedReplicas
 from controller.adapters.kubernetes.target_view import TargetView
 from controller.errors import ClusterUnavailableError
 from controller.policy import Mode, WorkloadPolicy
@@ -45,6 +46,7 @@ class WatchedObjects:
         """Know nothing yet."""
         self.policies, self.settings, self.clock = policies, settings, clock
         self._gone: dict[str, None] = {}
+        self._rendered = RenderedReplicas()
         self._confirmed: int | None = None
         self._targets: Callable[[float], TargetView] = lambda _now: TargetView()
         pool = {"labelSelector": POOL}
@@ -101,6 +103,7 @@ class WatchedObjects:
             acting=frozenset(one.workload for one in policies if one.mode is Mode.ACT),
             agent_label=self.settings.agent_label,
             targets=self._targets(now),
+            rendered=self._rendered,
             gpus_per_replica=min((one.standby.gpus_per_replica for one in policies), default=1),
         )
 
@@ -114,6 +117,7 @@ class WatchedObjects:
             return
         self._gone.pop(key_of(pod), None)
         if kind == "DELETED":
+            self._rendered.forget(key_of(pod))
             self._gone[key_of(pod)] = None
             while len(self._gone) > _MOST_GONE:
                 del self._gone[next(iter(self._gone))]

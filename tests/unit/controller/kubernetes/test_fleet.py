@@ -218,3 +218,17 @@ def test_a_claim_ends_when_its_pod_was_seen_to_go_or_did_not_come_in_time() -> N
     gone = a_view([node], [], gone=frozenset({"team/chat-restore-1"}))
     assert waiting_claims(node, gone) == ()
     assert waiting_claims(node, a_view([node], [], now=NOW + 30.0)) == ()
+
+
+def test_a_pod_is_rendered_anew_when_it_or_its_node_changes_and_only_then() -> None:
+    pod, node = a_pod(None, CONTAINERS, SERVING, RESTORED, notes=PHASES), a_node_object()
+    before = a_view([node], [pod])
+    (first,) = fleet_of(before).replicas
+    (again,) = fleet_of(a_view([node], [pod], rendered=before.rendered)).replicas
+    assert again is first
+    down = a_node_object(ready=False)
+    (lost,) = fleet_of(a_view([down], [pod], rendered=before.rendered)).replicas
+    assert (first.phase, lost.phase) == (Phase.READY, Phase.DRAINING)
+    gone = a_pod(None, CONTAINERS, SERVING, RESTORED, notes=PHASES, **DELETED)
+    (going,) = fleet_of(a_view([node], [gone], rendered=before.rendered)).replicas
+    assert going.phase is Phase.DRAINING
