@@ -35,8 +35,12 @@ HISTORY_SECONDS = 1500.0
 PARTITIONS = 32
 TOPIC, UNDISTURBED = "forecasts", "undisturbed"
 README = Path(__file__).parents[2] / "README.md"
-#: How long what is left of three predictors may take to forecast everything again.
+#: How long what is left of three predictors may take to go on with everything, and to forecast it
+#: anew: histories are learned one by one, which takes many of them minutes on two busy cores.
 TAKEOVER_SECONDS = 30.0
+ANEW_SECONDS = 150.0 if IS_SOAK else 30.0
+#: How often a predictor is stopped for longer than its session, and then goes on.
+FREEZES = 1 if IS_SOAK else 0
 NAMES = [f"w{number:03d}" for number in range(WORKLOADS)]
 #: What is forecast by a predictor of its own, too: about a third will be of the one killed.
 WITNESSED = NAMES[:12]
@@ -76,6 +80,15 @@ class Word:
         """When the forecast was made; 0 without one."""
         forecast = self.outlook["forecast"] if self.outlook is not None else None
         return float(forecast["issuedAt"]) if forecast is not None else 0.0
+
+    @property
+    def is_in_force(self) -> bool:
+        """Say whether there is a forecast that reaches beyond the time it was published."""
+        forecast = self.outlook["forecast"] if self.outlook is not None else None
+        if forecast is None:
+            return False
+        reach_seconds = float(forecast["stepSeconds"]) * len(forecast["values"])
+        return self.issued_at + reach_seconds > self.at
 
 
 class Follower:
@@ -186,11 +199,21 @@ def _play(
     run.orphans = set(shard_of(victim)["workloads"])
     run.killed_at = time.time()
     victim.kill()
-    until(lambda: has_settled(run), "a few new forecasts of all", within_seconds=200)
+    until(lambda: has_settled(run), "a few new forecasts of all", within_seconds=300)
     until(lambda: all_shared(others), "ready again")
+    for _ in range(FREEZES):
+        _freeze(*sorted(others, key=lambda one: -len(shard_of(one)["workloads"])))
     run.shards_after = [shard_of(one) for one in others]
     run.controller = controller.metrics()
     run.plans = {name: controller.get(f"/v1/plans/{name}") for name in sorted(run.orphans)[:3]}
+
+
+def _freeze(victim: HeadstartService, other: HeadstartService) -> None:
+    """Stop one until the other has everything; then it must notice that its turn is over."""
+    victim.freeze()
+    until(lambda: all_shared([other]), "everything at the other", within_seconds=120)
+    victim.thaw()
+    until(lambda: all_shared([victim, other]), "shared again", within_seconds=200)
 
 
 def shown_commands(broker: KafkaBroker, prometheus: PrometheusServer) -> list[list[str]]:
@@ -220,6 +243,16 @@ def all_shared(predictors: Sequence[HeadstartService]) -> bool:
     if not all(one.is_ready() for one in predictors):
         return False
     return sum(len(shard_of(one)["workloads"]) for one in predictors) == WORKLOADS
+
+
+def taken_over(run: Run) -> dict[str, float]:
+    """Return when each orphan was first published by another, with a forecast still in force."""
+    last = {word.workload: word.fence for word in run.said.words if word.at <= run.killed_at}
+    first: dict[str, float] = {}
+    for word in run.said.since(run.killed_at, run.orphans):
+        if word.fence > last[word.workload] and word.is_in_force:
+            first.setdefault(word.workload, word.at)
+    return first
 
 
 def forecast_since(run: Run, at: float, workloads: set[str]) -> dict[str, float]:
