@@ -23,6 +23,8 @@ from controller.adapters.kubernetes.exchange import ApiSettings, Json, Listing
 
 _log = logging.getLogger(__name__)
 
+#: A stream that was connected for so long, or has said anything, goes on where the last ended.
+_PROVEN_AFTER_SECONDS = 1.0
 #: Called with ADDED, MODIFIED or DELETED, the object, and when it came by our own clock.
 Receive = Callable[[str, Json, float], None]
 
@@ -55,7 +57,7 @@ class CacheSettings:
     """
 
     first_pause_seconds: float = 0.2
-    longest_pause_seconds: float = 30.0
+    longest_pause_seconds: float = 10.0
     good_after_seconds: float = 5.0
 
     def pause_seconds(self, failures: int, *, luck: float) -> float:
@@ -92,6 +94,7 @@ class ObjectCache:
         self._heard_at = float("-inf")
         self._known_until = float("-inf")
         self._is_connected = False
+        self._proven_at = float("inf")
         self._synced = asyncio.Event()
         self._failures = 0
         self._subscribers: tuple[Receive, ...] = ()
@@ -114,11 +117,13 @@ class ObjectCache:
         await self._synced.wait()
 
     def fresh_at(self, now: float) -> float:
-        """Return up to when the objects are known to be right.
+        """Return up to when the objects are known to be right, minus infinity if never.
 
-        That is ``now`` while the stream is connected and was heard of lately, else when it was
-        lost; minus infinity before the first list.
+        That is ``now`` while the stream was heard of lately, else when it was lost. One that was
+        just connected proves nothing: it may be told at once that its version is too old.
         """
+        if self._is_connected and now < self._proven_at:
+            return self._known_until
         if self._is_connected and now - self._heard_at <= self._api.settings.silence_seconds:
             return now
         return self._heard_at if self._is_connected else self._known_until
@@ -132,11 +137,7 @@ class ObjectCache:
         self._subscribers = (*self._subscribers, receive)
 
     async def confirm(self) -> None:
-        """Read the whole list once more: nothing older than this call is believed after it.
-
-        Raises:
-            UnavailableError: if it can't be read now.
-        """
+        """Read the whole list once more, so that nothing older is believed; UnavailableError."""
         try:
             listing = await self._api.list(self.path, self._query)
         except RefusedError as error:
@@ -168,7 +169,8 @@ class ObjectCache:
                 await self._follow()
                 why = ""
             except GoneError:
-                why, self._version = "the resource version is too old", ""
+                # The server is well: there is nothing to wait for.
+                why, self._version, self._failures = "the resource version is too old", "", 0
             except RefusedError as error:
                 why, self._version = str(error), ""
             except UnavailableError as error:
@@ -194,9 +196,13 @@ class ObjectCache:
             self._lose()
 
     def _hear(self, event: Json | None) -> None:
-        self._is_connected, self._heard_at, self.trouble = True, self._clock(), ""
+        now = self._clock()
+        if not self._is_connected:
+            self._proven_at = now + _PROVEN_AFTER_SECONDS
+        self._is_connected, self._heard_at, self.trouble = True, now, ""
         if event is None:
             return
+        self._proven_at = now
         version = (event["object"].get("metadata") or {}).get("resourceVersion")
         self._version = str(version) if version else self._version
         change = change_of(self._objects, event)
@@ -205,7 +211,7 @@ class ObjectCache:
 
     def _lose(self) -> None:
         now = self._clock()
-        if self._is_connected:
+        if self._is_connected and now >= self._proven_at:
             # A stream that fell silent may have been dead since; one that broke was alive until.
             was_silent = now - self._heard_at >= self._api.settings.silence_seconds
             self._known_until = self._heard_at if was_silent else now

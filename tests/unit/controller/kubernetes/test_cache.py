@@ -144,6 +144,30 @@ async def test_a_stream_that_fell_silent_was_right_only_until_it_was_last_heard(
     assert cache.fresh_at(clock.now) == 1000.0
 
 
+async def test_a_stream_that_is_told_at_once_that_its_version_is_too_old_proves_nothing() -> None:
+    clock = HandClock(1000.0)
+
+    class Forgetful(FakeSource):
+        async def watch(
+            self, path: str, query: Mapping[str, str], *, resource_version: str
+        ) -> AsyncGenerator[Json | None]:
+            self.versions.append(resource_version)
+            if len(self.versions) == 1:
+                yield None
+                clock.now += 5.0
+                raise UnavailableError("reset")
+            clock.now += 60.0
+            yield None
+            ages.append(clock.now - cache.fresh_at(clock.now))
+            raise GoneError("expired", status=410)
+
+    ages: list[float] = []
+    source = Forgetful(listings=deque([a_listing(version=5), UnavailableError("down")]))
+    cache = a_cache(source, clock)
+    await running(cache, until=lambda: bool(ages))
+    assert (ages, cache.fresh_at(clock.now)) == ([60.0], 1005.0)
+
+
 async def test_the_answer_to_an_own_write_comes_ahead_and_older_news_does_not_undo_it() -> None:
     source = FakeSource(listings=deque([a_listing(an_object("a", 3), version=10)]))
     source.streams = deque([[an_event("MODIFIED", an_object("a", 11, step="old"))]])
