@@ -1,7 +1,7 @@
 """How soon a restore pod exists in the API server once demand has risen; by hand, not a test.
 
 Run it with `python benchmarks/kubernetes_latency.py`, after `python -m tests.parts.go_build`. On a
-real control plane and 25 fake nodes of 8 GPUs, 200 workloads go from no demand to some, one after
+real control plane and 40 fake nodes of 8 GPUs, 200 workloads go from no demand to some, one after
 another at odd moments of the loop's tick of 5 s. Measured is the time from the outlook entering
 the controller to the watch of another client telling of the pod.
 """
@@ -19,7 +19,7 @@ from controller.adapters.kubernetes.api import KubernetesApi
 from models.forecast import WorkloadName
 from tests.parts.control_plane import ControlPlane
 
-_RAMPS, _NODES, _GPUS = 200, 25, 8
+_RAMPS, _NODES, _GPUS = 200, 40, 8
 _NAMESPACE, _POOL = "default", "latency"
 _LONGEST_PAUSE_SECONDS = 0.8
 _PATIENCE_SECONDS = 60.0
