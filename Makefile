@@ -3,7 +3,7 @@
 #   make demo    see it work
 #   make check   what must hold before each commit, within a minute or two
 #   make test    every test but the next, with a real Kafka broker and a real Prometheus
-#   make test-cluster  what needs a real Kubernetes, built here from source: half an hour, once
+#   make test-cluster  what needs a real Kubernetes and KEDA, built here: half an hour, once
 #   make parts   get the broker and Prometheus, once
 #   make bench   measure speed, by hand
 #   make soak    long random tests and many kills, by hand
@@ -45,7 +45,7 @@ test: ready
 # in one line.
 test-cluster: develop
 	@$(PY) -m tests.parts.go_build
-	@$(PY) -m pytest -m "cluster and not keda"
+	@$(PY) -m pytest -m cluster
 
 # A part that can't be had fails the tests that need it, in their own words; the rest still runs.
 ready: develop

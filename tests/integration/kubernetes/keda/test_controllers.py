@@ -136,6 +136,7 @@ def a_policy(calendar: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.timeout(600)
 def test_two_controllers_scale_ahead_of_demand_agree_and_one_may_die(
     chat: Scaled,
     controllers: Controllers,
