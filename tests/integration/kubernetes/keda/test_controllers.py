@@ -130,7 +130,7 @@ def a_policy(calendar: Path) -> dict[str, Any]:
             },
             "actuator": "Keda",
             "restore": {"driver": "Scale", "timeoutSeconds": LEAD_SECONDS},
-            "limits": {"minReplicas": 0, "maxReplicas": 12},
+            "limits": {"minReplicas": 0, "maxReplicas": 24},
             "scaleDown": {"holdSeconds": 5, "drainSeconds": 1},
         },
     }
@@ -156,10 +156,10 @@ def test_two_controllers_scale_ahead_of_demand_agree_and_one_may_die(
     assert time.time() < begins_at, "it was scaled only once the event had begun"
     assert time.time() > begins_at - 2 * LEAD_SECONDS
     demand.turn_to(6.5 * PER_REPLICA)
-    all_reach(chat, controllers, at_least=6, at_most=9)
+    all_reach(chat, controllers, at_least=6, at_most=14)
     controllers.processes[controllers.leader()].kill()
-    demand.turn_to(9.5 * PER_REPLICA)
-    all_reach(chat, controllers, at_least=9, at_most=12)
+    demand.turn_to(15.5 * PER_REPLICA)
+    all_reach(chat, controllers, at_least=15, at_most=24)
 
 
 def all_reach(chat: Scaled, controllers: Controllers, *, at_least: int, at_most: int) -> None:
