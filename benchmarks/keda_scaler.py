@@ -3,7 +3,8 @@
 Run it with `python benchmarks/keda_scaler.py`; `--seconds 28800` watches its memory for a working
 day. The server is a process of its own; one connection carries everything, as KEDA's does. Each
 second every workload's target goes from 0 to 1 or back, so that every stream is pushed to; the
-number of pushes read says whether they came. Latencies are the client's, its own time included.
+number of pushes read says whether they came. Latencies are the client's, its own time included; how
+late the client itself woke up from its pauses says how busy the machine was with other things.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _WORKLOADS = 500
 _SERVICE = "/externalscaler.ExternalScaler"
 _CALLS_PER_SECOND = 200
 _REPORTS = 10
+_REOPEN_SECONDS = 2.0
 
 
 class ChangingPlans:
@@ -108,12 +110,14 @@ async def _measure(port: int, server: int, seconds: float) -> None:
         await asyncio.sleep(2.0)
         for part in range(_REPORTS):
             pushes[0] = 0
-            took = np.asarray(await _ask(channel, seconds / _REPORTS)) * 1e3
+            asked = await _ask(channel, seconds / _REPORTS)
+            took, late = (np.asarray(column) * 1e3 for column in zip(*asked, strict=True))
             length = seconds / _REPORTS
             rate = pushes[0] / length
             print(
                 f"{(part + 1) * length:6.0f} s: GetMetrics p50 {np.median(took):.2f} ms,"
                 f" p99 {np.quantile(took, 0.99):.2f} ms of {len(took)};"
+                f" woke up p99 {np.quantile(late, 0.99):.2f} ms late;"
                 f" {rate:.0f} pushes/s; server {_resident_mebibytes(server):.1f} MiB"
             )
         for stream in streams:
@@ -122,28 +126,34 @@ async def _measure(port: int, server: int, seconds: float) -> None:
 
 
 async def _follow(channel: grpc.aio.Channel, number: int, pushes: list[int]) -> None:
-    call = channel.unary_stream(
+    follow = channel.unary_stream(
         f"{_SERVICE}/StreamIsActive",
         request_serializer=wire.ScaledObjectRef.SerializeToString,
         response_deserializer=wire.IsActiveResponse.FromString,
-    )(_ref(number))
-    async for _ in call:
-        pushes[0] += 1
+    )
+    while True:
+        async for _ in follow(_ref(number)):
+            pushes[0] += 1
+        # A stream ends after minutes, and KEDA opens the next one two seconds later.
+        await asyncio.sleep(_REOPEN_SECONDS)
 
 
-async def _ask(channel: grpc.aio.Channel, seconds: float) -> list[float]:
+async def _ask(channel: grpc.aio.Channel, seconds: float) -> list[tuple[float, float]]:
+    """Return how long each call took, and how late the pause after it ended."""
     ask = channel.unary_unary(
         f"{_SERVICE}/GetMetrics",
         request_serializer=wire.GetMetricsRequest.SerializeToString,
         response_deserializer=wire.GetMetricsResponse.FromString,
     )
-    took: list[float] = []
+    asked: list[tuple[float, float]] = []
     end = time.monotonic() + seconds
     while (began := time.monotonic()) < end:
-        await ask(wire.GetMetricsRequest(scaledObjectRef=_ref(len(took) % _WORKLOADS)))
-        took.append(time.monotonic() - began)
-        await asyncio.sleep(max(0.0, 1.0 / _CALLS_PER_SECOND - took[-1]))
-    return took
+        await ask(wire.GetMetricsRequest(scaledObjectRef=_ref(len(asked) % _WORKLOADS)))
+        answered = time.monotonic()
+        pause = max(0.0, began + 1.0 / _CALLS_PER_SECOND - answered)
+        await asyncio.sleep(pause)
+        asked.append((answered - began, time.monotonic() - answered - pause))
+    return asked
 
 
 def _ref(number: int) -> wire.ScaledObjectRef:
