@@ -173,7 +173,7 @@ def test_the_status_is_kept_apart_and_shown_in_columns(
     assert (answer.status, answer.body["spec"]["mode"]) == (200, "Observe")
     lines = control_plane.kubectl("get", "prp", "shown", "-n", home).splitlines()
     assert re_split(lines[0])[:8] == [
-        "NAME", "READY", "MODE", "TARGET", "READY REPLICAS", "RESTORING", "LEAD", "AGE"
+        "NAME", "READY", "MODE", "TARGET", "READY REPLICAS", "RESTORING", "LEAD", "PEAK"
     ]  # fmt: skip
     assert re_split(lines[1])[:7] == ["shown", "True", "Observe", "7", "5", "2", "12.5"]
     assert "shown" in control_plane.kubectl("get", "headstart", "-n", home)
