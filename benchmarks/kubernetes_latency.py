@@ -29,7 +29,7 @@ def main() -> None:
     """Measure and print."""
     with ControlPlane() as plane:
         plane.kubectl("apply", "--server-side", "-f", str(DEFINITION))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        plane.until(lambda: plane.kubectl("get", "prp", "-A") or "served", "policies are served")
         plane.add_gpu_nodes("gpu", _NODES, gpus=_GPUS, labels={"headstart.dev/pool": _POOL})
         names = [f"ramp-{number:03d}" for number in range(_RAMPS)]
         plane.apply(*(a_policy(_NAMESPACE, name, pool=_POOL, maxReplicas=1) for name in names))

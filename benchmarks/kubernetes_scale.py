@@ -32,7 +32,7 @@ def main() -> None:
         for part in (plane.kwok, plane.scheduler, plane.controller_manager):
             part.kill()
         plane.kubectl("apply", "--server-side", "-f", str(DEFINITION))
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        plane.until(lambda: plane.kubectl("get", "prp", "-A") or "served", "policies are served")
         asyncio.run(_measure(plane))
 
 
