@@ -23,8 +23,9 @@ from models.forecast import QUANTILES, FloatArray, WorkloadName
 STARTED_SHARE = 0.5
 #: How much demand above the capacity counts, beside all that is late while there is any.
 _EXCESS_SHARE = 0.1
-#: Each step of priority doubles the weight of a workload's demand; beyond this it weighs no more.
-_HIGHEST_PRIORITY = 64
+#: Each step of priority doubles the weight of a workload's demand. Who is this many steps below
+#: weighs a millionth, and is served from what the others leave.
+_STEPS_TOGETHER = 20
 #: Where the distribution of demand is looked at: the middles of equal shares of probability.
 _SHARES = (np.arange(200) + 0.5) / 200
 
@@ -74,17 +75,42 @@ def share(claims: Sequence[Claim], gpus: int) -> dict[WorkloadName, int]:
         return {claim.workload: claim.wanted for claim in claims}
     least = _guaranteed(claims, gpus)
     left = gpus - sum(least[claim.workload] * claim.gpus for claim in claims)
-    best = np.zeros(left + 1)
+    granted = dict(least)
+    for together in _by_priority(claims):
+        more = _shared_among(together, least, left)
+        for claim in together:
+            granted[claim.workload] += more[claim.workload]
+            left -= more[claim.workload] * claim.gpus
+    return granted
+
+
+def _by_priority(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Part the claims so that in each part weights can be compared, the highest priority first."""
+    parts: list[list[Claim]] = []
+    for claim in sorted(claims, key=lambda claim: -claim.priority):
+        if parts and claim.priority > parts[-1][0].priority - _STEPS_TOGETHER:
+            parts[-1].append(claim)
+        else:
+            parts.append([claim])
+    return parts
+
+
+def _shared_among(
+    claims: Sequence[Claim], least: dict[WorkloadName, int], gpus: int
+) -> dict[WorkloadName, int]:
+    """Return how many replicas more than the least each gets; the first has the top priority."""
+    best = np.zeros(gpus + 1)
     chosen: list[NDArray[np.intp]] = []
     for claim in claims:
-        best, choice = _with(best, claim, least[claim.workload])
+        weight = 2.0 ** (claim.priority - claims[0].priority)
+        worth = weight * _avoided(claim)[least[claim.workload] :]
+        best, choice = _with(best, worth - worth[0], claim.gpus)
         chosen.append(choice)
-    granted = dict(least)
+    more: dict[WorkloadName, int] = {}
     for claim, choice in zip(reversed(claims), reversed(chosen), strict=True):
-        more = int(choice[left])
-        granted[claim.workload] += more
-        left -= more * claim.gpus
-    return granted
+        more[claim.workload] = int(choice[gpus])
+        gpus -= more[claim.workload] * claim.gpus
+    return more
 
 
 def _guaranteed(claims: Sequence[Claim], gpus: int) -> dict[WorkloadName, int]:
@@ -110,27 +136,24 @@ def _guaranteed(claims: Sequence[Claim], gpus: int) -> dict[WorkloadName, int]:
     return granted
 
 
-def _with(best: FloatArray, claim: Claim, least: int) -> tuple[FloatArray, NDArray[np.intp]]:
+def _with(best: FloatArray, worth: FloatArray, gpus: int) -> tuple[FloatArray, NDArray[np.intp]]:
     """Add one workload to a pool of 0, 1, … GPUs: what is avoided at best, and by how many."""
-    worth = _avoided(claim)[least:]
-    worth = worth - worth[0]
     found, choice = best.copy(), np.zeros(len(best), dtype=np.intp)
     for more in range(1, len(worth)):
-        taken = more * claim.gpus
+        taken = more * gpus
         if taken >= len(best):
             break
         with_more = best[:-taken] + worth[more]
-        is_better = with_more > found[taken:] + 1e-12
+        # More only if that is more than a rounding error.
+        is_better = with_more > found[taken:] * (1.0 + 1e-12)
         found[taken:][is_better] = with_more[is_better]
         choice[taken:][is_better] = more
     return found, choice
 
 
 def _avoided(claim: Claim) -> FloatArray:
-    """Return the weighted demand per second that 0, 1, … replicas keep from missing."""
+    """Return the demand per second that 0, 1, … replicas keep from missing."""
     avoided = claim.missed[0] - claim.missed
     running = min(claim.running, claim.wanted)
     started = avoided[running] + STARTED_SHARE * (avoided - avoided[running])
-    kept = np.where(np.arange(len(avoided)) > running, started, avoided)
-    priority = max(-_HIGHEST_PRIORITY, min(_HIGHEST_PRIORITY, claim.priority))
-    return np.asarray(2.0**priority * kept)
+    return np.asarray(np.where(np.arange(len(avoided)) > running, started, avoided))

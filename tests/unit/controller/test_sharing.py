@@ -86,6 +86,20 @@ def test_a_step_of_priority_doubles_what_a_workload_is_worth() -> None:
     assert share([low, a_claim("high", [6, 0], priority=1)], 1) == {"low": 0, "high": 1}
 
 
+@pytest.mark.parametrize("steps", [50, 100, 5000])
+def test_however_high_a_priority_is_the_others_get_what_it_leaves(steps: int) -> None:
+    high = a_claim("high", [9, 7, 5, 3, 1, 0], priority=steps)
+    low = a_claim("low", [9, 8, 7, 6, 5, 4, 3, 2, 1, 0.5, 0])
+    for claims in ([high, low], [low, high]):
+        assert share(claims, 12) == {"high": 5, "low": 7}
+        assert share(claims, 3) == {"high": 3, "low": 0}
+
+
+def test_priorities_far_below_zero_are_only_compared() -> None:
+    claims = [a_claim("a", [9, 5, 0], priority=-50), a_claim("b", [9, 1], priority=-50)]
+    assert share(claims, 2) == {"a": 1, "b": 1}
+
+
 def test_what_runs_is_given_up_only_for_clearly_more() -> None:
     running = a_claim("running", [10, 0], running=1)
     assert share([running, a_claim("new", [18, 0])], 1) == {"running": 1, "new": 0}
