@@ -21,7 +21,7 @@ _PRIOR_STEPS, _PRIOR_RATIO = 100.0, 1.2
 
 
 def pinball(errors: FloatArray, levels: FloatArray) -> FloatArray:
-    """Return the pinball loss of ``errors`` = actual - forecast, levels on the last axis."""
+    """Return the pinball loss of ``errors`` = actual - forecast; ``levels`` broadcasts to them."""
     return np.asarray(np.maximum(levels * errors, (levels - 1.0) * errors))
 
 
