@@ -2,11 +2,11 @@
 # needs the virtual environment makes it, and a second run installs nothing.
 #   make demo    see it work
 #   make check   what must hold before each commit, within a minute or two
-#   make test    every test but the next, with a real Kafka broker and a real Prometheus
+#   make test    every test but the next, with a real Kafka broker, Prometheus and Alertmanager
 #   make test-cluster  what needs a real Kubernetes and KEDA, built here: half an hour, once
-#   make parts   get the broker and Prometheus, once
+#   make parts   get the broker, Prometheus and Alertmanager, once
 #   make bench   measure speed, by hand
-#   make soak    long random tests and many kills, by hand
+#   make soak    long random tests and many kills, on a real cluster too, by hand
 #   make proto   render KEDA's interface as Python anew
 #   make manifests  make anew what deploy/ has of the code: the custom resource, the chart's copies
 #   make lock    pin anew what the *.in files ask for; UPGRADE=--upgrade takes newer versions
