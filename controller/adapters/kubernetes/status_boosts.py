@@ -53,10 +53,14 @@ class StatusBoosts:
         Raises:
             BoostsNotKeptError: if the API server does not take it now.
         """
-        changed = after.changed_since(before)
+        changed, seen = after.changed_since(before), self._by_workload
         for workload in dict.fromkeys(heard.workload for heard in changed.values()):
+            ended = seen.get(workload, {}).keys() - after.heard.keys()
+            # While one workload is written, more may be heard of the next.
             texts: Json = {
-                key: None for key in self._by_workload.get(workload, ()) if key not in after.heard
+                key: None
+                for key, one in self._by_workload.get(workload, {}).items()
+                if key in ended and one == seen[workload][key]
             }
             mine = {key: one for key, one in changed.items() if one.workload == workload}
             await self._write(workload, texts | {key: boost_text(one) for key, one in mine.items()})

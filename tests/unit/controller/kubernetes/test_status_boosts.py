@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,9 +35,13 @@ class Server:
     caches: list[ObjectCache] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     version: int = 100
+    slow: dict[str, asyncio.Event] = field(default_factory=dict)
 
     async def patch(self, path: str, body: object, *, kind: PatchKind, priority: Priority) -> Json:
         assert (kind, priority) == (PatchKind.MERGE, Priority.ACTION)
+        for name, goes_on in self.slow.items():
+            if f"/{name}/" in path:
+                await goes_on.wait()
         if self.error is not None:
             raise self.error
         assert isinstance(body, dict)
@@ -121,6 +126,21 @@ async def test_repeats_are_seldom_written_and_what_has_ended_is_taken_out() -> N
     assert len(server.bodies) == 1
     await one.hear(an_alert("b"), now=NOW + LIMITS.lasts_seconds)
     assert list(server.statuses["chat"]["boosts"]) == [an_alert("b").key.id]
+
+
+async def test_what_is_heard_while_another_workload_is_written_stays() -> None:
+    server = Server()
+    one, other = Controller(server), Controller(server)
+    await one.hear(an_alert("old", SEARCH))
+    late = NOW + LIMITS.lasts_seconds
+    goes_on = server.slow["chat"] = asyncio.Event()
+    both = asyncio.create_task(one.hear(an_alert(), an_alert("b", SEARCH), now=late))
+    await asyncio.sleep(0)
+    await other.hear(an_alert("c", SEARCH), an_alert("old", SEARCH, replicas=4.0), now=late)
+    goes_on.set()
+    await both
+    kept = server.statuses["search"]["boosts"]
+    assert set(kept) == {an_alert(name).key.id for name in ("b", "c", "old")}
 
 
 async def test_a_server_that_does_not_answer_is_said_and_a_policy_that_went_is_not() -> None:
