@@ -6,11 +6,13 @@ Pure. A claim stays until its pod has gone; one whose pod never came expires.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.names import CLAIM, annotations_of
+from controller.cluster_view import StartKind
 
 #: A controller that lives creates the pod at once; a dead one's claim must not hold a GPU long.
 CLAIM_SECONDS = 30.0
@@ -33,12 +35,13 @@ class Claim:
 
 
 def claims_of(node: Json) -> tuple[Claim, ...]:
-    """Return the claims on a node; what can't be read holds nothing."""
+    """Return the claims on a node; one that can't be read holds nothing."""
     try:
         entries = json.loads(annotations_of(node).get(CLAIM) or "[]")
-        return tuple(_claim(entry) for entry in entries)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except ValueError:
         return ()
+    found = map(_claim, entries if isinstance(entries, list) else ())
+    return tuple(claim for claim in found if claim is not None)
 
 
 def claims_text(claims: Iterable[Claim]) -> str | None:
@@ -52,16 +55,22 @@ def is_void(claim: Claim, *, is_present: bool, was_seen_to_go: bool, now: float)
     return not is_present and (was_seen_to_go or now >= claim.expires_at)
 
 
-def _claim(entry: Json) -> Claim:
-    return Claim(
-        replica=str(entry["replica"]),
-        workload=str(entry["workload"]),
-        pod=str(entry["pod"]),
-        kind=str(entry["kind"]),
-        gpus=int(entry["gpus"]),
-        attempt=int(entry["attempt"]),
-        epoch=int(entry["epoch"]),
-        claimed_at=float(entry["claimed_at"]),
-        expires_at=float(entry["expires_at"]),
-        deadline_at=float(entry["deadline_at"]),
-    )
+def _claim(entry: Json) -> Claim | None:
+    """Return one claim, None if it makes no sense: anybody may write on a node."""
+    try:
+        claim = Claim(
+            replica=str(entry["replica"]),
+            workload=str(entry["workload"]),
+            pod=str(entry["pod"]),
+            kind=StartKind(entry["kind"]).value,
+            gpus=int(entry["gpus"]),
+            attempt=int(entry["attempt"]),
+            epoch=int(entry["epoch"]),
+            claimed_at=float(entry["claimed_at"]),
+            expires_at=float(entry["expires_at"]),
+            deadline_at=float(entry["deadline_at"]),
+        )
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    times = (claim.claimed_at, claim.expires_at, claim.deadline_at)
+    return claim if claim.gpus >= 1 and all(map(math.isfinite, times)) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -195,9 +197,29 @@ def a_claimed_node(*claims: Claim) -> Json:
     return a_node_object(metadata={"annotations": {"headstart.dev/claim": claims_text(claims)}})
 
 
-@pytest.mark.parametrize("text", ["", "no json", "{}", "[1]", '[{"replica": "r"}]'])
+@pytest.mark.parametrize("text", ["", "no json", "{}", "7", "[1]", '[{"replica": "r"}]'])
 def test_claims_that_cannot_be_read_hold_nothing(text: str) -> None:
     assert claims_of({"metadata": {"annotations": {"headstart.dev/claim": text}}}) == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "thaw"},
+        {"kind": ["restore"]},
+        {"gpus": 0},
+        {"gpus": float("inf")},
+        {"expires_at": float("nan")},
+        {"deadline_at": float("inf")},
+        {"claimed_at": None},
+    ],
+)
+def test_a_claim_that_makes_no_sense_is_passed_over_alone(wrong: dict[str, Any]) -> None:
+    entries = [asdict(a_claim("x/y")) | wrong, 7, asdict(a_claim())]
+    note = {"headstart.dev/claim": json.dumps(entries)}
+    node = a_node_object(metadata={"annotations": note}, gpus=2)
+    assert claims_of(node) == (a_claim(),)
+    assert [one.gpus for one in fleet_of(a_view([node], [])).replicas] == [1]
 
 
 def test_claims_are_read_as_they_were_written() -> None:
