@@ -14,7 +14,7 @@ from controller.policy import Mode, WorkloadPolicy
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
 from models.forecast import WorkloadName
-from models.lead_time import learn
+from models.lead_time import learn, measurements
 from models.outlook import Outlook
 
 #: As old as the view of the cluster may be: somebody may have withdrawn a policy since.
@@ -94,11 +94,14 @@ def with_memory(
 ) -> TickState:
     """Return the state with what a policy's status kept of measured starts and calibration.
 
-    A replica whose start is among them is not measured once more.
+    A replica whose start is among them is not measured once more, nor is a start learned twice
+    that another policy with the same snapshot has brought.
     """
     lead_times, known_until = state.lead_times, float("-inf")
+    newest = {one.key: one.at for one in measurements(lead_times)}
     for measurement in remembered_measurements(status):
-        lead_times = learn(lead_times, measurement)
+        if measurement.at > newest.get(measurement.key, float("-inf")):
+            lead_times = learn(lead_times, measurement)
         known_until = max(known_until, measurement.at)
     workloads = dict(state.workloads)
     known = workloads.get(name) or remembered_memory(status)

@@ -53,6 +53,17 @@ def test_a_start_that_the_status_knows_is_not_measured_again_and_a_later_one_is(
     assert [one.seconds for one in measurements(judged[1])] == [4.0, 6.0]
 
 
+def test_starts_that_two_policies_of_one_snapshot_remember_are_learned_once() -> None:
+    starts = [replace(KNOWN, at=100.0 + at) for at in (0.0, 0.0, 5.0)]
+    texts = [encode_measurement(one) for one in starts]
+    state = with_memory(TickState(), CHAT, {"leadTimeMeasurements": texts[:2]}, a_fleet())
+    search = WorkloadName("search")
+    state = with_memory(state, search, {"leadTimeMeasurements": texts}, a_fleet())
+    assert measurements(state.lead_times) == tuple(starts)
+    again = with_memory(state, CHAT, {"leadTimeMeasurements": texts[:2]}, a_fleet())
+    assert measurements(again.lead_times) == tuple(starts)
+
+
 async def test_nothing_is_done_upon_policies_that_were_seen_too_long_ago() -> None:
     clock = HandClock(1000.0)
     source = FakeSource(listings=deque([Listing(items=(a_policy_object(),), resource_version="5")]))
