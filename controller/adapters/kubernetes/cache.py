@@ -96,7 +96,7 @@ class ObjectCache:
         self._is_connected = False
         self._proven_at = float("inf")
         self._synced = asyncio.Event()
-        self._failures = 0
+        self._failures, self._was_told = 0, True
         self._subscribers: tuple[Receive, ...] = ()
         self.changes = 0
         self.relists = 0
@@ -162,15 +162,17 @@ class ObjectCache:
     async def run_forever(self) -> None:
         """Keep the objects up to date until cancelled; trouble is waited out."""
         while True:
-            began = self._clock()
+            began = float("inf")
             try:
                 if not self._version:
                     await self._list_anew()
+                began = self._clock()
                 await self._follow()
                 why = ""
             except GoneError:
-                # The server is well: there is nothing to wait for.
-                why, self._version, self._failures = "the resource version is too old", "", 0
+                # The server is well, and need not be waited for, unless it says nothing but this.
+                why, self._version = "the resource version is too old", ""
+                self._failures, self._was_told = self._failures * (not self._was_told), False
             except RefusedError as error:
                 why, self._version = str(error), ""
             except UnavailableError as error:
@@ -202,7 +204,7 @@ class ObjectCache:
         self._is_connected, self._heard_at, self.trouble = True, now, ""
         if event is None:
             return
-        self._proven_at = now
+        self._proven_at, self._was_told = now, True
         version = (event["object"].get("metadata") or {}).get("resourceVersion")
         self._version = str(version) if version else self._version
         change = change_of(self._objects, event)
@@ -218,11 +220,10 @@ class ObjectCache:
         self._is_connected = False
 
     async def _recover(self, why: str, *, lived_seconds: float) -> None:
-        is_good = lived_seconds >= self._settings.good_after_seconds
-        if is_good:
+        if lived_seconds >= self._settings.good_after_seconds:
             self._failures = 0
-        if is_good and not why:
-            return
+            if not why:
+                return
         self._failures += 1
         pause = self._settings.pause_seconds(self._failures, luck=self._luck())
         if why:

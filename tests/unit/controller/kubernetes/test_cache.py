@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -89,6 +90,30 @@ async def test_a_version_that_is_too_old_makes_it_list_anew() -> None:
     await running(cache, until=lambda: len(source.versions) == 2)
     assert (source.versions, cache.relists) == (["5", "9"], 2)
     assert told == ["ADDED a", "DELETED a"]
+
+
+async def test_versions_that_are_always_too_old_are_waited_out_until_something_is_told() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Counted(CacheSettings):
+        failures: list[int] = field(default_factory=list)
+
+        def pause_seconds(self, failures: int, *, luck: float) -> float:
+            self.failures.append(failures)
+            return 0.0
+
+    clock, settings = HandClock(), Counted()
+
+    class Slow(FakeSource):
+        async def list(self, path: str, query: Mapping[str, str] | None = None) -> Listing:
+            clock.now += 20.0
+            return a_listing(version=5)
+
+    gone = GoneError("expired", status=410)
+    told = an_event("ADDED", an_object("b", 12))
+    source = Slow(streams=deque([[gone], [gone], [gone], [told, gone], [gone]]))
+    cache = ObjectCache(source, "/things", clock=clock, luck=lambda: 0.0, settings=settings)
+    await running(cache, until=lambda: len(source.versions) == 6)
+    assert settings.failures == [1, 2, 3, 1, 2]
 
 
 async def test_a_broken_stream_goes_on_without_a_new_list() -> None:
