@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from controller.adapters.kubernetes.api import PatchKind
 from controller.adapters.kubernetes.budget import Priority
+from controller.adapters.kubernetes.cache_changes import key_of
 from controller.adapters.kubernetes.errors import NotFoundError, RefusedError, UnavailableError
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet_summary import FleetSummary, fleet_summary
@@ -74,6 +75,7 @@ class StatusWriter:
         self._written_at: dict[WorkloadName, float] = {}
         self._pause_until: dict[WorkloadName, float] = {}
         self.writes = 0
+        policies.cache.subscribe(self._forget)
 
     def observe(self, report: TickReport) -> None:
         """Take in one tick."""
@@ -160,6 +162,12 @@ class StatusWriter:
             obstacle=self._hindered.get(name),
             trouble=report.trouble if report is not None else "the first tick has not ended yet",
         )
+
+    def _forget(self, kind: str, obj: Json, _: float) -> None:
+        """Begin anew with a policy that comes again under the name of one that was deleted."""
+        if kind == "DELETED":
+            for kept in (self._tallies, self._written_at, self._pause_until):
+                kept.pop(WorkloadName(key_of(obj)), None)
 
     def _status_now(self, name: WorkloadName) -> Mapping[str, Any]:
         status = (self._policies.cache.objects.get(name) or {}).get("status")

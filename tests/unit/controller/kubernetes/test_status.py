@@ -293,3 +293,21 @@ async def test_trouble_is_waited_out_and_a_deleted_policy_is_left() -> None:
     api.error = NotFoundError("gone", status=404)
     clock.now += 100.0
     assert not await writer.write_if_due(NAME)
+
+
+async def test_a_policy_that_comes_again_has_nothing_of_the_one_that_was_deleted() -> None:
+    api, clock = Patches(), HandClock(NOW)
+    writer = a_writer(api, clock)
+    cache = writer._policies.cache
+    old = a_policy_object(version=2, status={"outcomes": {"hits": 3, "misses": 1}})
+    old["status"]["outcomes"]["wasteGpuSeconds"] = 7.0
+    cache._hear(an_event("MODIFIED", old))
+    writer.observe(a_report(3, NOW))
+    assert await writer.write_if_due(NAME)
+    clock.now += 1.0
+    cache._hear(an_event("DELETED", a_policy_object(version=200)))
+    cache._hear(an_event("ADDED", a_policy_object(version=201)))
+    writer.observe(a_report(3, clock.now))
+    assert await writer.write_if_due(NAME)
+    hits = [body["status"]["outcomes"]["hits"] for body in api.bodies]
+    assert hits == [3, 0]
