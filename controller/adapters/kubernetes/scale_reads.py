@@ -20,6 +20,7 @@ from controller.adapters.kubernetes.errors import (
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.scale_owners import api_version_of, target_of
 from controller.adapters.kubernetes.selectors import Selector, selector_of
+from controller.errors import ActionRefusedError
 from controller.policy import WorkloadPolicy
 from models.forecast import WorkloadName
 
@@ -111,8 +112,17 @@ class ScaleReads:
         """Have a target run so many replicas by ``patch``; return whether that changed anything.
 
         Raises:
-            RefusedError, UnavailableError: if it can't be.
+            ActionRefusedError, UnavailableError: if it can't be.
         """
+        try:
+            return await self._write(policy, replicas, patch)
+        except ValueError as error:
+            why = f"{policy.workload}: its target's scale can't be used: {error}"
+            raise ActionRefusedError(why) from error
+
+    async def _write(
+        self, policy: WorkloadPolicy, replicas: int, patch: Callable[[str, Json], Awaitable[Json]]
+    ) -> bool:
         for attempt in range(_CONFLICTS):
             path = await self._path(policy)
             scale = scale_from(await self._api.get(path), path)
@@ -136,7 +146,7 @@ class ScaleReads:
     def _due(self) -> list[WorkloadPolicy]:
         targets = [policy for policy in self._policies() if policy.scale_target is not None]
         present = {policy.workload for policy in targets}
-        for gone in self.known.keys() - present:
+        for gone in (self.known.keys() | self._read_at.keys()) - present:
             self._forget(gone, "")
         pause = max(READ_SECONDS, len(targets) / _READS_PER_SECOND)
         until = self._clock() - pause
