@@ -17,6 +17,7 @@ from tests.parts.control_plane import ControlPlane
 from tests.parts.service import CHECKOUT
 
 COMMAND_SECONDS = 120
+ACCOUNT = f"system:serviceaccount:{SYSTEM}:{CONTROLLER}"
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def shell(
         "KUBECONFIG": str(control_plane.admin),
     }
     control_plane.kubectl("delete", "secret", SECRET, "-n", NAMESPACE)
+    control_plane.kubectl("delete", "rolebinding", "headstart-workloads", "-n", NAMESPACE)
     control_plane.kubectl("delete", "prerestorepolicies", "--all", "-n", NAMESPACE)
     trust(control_plane, certificates)
     # No image is here for it, and other tests have nodes.
@@ -48,7 +50,7 @@ def shell(
 def test_the_commands_of_the_readme_set_everything_up(chat: Scaled, shell: dict[str, str]) -> None:
     chat.kubectl("delete", "secret", SECRET)
     lines = [line for line in keda_commands() if not line.startswith("headstart")]
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         done = subprocess.run(
             ["bash", "-c", line],
@@ -62,6 +64,8 @@ def test_the_commands_of_the_readme_set_everything_up(chat: Scaled, shell: dict[
         assert done.returncode == 0, f"{line}: {done.stderr}"
     assert chat.is_so("Ready") != ""
     certificate_is_for_the_address(chat)
+    question = ("auth", "can-i", "get", "deployments.apps", "--subresource=scale")
+    assert chat.kubectl(*question, f"--as={ACCOUNT}").strip() == "yes"
 
 
 def keda_commands() -> list[str]:
