@@ -80,7 +80,7 @@ class KubernetesCluster:
 
     def take(self, report: TickReport) -> None:
         """Take in what a tick decided; to be subscribed to the loop's reports."""
-        self._targets.take(report)
+        self._targets.take(report, self.obstacles())
 
     async def run_forever(self) -> None:
         """Open gates, evict what has drained, mark nodes and read scales, until cancelled."""

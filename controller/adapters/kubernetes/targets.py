@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.adapters.kubernetes.cache import ObjectCache
@@ -54,8 +54,11 @@ class Targets:
         self._told = 0
         self._seen: tuple[object, float, TargetView] = (None, 0.0, TargetView())
 
-    def take(self, report: TickReport) -> None:
-        """Note which starts a tick's plans asked for that do not exist yet."""
+    def take(self, report: TickReport, hindered: Collection[WorkloadName]) -> None:
+        """Note which starts a tick's plans asked for that do not exist yet.
+
+        None of those ``hindered``: when somebody else adds a pod, that says nothing of our starts.
+        """
         if report.fleet is None:
             return
         present: dict[WorkloadName, int] = defaultdict(int)
@@ -64,7 +67,8 @@ class Targets:
                 present[replica.workload] += 1
         for plan in report.plans:
             if report.modes.get(plan.workload) is Mode.ACT:
-                self.owe(plan.workload, plan.target - present[plan.workload], plan.at)
+                missing = plan.target - present[plan.workload]
+                self.owe(plan.workload, 0 if plan.workload in hindered else missing, plan.at)
 
     def owe(self, workload: WorkloadName, missing: int, at: float) -> None:
         """Note that so many replicas are wanted at ``at`` that do not exist yet."""
