@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from controller.actions import Action, Resize
 from controller.adapters.kubernetes.policies import WatchedPolicies
 from controller.adapters.kubernetes.status_text import remembered_measurements, remembered_memory
 from controller.boosts import Boost
@@ -60,33 +61,46 @@ class KubernetesTick:
             if name not in self._remembered:
                 self._remembered.add(name)
                 state = with_memory(state, name, self._status(name), fleet)
-        in_force = self._within_reach(book.in_force)
+        hindered = frozenset(self._obstacles())
+        in_force = _within_reach(book.in_force, hindered)
         settings = replace(self._settings, boosts=self._boosts(now))
         result = tick(fleet, outlooks, state, now, policies=in_force, settings=settings)
         if not self._is_leading():
             return replace(result, actions=())
+        result = replace(result, actions=_carried_out(result.actions, hindered))
         age = now - self._policies.cache.fresh_at(now)
         if age <= _STALE_AFTER_SECONDS:
             return result
         line = f"the view of the policies is {age:.0f} s old: nothing is done upon it"
         return replace(result, actions=(), events=(*result.events, line))
 
-    def _within_reach(self, policies: Sequence[WorkloadPolicy]) -> tuple[WorkloadPolicy, ...]:
-        """Return the policies, with those only recommending whose target is another's.
-
-        Otherwise demand that the other serves late would teach us, who can't do better.
-        """
-        hindered = frozenset(self._obstacles())
-        return tuple(
-            replace(one, mode=Mode.RECOMMEND)
-            if one.workload in hindered and one.mode is Mode.ACT
-            else one
-            for one in policies
-        )
-
     def _status(self, name: WorkloadName) -> Mapping[str, Any]:
         status = (self._policies.cache.objects.get(name) or {}).get("status")
         return status if isinstance(status, dict) else {}
+
+
+def _within_reach(
+    policies: Sequence[WorkloadPolicy], hindered: Collection[WorkloadName]
+) -> tuple[WorkloadPolicy, ...]:
+    """Return the policies, with those only recommending whose target is another's.
+
+    Otherwise demand that the other serves late would teach us, who can't do better.
+    """
+    return tuple(
+        replace(one, mode=Mode.RECOMMEND)
+        if one.workload in hindered and one.mode is Mode.ACT
+        else one
+        for one in policies
+    )
+
+
+def _carried_out(
+    actions: Sequence[Action], hindered: Collection[WorkloadName]
+) -> tuple[Action, ...]:
+    """Return the actions without those that would be refused, tick after tick."""
+    return tuple(
+        one for one in actions if not (isinstance(one, Resize) and one.workload in hindered)
+    )
 
 
 def with_memory(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
-from controller.adapters.kubernetes.exchange import Listing
+from controller.actions import Resize
+from controller.adapters.kubernetes.exchange import Json, Listing
 from controller.adapters.kubernetes.policies import WatchedPolicies
 from controller.adapters.kubernetes.status_text import encoded_memory
 from controller.cluster_view import Phase
@@ -29,6 +33,29 @@ from tests.unit.controller.kubernetes.watched import (
 
 KEY = LeadTimeKey(snapshot=CHAT, kind="restore", size_gib=None)
 KNOWN = LeadTimeMeasurement(key=KEY, at=100.0, seconds=4.0, ready=True)
+
+TEAM_CHAT = WorkloadName("team/chat")
+SEEN = Outlook(
+    workload=TEAM_CHAT,
+    published_at=1000.0,
+    reading=DemandReading(measured_at=1000.0, window_seconds=10.0, per_second=5.0),
+    forecast=None,
+)
+
+
+@asynccontextmanager
+async def watched(policy: Json) -> AsyncIterator[WatchedPolicies]:
+    """Have one policy seen, last at second 1000."""
+    clock = HandClock(1000.0)
+    source = FakeSource(listings=deque([Listing(items=(policy,), resource_version="5")]))
+    policies = WatchedPolicies(a_cache(source, clock), ["NvidiaSnapshot", "Scale"])
+    task = asyncio.create_task(policies.cache.run_forever())
+    try:
+        await asyncio.wait_for(policies.cache.synced(), 10.0)
+        yield policies
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def test_a_start_that_the_status_knows_is_not_measured_again_and_a_later_one_is() -> None:
@@ -65,24 +92,36 @@ def test_starts_that_two_policies_of_one_snapshot_remember_are_learned_once() ->
 
 
 async def test_nothing_is_done_upon_policies_that_were_seen_too_long_ago() -> None:
-    clock = HandClock(1000.0)
-    source = FakeSource(listings=deque([Listing(items=(a_policy_object(),), resource_version="5")]))
-    policies = WatchedPolicies(a_cache(source, clock), ["NvidiaSnapshot"])
-    decide = KubernetesTick(policies, is_leading=lambda: True, settings=TickSettings())
-    task = asyncio.create_task(policies.cache.run_forever())
-    try:
-        await asyncio.wait_for(policies.cache.synced(), 10.0)
-        reading = DemandReading(measured_at=1000.0, window_seconds=10.0, per_second=5.0)
-        chat = WorkloadName("team/chat")
-        seen = Outlook(workload=chat, published_at=1000.0, reading=reading, forecast=None)
-        fresh = decide(a_fleet(), {chat: seen}, TickState(), 1000.0)
-        late = decide(a_fleet(), {chat: seen}, TickState(), 1076.0)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    async with watched(a_policy_object()) as policies:
+        decide = KubernetesTick(policies, is_leading=lambda: True, settings=TickSettings())
+        fresh = decide(a_fleet(), {TEAM_CHAT: SEEN}, TickState(), 1000.0)
+        late = decide(a_fleet(), {TEAM_CHAT: SEEN}, TickState(), 1076.0)
     assert len(fresh.actions) == 3
     assert late.actions == ()
     assert "the view of the policies is 76 s old: nothing is done upon it" in late.events
+
+
+async def test_a_target_that_is_anothers_is_asked_nothing() -> None:
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"}
+    spec: dict[str, Any] = {
+        "target": {"scaleTargetRef": reference},
+        "actuator": "Scale",
+        "restore": {"driver": "Scale"},
+    }
+    hindered: list[WorkloadName] = []
+    async with watched(a_policy_object(**spec)) as policies:
+        decide = KubernetesTick(
+            policies,
+            is_leading=lambda: True,
+            settings=TickSettings(has_scale_targets=True),
+            obstacles=lambda: hindered,
+        )
+        free = decide(a_fleet(), {TEAM_CHAT: SEEN}, TickState(), 1000.0)
+        hindered.append(TEAM_CHAT)
+        bound = decide(a_fleet(), {TEAM_CHAT: SEEN}, TickState(), 1000.0)
+    assert [type(action) for action in free.actions] == [Resize]
+    assert bound.actions == ()
+    assert [plan.target for plan in bound.plans] == [plan.target for plan in free.plans]
 
 
 def test_without_a_status_everything_is_measured() -> None:
