@@ -108,7 +108,6 @@ class Standby:
 
     node_selector: tuple[tuple[str, str], ...] = ()
     gpus_per_replica: int = 1
-    promote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,6 +200,8 @@ def _restore(spec: SpecSchema) -> Restore:
 
 def _standby(schema: StandbySchema | None) -> Standby:
     fields = given(schema)
+    # Nothing but false is allowed, and false says nothing.
+    fields.pop("promote", None)
     if "node_selector" in fields:
         fields["node_selector"] = tuple(sorted(fields["node_selector"].items()))
     return Standby(**fields)

@@ -29,6 +29,7 @@ def policy_problems(document: YamlDocument, *, needs_demand: bool) -> Iterator[P
     yield from _calendars(document)
     yield from _objective(document)
     yield from _target(document)
+    yield from _standby(document)
     yield from _limits(document)
 
 
@@ -115,6 +116,12 @@ def _target_fields(document: YamlDocument, path: FieldPath, actuator: str) -> It
 
 def _wanted(actuator: object) -> str:
     return "podTemplate and podSnapshotName" if actuator == "Pods" else "scaleTargetRef"
+
+
+def _standby(document: YamlDocument) -> Iterator[Problem]:
+    path: FieldPath = ("spec", "standby", "promote")
+    if document.get(*path) is True:
+        yield refusal(document, path, "must be false: nodes of the pool stay cordoned")
 
 
 def _limits(document: YamlDocument) -> Iterator[Problem]:

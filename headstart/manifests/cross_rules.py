@@ -85,6 +85,11 @@ _SPEC = [
         "target",
     ),
     _rule(
+        "!has(self.standby.promote) || !self.standby.promote",
+        "must be false: nodes of the pool stay cordoned",
+        "standby.promote",
+    ),
+    _rule(
         f"!has(self.limits.gpuBudget) || self.limits.gpuBudget < 1 "
         f"|| self.limits.gpuBudget >= {_LEAST_GPUS}",
         "must be at least minReplicas times gpusPerReplica",

@@ -61,7 +61,8 @@ FIELD_TEXTS: dict[str, str] = {
     "spec.standby": "The nodes held ready.",
     "spec.standby.nodeSelector": "Labels that a node of the pool must have for this workload.",
     "spec.standby.gpusPerReplica": "The GPUs that one replica needs.",
-    "spec.standby.promote": "Uncordons a node once it serves.",
+    "spec.standby.promote": "Only false is allowed: nodes of the pool stay "
+    "cordoned while they serve.",
     "spec.limits": "Guard rails that hold always.",
     "spec.limits.minReplicas": "Never fewer than these.",
     "spec.limits.maxReplicas": "Never more than these.",

@@ -231,6 +231,14 @@ BAD_POLICIES = (
         ("policy.yaml:7: spec.standby.promote: 'yes' is not allowed: must be true or false",),
     ),
     BadInput(
+        "a node that is to be uncordoned",
+        spec("  standby: {promote: true}\n"),
+        (
+            "policy.yaml:7: spec.standby.promote: true is not allowed: "
+            "must be false: nodes of the pool stay cordoned",
+        ),
+    ),
+    BadInput(
         "a label that is a number",
         spec("  standby: {nodeSelector: {gen: 2}}\n"),
         (
