@@ -12,7 +12,7 @@ from typing import NoReturn, Protocol, cast
 #: Name and one line of help; the modules repeat them, and a test compares.
 COMMANDS: Mapping[str, str] = {
     "demo": "play an hour of traffic in half a minute and show what Headstart does, and why",
-    "up": "run everything in one process: forecasts, plans and a simulated cluster",
+    "up": "run everything in one process: forecasts, plans and a cluster, Kubernetes or simulated",
     "predictor": "run the forecasting service alone",
     "controller": "run the controller alone, following a predictor",
     "replay": "play your own traffic: what would have happened, and what it would have cost",

@@ -23,6 +23,8 @@ from models.forecast import WorkloadName
 #: A plan is good for so many ticks: one may be late, several in a row mean that something is wrong.
 STALE_TICKS = 6
 _TLS_OPTIONS = ("keda_certificate", "keda_key", "keda_client_ca")
+#: All of them, as they are called once parsed.
+KEDA_OPTIONS = ("keda_listen", *_TLS_OPTIONS)
 
 
 def add_keda_arguments(parser: argparse.ArgumentParser) -> None:

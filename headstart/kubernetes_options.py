@@ -14,7 +14,7 @@ from controller.adapters.kubernetes.lease_rules import LeaseSettings
 from headstart.alert_wiring import AlertSetting, alert_setting
 from headstart.errors import UsageError, shown
 from headstart.event_wiring import EventSetting, event_setting
-from headstart.keda_wiring import add_keda_arguments, keda_settings
+from headstart.keda_wiring import KEDA_OPTIONS, add_keda_arguments, keda_settings
 from headstart.service_options import Address, address_of, tick_of
 
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -104,7 +104,7 @@ def refuse_kubernetes_options(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: naming the option.
     """
-    for option in ("kubeconfig", "namespace", "identity", "lease_seconds", "keda_listen"):
+    for option in ("kubeconfig", "namespace", "identity", "lease_seconds", *KEDA_OPTIONS):
         if getattr(arguments, option) is not None:
             raise UsageError(f"--{option.replace('_', '-')}: needs --kubernetes")
     if arguments.policy is None:

@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_event_arguments(parser)
     add_alert_arguments(parser)
     parser.add_argument(
-        "--environment", type=Path, metavar="FILE", help="the simulated cluster: restores, nodes"
+        "--environment",
+        type=Path,
+        metavar="FILE",
+        help="the cluster simulated without --kubernetes",
     )
 
 

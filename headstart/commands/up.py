@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 NAME = "up"
-HELP = "run everything in one process: forecasts, plans and a simulated cluster"
+HELP = "run everything in one process: forecasts, plans and a cluster, Kubernetes or simulated"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_told_forecast_arguments(parser)
     add_event_arguments(parser)
     parser.add_argument(
-        "--environment", type=Path, metavar="FILE", help="the simulated cluster: restores, nodes"
+        "--environment",
+        type=Path,
+        metavar="FILE",
+        help="the cluster simulated without --kubernetes",
     )
 
 

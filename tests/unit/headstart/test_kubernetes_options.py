@@ -9,7 +9,11 @@ import pytest
 from controller.adapters.kubernetes.lease_rules import LeaseSettings
 from headstart.commands import up
 from headstart.errors import UsageError
-from headstart.kubernetes_options import KubernetesSetting, kubernetes_setting
+from headstart.kubernetes_options import (
+    KubernetesSetting,
+    kubernetes_setting,
+    refuse_kubernetes_options,
+)
 
 
 def setting_of(*options: str) -> KubernetesSetting:
@@ -32,3 +36,21 @@ def test_a_lease_that_nobody_could_keep_is_refused(seconds: str) -> None:
     with pytest.raises(UsageError) as error:
         setting_of("--lease-seconds", seconds)
     assert str(error.value) == line
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--kubeconfig", "config"),
+        ("--keda-listen", "127.0.0.1:9443"),
+        ("--keda-certificate", "c.pem"),
+        ("--keda-key", "k.pem"),
+        ("--keda-client-ca", "ca.pem"),
+    ],
+)
+def test_what_is_of_a_cluster_alone_is_refused_without_one(option: str, value: str) -> None:
+    parser = argparse.ArgumentParser()
+    up.add_arguments(parser)
+    with pytest.raises(UsageError) as error:
+        refuse_kubernetes_options(parser.parse_args(["--policy", "policy.yaml", option, value]))
+    assert str(error.value) == f"{option}: needs --kubernetes"
