@@ -17,7 +17,6 @@ _AMOUNT: Structural = {"type": "number", "minimum": 0}
 _TEXT: Structural = {"type": "string"}
 _TIME: Structural = {"type": "string", "format": "date-time"}
 _SWITCH: Structural = {"type": "boolean"}
-_SHARE: Structural = {"type": "number", "minimum": 0, "maximum": 1}
 
 
 def _mapping(text: str, required: tuple[str, ...] = (), **fields: Structural) -> Structural:
@@ -133,6 +132,5 @@ STATUS = _mapping(
         "maxProperties": MOST_BOOSTS,
         "additionalProperties": _BOOST,
     },
-    coverage=_said(_SHARE, "The share of demand that stayed below the forecast's quantile."),
     incompatible=_list(_INCOMPATIBLE, "Nodes that are not tried for now.", _MOST_NODES),
 )

@@ -30,7 +30,7 @@ from models.outlook import Outlook
 MEASUREMENTS = 50
 _SHOWN_INCOMPATIBLE = 20
 #: What moves at every tick, and alone is no reason to write.
-_RESTLESS = ("lastPlan", "forecastPeak", "outcomes", "calibration", "coverage")
+_RESTLESS = ("lastPlan", "forecastPeak", "outcomes", "calibration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,7 +162,9 @@ def test_the_status_is_kept_apart_and_shown_in_columns(
 ) -> None:
     path = POLICIES.format(home)
     text = spec("").replace("name: chat", "name: shown")
-    admin.call("POST", path, {**yaml.safe_load(text), "status": {"coverage": 0.5}})
+    admin.call(
+        "POST", path, {**yaml.safe_load(text), "status": {"lastPlan": {"reason": "forecast"}}}
+    )
     assert "status" not in admin.call("GET", f"{path}/shown").body
     status = {
         "conditions": [condition("Ready")],
