@@ -63,7 +63,7 @@ def parse_time(value: object, field: str) -> float:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{field}: {str(value)[:40]!r} is not a time")
-    return _from_epoch(float(value), field)
+    return _from_epoch(_float(value, field), field)
 
 
 def _from_epoch(value: float, field: str) -> float:
@@ -77,9 +77,17 @@ def _from_epoch(value: float, field: str) -> float:
 def _weight(value: object, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{field}: {str(value)[:40]!r} is not a number")
-    if not math.isfinite(value) or value < 0:
+    weight = _float(value, field)
+    if not math.isfinite(weight) or weight < 0:
         raise ValueError(f"{field}: {value} is not at least 0")
-    return float(value)
+    return weight
+
+
+def _float(value: float, field: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"{field}: {str(value)[:40]} and so on is too large") from error
 
 
 def _member(payload: object, path: str) -> object:

@@ -92,6 +92,8 @@ def test_events_weigh_what_their_field_says() -> None:
         ({"at": -1, "tokens": 1}, "at: -1.0 is not a time"),
         ({"at": NOW, "tokens": "9"}, "tokens: '9' is not a number"),
         ({"at": NOW, "tokens": -9}, "tokens: -9 is not at least 0"),
+        ({"at": NOW, "tokens": 10**400}, f"tokens: 1{'0' * 39} and so on is too large"),
+        ({"at": 10**400, "tokens": 1}, f"at: 1{'0' * 39} and so on is too large"),
     ],
 )
 def test_a_poison_event_is_skipped_and_said(value: object, problem: str) -> None:
