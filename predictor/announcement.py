@@ -56,7 +56,7 @@ class Cancelled:
 
 
 def parse_announcement(
-    value: bytes | None, headers: Sequence[tuple[str, bytes]], limits: AnnouncementLimits
+    value: bytes | None, headers: Sequence[tuple[str, bytes | None]], limits: AnnouncementLimits
 ) -> Announcement | Cancelled | None:
     """Return what a record announces, None if it is of another type.
 
@@ -67,7 +67,8 @@ def parse_announcement(
         body = json.loads(value) if value is not None else None
     except (ValueError, RecursionError) as error:
         raise CodecError("event: is no JSON") from error
-    given = {name.lower(): text for name, text in headers}
+    # Kafka's headers may be null; an attribute that is null is not there, says CloudEvents.
+    given = {name.lower(): text for name, text in headers if text is not None}
     if "ce_type" in given and not given.get("content-type", b"").startswith(_STRUCTURED.encode()):
         attributes: Mapping[str, object] = {
             name.removeprefix("ce_"): text.decode("utf-8", "replace")

@@ -16,7 +16,6 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from kafka_link.client import CALL_TIMEOUT_MS
-from models.codec import CodecError
 from models.forecast import WorkloadName
 from models.forecast_record import Fence, ForecastRecord, decode_record
 from models.outlook import Outlook
@@ -84,8 +83,8 @@ class ForecastTopic:
         found = consumer.poll(timeout_ms=POLL_MS)
         for partition, records in found.items():
             for record in records:
+                self._positions[partition] = record.offset + 1
                 self._take(record)
-            self._positions[partition] = records[-1].offset + 1
         if self._unread is not None:
             self._note_read(consumer, self._unread)
         now = self._monotonic()
@@ -109,7 +108,7 @@ class ForecastTopic:
     def _take(self, raw: Any) -> None:
         try:
             record = decode_record(raw.key, raw.value, raw.headers)
-        except (CodecError, ValueError) as error:
+        except Exception as error:  # Else this record would be read again without end.
             self.poison += 1
             self._log_poison(raw, error)
             return

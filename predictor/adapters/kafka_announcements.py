@@ -51,14 +51,14 @@ class AnnouncementReader:
         return tuple(sorted(mine, key=lambda one: (one.start, one.id)))
 
     def take(self, record: Any) -> None:
-        """Take in one record of the topic."""
-        try:
-            parsed = parse_announcement(record.value, record.headers, self._limits)
-            if parsed is None:
-                return
+        """Take in one record of the topic.
+
+        Raises:
+            CodecError: if it can't be read, or asks for too much.
+        """
+        parsed = parse_announcement(record.value, record.headers, self._limits)
+        if parsed is not None:
             self._keep(parsed)
-        except CodecError as error:
-            self.poison.skip(record, error)
 
     def _keep(self, parsed: Announcement | Cancelled) -> None:
         key = (parsed.workload, parsed.id)
@@ -93,7 +93,11 @@ class AnnouncementTopic:
 
     def _begin(self) -> None:
         self.reader = AnnouncementReader(self._limits, clock=self._clock)
-        self.whole = WholeTopic(self.reader.take, check_seconds=self._settings.check_seconds)
+        self.whole = WholeTopic(
+            self.reader.take,
+            poison=self.reader.poison,
+            check_seconds=self._settings.check_seconds,
+        )
 
     def of(self, workload: WorkloadName) -> WorkloadAnnouncements:
         """Return a workload's announcements."""

@@ -41,7 +41,9 @@ class ToldForecasts:
         with self._lock:
             self._users += 1
             if self._thread is None:
-                work = WholeTopic(self.take, check_seconds=self._settings.check_seconds)
+                work = WholeTopic(
+                    self.take, poison=self.poison, check_seconds=self._settings.check_seconds
+                )
                 self._thread = ConsumerThread(self._settings, self._topic, work)
                 self._thread.start()
         return WorkloadToldForecast(self, workload)
@@ -66,13 +68,14 @@ class ToldForecasts:
         return (thread.silence() if thread is not None else None) or ""
 
     def take(self, record: Any) -> None:
-        """Take in one record of the topic."""
-        try:
-            workload = WorkloadName((record.key or b"").decode())
-            forecast = None if record.value is None else _forecast(record.value, workload)
-            self._keep(workload, forecast)
-        except ValueError as error:
-            self.poison.skip(record, error)
+        """Take in one record of the topic.
+
+        Raises:
+            ValueError: if it can't be read, or is of one workload too many.
+        """
+        workload = WorkloadName((record.key or b"").decode())
+        forecast = None if record.value is None else _forecast(record.value, workload)
+        self._keep(workload, forecast)
 
     def _keep(self, workload: WorkloadName, forecast: Forecast | None) -> None:
         with self._lock:

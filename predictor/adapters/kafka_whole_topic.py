@@ -9,16 +9,22 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from kafka_link.client import CALL_TIMEOUT_MS
+from predictor.adapters.poison_log import PoisonLog
 
 POLL_MS = 200
 
 
 class WholeTopic:
-    """Hands every record on; ``has_read_all`` once all that was there at first has been."""
+    """Hands every record on; ``has_read_all`` once all that was there at first has been.
 
-    def __init__(self, take: Callable[[Any], None], *, check_seconds: float) -> None:
+    A record on which ``take`` fails, whatever the error, is noted as poison and skipped.
+    """
+
+    def __init__(
+        self, take: Callable[[Any], None], *, poison: PoisonLog, check_seconds: float
+    ) -> None:
         """Begin with nothing read; ``take`` is called in the consumer's thread."""
-        self._hand_on, self._check_seconds = take, check_seconds
+        self._take, self._poison, self._check_seconds = take, poison, check_seconds
         self._positions: dict[TopicPartition, int] = {}
         self._behind: dict[TopicPartition, int] = {}
         self._checked_at = 0.0
@@ -42,8 +48,8 @@ class WholeTopic:
         polled = consumer.poll(timeout_ms=POLL_MS)
         for partition, records in polled.items():
             for record in records:
-                self._hand_on(record)
                 self._positions[partition] = record.offset + 1
+                self._hand_on(record)
         if time.monotonic() - self._checked_at < self._check_seconds:
             return bool(polled)
         self._checked_at = time.monotonic()
@@ -56,3 +62,9 @@ class WholeTopic:
                 del self._behind[partition]
         self.has_read_all = self.has_read_all or not self._behind
         return True
+
+    def _hand_on(self, record: Any) -> None:
+        try:
+            self._take(record)
+        except Exception as error:  # Else this record would be read again without end.
+            self._poison.skip(record, error)

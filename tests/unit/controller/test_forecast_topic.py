@@ -223,3 +223,17 @@ def test_what_was_compacted_away_at_the_end_is_not_waited_for() -> None:
     broker.positions[FIRST] = 2
     topic.turn(broker)
     assert topic.is_caught_up
+
+
+def test_a_record_on_which_reading_fails_does_not_keep_it_there() -> None:
+    broker = Broker()
+    broker.say(100.0)
+    # No client makes such headers; it stands for whatever nobody thought of.
+    broker.write(b"chat", b"{}", None)  # type: ignore[arg-type]
+    broker.say(105.0)
+    topic = a_topic(broker)
+    topic.turn(broker)
+    assert (said(topic), topic.poison, topic.records) == (105.0, 1, 2)
+    topic.attach(broker, [FIRST, SECOND])
+    topic.turn(broker)
+    assert (topic.poison, topic.records) == (1, 2)

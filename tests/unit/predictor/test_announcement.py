@@ -41,7 +41,7 @@ def an_event(data: object = None, **attributes: Any) -> dict[str, Any]:
     }
 
 
-def parsed(event: object, *headers: tuple[str, bytes]) -> Announcement | Cancelled | None:
+def parsed(event: object, *headers: tuple[str, bytes | None]) -> Announcement | Cancelled | None:
     value = event if isinstance(event, bytes | None) else json.dumps(event).encode()
     return parse_announcement(value, headers, LIMITS)
 
@@ -54,6 +54,20 @@ def test_a_campaign_is_read_in_structured_and_in_binary_mode() -> None:
     headers = {**binary, "ce_type": b"dev.headstart.demand.announced", "content-type": b"a/json"}
     assert parsed(an_event()) == campaign
     assert parsed(CAMPAIGN, *headers.items()) == campaign
+
+
+def test_a_header_without_value_is_one_that_is_not_there() -> None:
+    binary = {
+        "ce_specversion": b"1.0",
+        "ce_id": b"launch-7",
+        "ce_type": b"dev.headstart.demand.announced",
+    }
+    announced = parsed(CAMPAIGN, *binary.items(), ("content-type", None), ("ce_subject", None))
+    assert announced is not None
+    assert (announced.id, announced.workload) == ("launch-7", CHAT)
+    with pytest.raises(CodecError, match=r"event\.id: nothing given"):
+        parsed(CAMPAIGN, *{**binary, "ce_id": None}.items())
+    assert parsed(an_event(), ("ce_type", None)) == parsed(an_event())
 
 
 def test_a_floor_times_as_numbers_and_an_id_of_its_own_are_read() -> None:
