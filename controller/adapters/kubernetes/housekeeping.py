@@ -17,7 +17,7 @@ from controller.adapters.kubernetes.fleet import (
     waiting_claims,
 )
 from controller.adapters.kubernetes.marks import marks_patch
-from controller.adapters.kubernetes.serving import drain_patch, duties, open_patch
+from controller.adapters.kubernetes.serving import as_seen, drain_patch, duties, open_patch
 from controller.adapters.kubernetes.watched_objects import WatchedObjects
 from controller.adapters.kubernetes.watched_phases import WatchedPhases
 from controller.adapters.kubernetes.writes import Leader, Writes
@@ -76,10 +76,10 @@ class Housekeeping:
         found = duties(view)
         for pod in found.open:
             body = open_patch(pod, self._phases.of(pod, view.now), self._objects.clock())
-            await self._try(pod, self._writes.patch_pod_status(pod, body))
+            await self._try(pod, self._writes.patch_pod_status(pod, as_seen(body, pod)))
         for pod in found.drain:
             body = drain_patch(view.now + _STRAY_DRAIN_SECONDS, view.now)
-            await self._try(pod, self._writes.patch_pod_status(pod, body))
+            await self._try(pod, self._writes.patch_pod_status(pod, as_seen(body, pod)))
         for pod in found.evict:
             await self._try(pod, self._writes.evict_pod(pod))
         await self._mark(self._objects.view())

@@ -12,6 +12,7 @@ import pytest
 from controller.actions import Cancel, Release
 from controller.adapters.kubernetes.cluster import KubernetesCluster
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.names import DRAIN_UNTIL
 from controller.cluster_view import Phase, ReplicaName
 from controller.errors import ActionRefusedError, ClusterUnavailableError
 from controller.policy import Mode, Standby, WorkloadPolicy
@@ -78,6 +79,17 @@ async def until(ask: Callable[[], object], what: str) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"not in time: {what}")
+
+
+async def looked(server: FakeServer, cluster: KubernetesCluster) -> None:
+    """Have the housekeeping look once more, when it knows everything that is stored."""
+    caches = {cache.path.rpartition("/")[2]: cache for cache in cluster.caches}
+
+    def is_known() -> bool:
+        return all(dict(caches[kind].objects) == server.all(kind) for kind in ("nodes", "pods"))
+
+    await until(is_known, "everything is known")
+    await cluster._housekeeping.look()
 
 
 def only_pod(server: FakeServer) -> Json:
@@ -160,7 +172,7 @@ async def test_the_gate_opens_once_restored_and_ready_and_the_phases_are_written
     async with running(server) as cluster:
         await cluster.act(a_start())
         say(server, only_pod(server), ("ContainersReady", "True", ""))
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
         assert gate(server) == ""
         say(server, only_pod(server), ("nvidia.com/Restored", "True", "RestoreSucceeded"))
         await until(lambda: gate(server) == "True", "the gate is open")
@@ -176,7 +188,7 @@ async def test_a_failed_restore_is_told_and_never_gets_through_the_gate() -> Non
         await cluster.act(a_start())
         failed = ("nvidia.com/Restored", "False", "RestoreIncompatible")
         say(server, only_pod(server), failed, ("ContainersReady", "True", ""))
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
         [replica] = (await cluster.observe()).replicas
         assert (replica.phase, gate(server)) == (Phase.FAILED, "")
         assert "RestoreIncompatible" in replica.failure
@@ -196,7 +208,7 @@ async def test_a_release_shuts_the_gate_drains_evicts_and_gives_the_node_back() 
         assert gate(server) == "False"
         [replica] = (await cluster.observe()).replicas
         assert replica.phase is Phase.DRAINING
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
         assert ("evict", "team/" + only_pod(server)["metadata"]["name"]) not in server.calls
         clock.now += 31.0
         await until(lambda: not server.all("pods"), "evicted")
@@ -235,10 +247,10 @@ async def test_who_does_not_lead_writes_nothing() -> None:
     async with running(server, leader=Leads(held=False)) as cluster:
         with pytest.raises(ActionRefusedError, match=r"not cordoned|not the leader"):
             await cluster.act(a_start())
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
     async with running(server, leader=Leads(held=False)) as cluster:
         server.put("nodes", a_node_object())
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
         with pytest.raises(ActionRefusedError, match="not the leader any more"):
             await cluster.act(a_start())
     assert server.calls == []
@@ -247,8 +259,8 @@ async def test_who_does_not_lead_writes_nothing() -> None:
 async def test_a_new_node_of_the_pool_is_cordoned_tainted_and_protected_only_in_act() -> None:
     server = FakeServer()
     server.put("nodes", a_node_object(spec=PLAIN))
-    async with running(server, policies=(a_policy_value(mode=Mode.RECOMMEND),)):
-        await asyncio.sleep(0.05)
+    async with running(server, policies=(a_policy_value(mode=Mode.RECOMMEND),)) as cluster:
+        await looked(server, cluster)
     assert server.calls == []
     async with running(server):
         await until(lambda: labels(server).get("headstart.dev/state") == "standby", "marked")
@@ -264,13 +276,13 @@ async def test_a_new_node_of_the_pool_is_cordoned_tainted_and_protected_only_in_
 async def test_a_node_that_somebody_uncordoned_is_left_so_and_named_unfit() -> None:
     server = FakeServer()
     server.put("nodes", a_node_object(spec=PLAIN))
-    async with running(server):
+    async with running(server) as cluster:
         await until(lambda: labels(server).get("headstart.dev/state") == "standby", "marked")
         node = server.all("nodes")["n1"]
         node["spec"]["unschedulable"] = False
         server.put("nodes", node)
         await until(lambda: labels(server).get("headstart.dev/state") == "unfit", "unfit")
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
     node = server.all("nodes")["n1"]
     assert node["spec"]["unschedulable"] is False
     assert "uncordoned" in node["metadata"]["annotations"]["headstart.dev/unfit-reason"]
@@ -337,8 +349,7 @@ async def test_a_policy_that_may_not_act_any_more_has_its_pods_left_as_they_are(
     server.calls.clear()
     clock.now += 60.0
     async with running(server, clock=clock, policies=(a_policy_value(mode=mode),)) as cluster:
-        await cluster.observe()
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
     assert server.calls == []
 
 
@@ -347,8 +358,7 @@ async def test_only_nodes_that_a_policy_in_act_selects_are_marked() -> None:
     server.put("nodes", a_node_object(spec=PLAIN))
     elsewhere = Standby(node_selector=(("headstart.dev/pool", "b"),))
     async with running(server, policies=(a_policy_value(standby=elsewhere),)) as cluster:
-        await cluster.observe()
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
     assert server.calls == []
 
 
@@ -358,9 +368,42 @@ async def test_a_node_that_vanishes_takes_its_replicas_out_of_the_count() -> Non
     async with running(server) as cluster:
         await serving(server, cluster)
         server.drop("nodes", "n1")
-        await asyncio.sleep(0.05)
+        await looked(server, cluster)
         fleet = await cluster.observe()
     assert (fleet.nodes, fleet.replicas) == ((), ())
+
+
+async def test_a_gate_stays_shut_of_a_pod_that_somebody_began_to_drain_meanwhile() -> None:
+    server = FakeServer()
+    server.put("nodes", a_node_object())
+    async with running(server) as cluster:
+        await cluster.act(a_start())
+        restored = ("nvidia.com/Restored", "True", "RestoreSucceeded")
+        say(server, only_pod(server), restored, ("ContainersReady", "True", ""))
+        drain_unseen(server, until=NOW + 900.0)
+        await looked(server, cluster)
+    assert gate(server) == ""
+
+
+async def test_a_stray_keeps_the_time_to_drain_that_somebody_gave_it_meanwhile() -> None:
+    server = FakeServer()
+    server.put("nodes", a_node_object())
+    async with running(server) as cluster:
+        await serving(server, cluster)
+        await looked(server, cluster)
+        drain_unseen(server, until=NOW + 900.0)
+        server.drop("nodes", "n1")
+        await looked(server, cluster)
+    assert only_pod(server)["metadata"]["annotations"][DRAIN_UNTIL] == repr(NOW + 900.0)
+
+
+def drain_unseen(server: FakeServer, *, until: float) -> None:
+    """Let somebody begin a drain that no watch tells of yet."""
+    pod = only_pod(server)
+    pod["metadata"]["annotations"][DRAIN_UNTIL] = repr(until)
+    server.is_deaf = True
+    server.put("pods", pod)
+    server.is_deaf = False
 
 
 def labels(server: FakeServer) -> dict[str, str]:
