@@ -10,9 +10,7 @@ from controller.adapters.kubernetes.claims import Claim, claims_of, is_void
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.nodes import (
     NodeRules,
-    SnapshotSource,
     facts_of,
-    incompatibility,
     is_ready_node,
     is_running_agent,
     mismatch,
@@ -144,32 +142,20 @@ def _unfit_for(view: View) -> dict[str, tuple[tuple[WorkloadName, str], ...]]:
 
     Most workloads ask the same of a node, so it is asked once for all of them.
     """
-    alike: dict[tuple[object, SnapshotSource], list[WorkloadName]] = defaultdict(list)
+    alike: dict[tuple[tuple[str, str], ...], list[WorkloadName]] = defaultdict(list)
     for rules in view.rules:
-        alike[rules.selector, rules.source].append(rules.workload)
+        alike[rules.selector].append(rules.workload)
     barred: dict[str, tuple[tuple[WorkloadName, str], ...]] = defaultdict(tuple)
-    for workloads in alike.values():
-        rules = next(one for one in view.rules if one.workload == workloads[0])
+    for selector, workloads in alike.items():
+        rules = NodeRules(workload=workloads[0], selector=selector)
         told: dict[str, tuple[tuple[WorkloadName, str], ...]] = {}
-        for name, why in _unsuitable(view.nodes, rules).items():
-            if why not in told:
+        for name, node in view.nodes.items():
+            why = mismatch(node, rules)
+            if why and why not in told:
                 told[why] = tuple((workload, why) for workload in workloads)
-            barred[name] += told[why]
+            if why:
+                barred[name] += told[why]
     return barred
-
-
-def _unsuitable(nodes: Mapping[str, Json], rules: NodeRules) -> dict[str, str]:
-    """Return the nodes that do not suit, each with the reason.
-
-    A snapshot that fits no node of the pool bars none: the cold start needs one.
-    """
-    why = {name: mismatch(node, rules) for name, node in nodes.items()}
-    allowed = {
-        name: incompatibility(nodes[name], rules.source) for name, text in why.items() if not text
-    }
-    if not all(allowed.values()):
-        why |= allowed
-    return {name: text for name, text in why.items() if text}
 
 
 def _barred(node: Node, barred: Mapping[str, tuple[tuple[WorkloadName, str], ...]]) -> Node:

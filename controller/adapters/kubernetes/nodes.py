@@ -19,27 +19,16 @@ from controller.standby import NodeFacts
 from models.forecast import WorkloadName
 
 GPU_PRODUCT = "nvidia.com/gpu.product"
-_DRIVER_VERSION = "nvidia.com/cuda.driver-version.full"
 _INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 _LEAVING_TAINTS = frozenset({"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotSource:
-    """Where a snapshot was taken; an empty text is not known, and refuses nothing."""
-
-    gpu_product: str = ""
-    driver_version: str = ""
-    kernel_version: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeRules:
-    """What one workload asks of a node: labels, and the place its snapshot came from."""
+    """The labels that one workload asks of a node."""
 
     workload: WorkloadName
     selector: tuple[tuple[str, str], ...] = ()
-    source: SnapshotSource = SnapshotSource()
 
 
 def is_ready_node(node: Json) -> bool:
@@ -102,23 +91,3 @@ def mismatch(node: Json, rules: NodeRules) -> str:
         if labels.get(key) != value:
             return f"label {key} is not {value}"
     return ""
-
-
-def incompatibility(node: Json, source: SnapshotSource) -> str:
-    """Return why a snapshot can't be restored on a node, an empty text if nothing says so."""
-    labels = labels_of(node)
-    kernel = ((node.get("status") or {}).get("nodeInfo") or {}).get("kernelVersion", "")
-    pairs = (
-        ("GPU", labels.get(GPU_PRODUCT, ""), source.gpu_product),
-        ("driver", labels.get(_DRIVER_VERSION, ""), source.driver_version),
-        ("kernel", kernel, source.kernel_version),
-    )
-    for what, here, there in pairs:
-        if here and there and _plain(here) != _plain(there):
-            return f"{what} {here}, the snapshot's is {there}"
-    return ""
-
-
-def _plain(text: str) -> str:
-    # A label can't hold blanks: the GPU's name has dashes there.
-    return text.replace(" ", "-").lower()

@@ -11,7 +11,7 @@ import pytest
 from controller.adapters.kubernetes.claims import Claim, claims_of, claims_text
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet import fleet_of, is_stray, waiting_claims
-from controller.adapters.kubernetes.nodes import NodeRules, SnapshotSource
+from controller.adapters.kubernetes.nodes import NodeRules
 from controller.cluster_view import NodeState, Phase, Replica
 from tests.unit.controller.kubernetes.cluster_objects import (
     CHAT,
@@ -165,17 +165,6 @@ def test_a_workload_is_barred_from_nodes_that_it_does_not_select() -> None:
     [node] = fleet_of(a_view([a_node_object()], [], rules=rules)).nodes
     assert node.unfit_for == ((CHAT, "label zone is not b"),)
     assert node.unfit_reason == ""
-
-
-def test_a_snapshot_bars_the_nodes_it_does_not_fit_unless_it_fits_none() -> None:
-    pool = {"headstart.dev/pool": "a"}
-    fitting = a_node_object(metadata={"labels": {**pool, "nvidia.com/gpu.product": "H100-SXM"}})
-    other = a_node_object("n2", metadata={"labels": {**pool, "nvidia.com/gpu.product": "L4"}})
-    rules = (NodeRules(workload=CHAT, source=SnapshotSource(gpu_product="H100 SXM")),)
-    barred = [node.unfit_for for node in fleet_of(a_view([fitting, other], [], rules=rules)).nodes]
-    alone = [node.unfit_for for node in fleet_of(a_view([other], [], rules=rules)).nodes]
-    assert barred == [(), ((CHAT, "GPU L4, the snapshot's is H100 SXM"),)]
-    assert alone == [()]
 
 
 def a_claim(pod: str = "team/chat-restore-1") -> Claim:
