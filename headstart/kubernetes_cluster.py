@@ -13,6 +13,7 @@ from controller.adapters.kubernetes.cluster import DRIVERS, KubernetesCluster
 from controller.adapters.kubernetes.lease import Leadership
 from controller.adapters.kubernetes.policies import WatchedPolicies
 from controller.adapters.kubernetes.scale_owners import Obstacle
+from controller.adapters.kubernetes.watched_objects import ClusterSettings
 from controller.cluster_view import Fleet
 from controller.tick_report import TickReport
 from models.forecast import WorkloadName
@@ -49,13 +50,17 @@ class RunningCluster(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterNeeds:
-    """What a cluster is made of; ``clock`` in seconds since the epoch, ``luck`` in [0, 1)."""
+    """What a cluster is made of; ``clock`` in seconds since the epoch, ``luck`` in [0, 1).
+
+    ``agent_label``: of the pods without which nothing is restored on a node; None: look for none.
+    """
 
     api: KubernetesApi
     leadership: Leadership
     policies: WatchedPolicies
     clock: Callable[[], float]
     luck: Callable[[], float]
+    agent_label: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,4 +83,5 @@ def _watched_cluster(needs: ClusterNeeds) -> RunningCluster:
         lambda: needs.policies.book.in_force,
         clock=needs.clock,
         luck=needs.luck,
+        settings=ClusterSettings(agent_label=needs.agent_label),
     )

@@ -98,7 +98,12 @@ async def kubernetes_loop(
         clock=api.clock,
     )
     needs = ClusterNeeds(
-        api=api, leadership=leadership, policies=policies, clock=api.clock, luck=_SPREAD.random
+        api=api,
+        leadership=leadership,
+        policies=policies,
+        clock=api.clock,
+        luck=_SPREAD.random,
+        agent_label=setting.agent_label,
     )
     events = events_out(setting.events, stack, registry, is_leading=leadership.is_held)
     memory = functools.partial(StatusBoosts, api, cache)

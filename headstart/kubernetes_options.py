@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from headstart.service_options import Address, address_of, tick_of
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 DEFAULT_NAMESPACE = "headstart-system"
 DEFAULT_LEASE_SECONDS = 15.0
+_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL = re.compile(rf"((?:[a-z0-9][-a-z0-9.]{{0,252}}/)?{_NAME})=({_NAME})")
 _SHORTEST_LEASE_SECONDS, _LONGEST_LEASE_SECONDS = 3.0, 300.0
 
 
@@ -28,14 +31,16 @@ class KubernetesSetting:
     """What a process that works on a cluster is given.
 
     ``kubeconfig`` None means in-cluster; ``lease`` says where the lease is, how long it lasts, and
-    who this process alone is. ``scaler`` and ``alerts`` None: KEDA and Alertmanager are not
-    answered; ``events`` None: nobody is told of what happens.
+    who this process alone is. ``agent_label``: key and value of the label of the pods without
+    which nothing is restored on a node; None: they are not looked for. ``scaler`` and ``alerts``
+    None: KEDA and Alertmanager are not answered; ``events`` None: nobody is told of what happens.
     """
 
     kubeconfig: Path | None
     lease: LeaseSettings
     listen: Address
     tick_seconds: float
+    agent_label: tuple[str, str] | None = None
     scaler: ScalerSettings | None = None
     alerts: AlertSetting | None = None
     events: EventSetting | None = None
@@ -67,6 +72,12 @@ def add_kubernetes_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"after so long another takes over from one that died ({DEFAULT_LEASE_SECONDS:g})",
     )
+    group.add_argument(
+        "--agent-label",
+        metavar="KEY=VALUE",
+        help="of the pods that restore snapshots: a node without one that is ready is not used "
+        "(default: not looked for)",
+    )
     add_keda_arguments(parser)
 
 
@@ -92,6 +103,7 @@ def kubernetes_setting(arguments: argparse.Namespace) -> KubernetesSetting:
         ),
         listen=address_of(arguments.listen),
         tick_seconds=tick_of(arguments.tick_seconds),
+        agent_label=_label(arguments.agent_label),
         scaler=keda_settings(arguments, tick_seconds=arguments.tick_seconds),
         alerts=alert_setting(arguments),
         events=event_setting(arguments),
@@ -104,7 +116,8 @@ def refuse_kubernetes_options(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: naming the option.
     """
-    for option in ("kubeconfig", "namespace", "identity", "lease_seconds", *KEDA_OPTIONS):
+    own = ("kubeconfig", "namespace", "identity", "lease_seconds", "agent_label")
+    for option in (*own, *KEDA_OPTIONS):
         if getattr(arguments, option) is not None:
             raise UsageError(f"--{option.replace('_', '-')}: needs --kubernetes")
     if arguments.policy is None:
@@ -117,6 +130,16 @@ def _lease_seconds(given: float | None) -> float:
         allowed = f"from {_SHORTEST_LEASE_SECONDS:g} to {_LONGEST_LEASE_SECONDS:g}"
         raise UsageError(f"--lease-seconds: {seconds:g} is not allowed: must be {allowed}")
     return seconds
+
+
+def _label(given: str | None) -> tuple[str, str] | None:
+    if given is None:
+        return None
+    found = _LABEL.fullmatch(given)
+    if found is None:
+        allowed = "must be KEY=VALUE, a pod's label"
+        raise UsageError(f"--agent-label: {shown(given)} is not allowed: {allowed}")
+    return found.group(1), found.group(3)
 
 
 def _own_namespace() -> str:

@@ -92,6 +92,7 @@ def test_options_of_the_chart_reach_the_manifests(helm: Helm) -> None:
             "--set", "serviceMonitor.enabled=true",
             "--set", "networkPolicy.enabled=false",
             "--set", "crds.install=false",
+            "--set", "agentLabel=app=snapshot-agent",
             "--set", "extraArgs={--tick-seconds=2}",
         )
     )  # fmt: skip
@@ -101,7 +102,8 @@ def test_options_of_the_chart_reach_the_manifests(helm: Helm) -> None:
     assert "ServiceMonitor" in kinds
     pod = objects["Deployment", "headstart-controller"]["spec"]["template"]["spec"]
     arguments = pod["containers"][0]["args"]
-    assert {"--kafka=$(KAFKA_SERVERS)", "--tick-seconds=2"} <= set(arguments)
+    wanted = {"--kafka=$(KAFKA_SERVERS)", "--agent-label=app=snapshot-agent", "--tick-seconds=2"}
+    assert wanted <= set(arguments)
     assert objects["ConfigMap", "headstart-settings"]["data"]["KAFKA_SERVERS"] == "kafka:9092"
 
 

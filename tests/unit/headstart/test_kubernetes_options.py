@@ -42,6 +42,7 @@ def test_a_lease_that_nobody_could_keep_is_refused(seconds: str) -> None:
     ("option", "value"),
     [
         ("--kubeconfig", "config"),
+        ("--agent-label", "app=agent"),
         ("--keda-listen", "127.0.0.1:9443"),
         ("--keda-certificate", "c.pem"),
         ("--keda-key", "k.pem"),
@@ -54,3 +55,19 @@ def test_what_is_of_a_cluster_alone_is_refused_without_one(option: str, value: s
     with pytest.raises(UsageError) as error:
         refuse_kubernetes_options(parser.parse_args(["--policy", "policy.yaml", option, value]))
     assert str(error.value) == f"{option}: needs --kubernetes"
+
+
+def test_the_agent_s_label_is_a_key_and_a_value() -> None:
+    assert setting_of().agent_label is None
+    told = setting_of("--agent-label", "app.kubernetes.io/name=snapshot-agent")
+    assert told.agent_label == ("app.kubernetes.io/name", "snapshot-agent")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "agent", "=agent", "app=", "app=a=b", "app=a b", "app in (a)"]
+)
+def test_what_is_no_label_is_refused(text: str) -> None:
+    with pytest.raises(UsageError) as error:
+        setting_of("--agent-label", text)
+    line = f"--agent-label: {text!r} is not allowed: must be KEY=VALUE, a pod's label"
+    assert str(error.value) == line
