@@ -127,7 +127,10 @@ def _show(registry: CollectorRegistry, sender: EventSender, spool: EventSpool) -
         "up": ("1 while events can be sent.", lambda: float(not sender.problem)),
         "sent": ("Events confirmed since the start.", lambda: float(sender.sent)),
         "waiting": ("Events not confirmed yet.", lambda: float(spool.waiting())),
-        "dropped": ("Events given up, as too many waited.", lambda: float(spool.dropped)),
+        "dropped": (
+            "Events given up: too many waited, or too large.",
+            lambda: float(spool.dropped),
+        ),
     }
     for name, (what, read) in shown_numbers.items():
         Gauge(f"headstart_events_out_{name}", what, registry=registry).set_function(read)

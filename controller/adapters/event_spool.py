@@ -127,6 +127,11 @@ class EventSpool:
         numbers = [(event.number,) for event in events]
         self._do(lambda db: db.executemany("DELETE FROM waiting WHERE number = ?", numbers))
 
+    def give_up(self, events: Sequence[WaitingEvent]) -> None:
+        """Let go of events that can never be sent, and count them as dropped."""
+        self.confirm(events)
+        self.dropped += len(events)
+
     def forget_before(self, at: float) -> None:
         """Let go of what was kept before a time, for others will have told it."""
         self._do(lambda db: db.execute("DELETE FROM waiting WHERE kept_at < ?", (at,)))

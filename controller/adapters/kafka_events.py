@@ -14,7 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 
 from controller.adapters.event_spool import EventSpool, WaitingEvent
 from controller.cloud_event import CONTENT_TYPE
@@ -32,6 +37,8 @@ DELIVERY_SECONDS = 15.0
 #: How long the end of a process waits for what is still to be sent.
 PARTING_SECONDS = 3.0
 _LOG_EVERY_SECONDS = 60.0
+#: What the client or the broker says of an event that neither will ever take.
+_NEVER = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
 class EventSender:
@@ -51,6 +58,7 @@ class EventSender:
         self._awake, self._ends_at = threading.Event(), float("inf")
         self._producer: KafkaProducer | None = None
         self._logged_at = -_LOG_EVERY_SECONDS
+        self._most = LOT
         self._thread = threading.Thread(target=self._run, name="headstart-events", daemon=True)
         self.sent = 0
         self.problem = ""
@@ -91,26 +99,62 @@ class EventSender:
         self._disconnect()
 
     def _send_lot(self) -> bool:
-        """Send the oldest event of each workload and have them confirmed; say if there were any."""
-        lot = self._spool.first_of_each(LOT)
+        """Send the oldest event of each workload and have them confirmed; say if there were any.
+
+        Raises:
+            KafkaError: if some wait on, after the others were confirmed or given up.
+        """
+        lot = self._spool.first_of_each(self._most)
         if not lot:
+            self._most = LOT
             return False
         if self._producer is None:
             self._producer = connect(KafkaProducer, self._settings())
-        under_way = [(event, self._send(self._producer, event)) for event in lot]
+        under_way, refused, failure = self._handed_over(self._producer, lot)
         patient_until = time.monotonic() + DELIVERY_SECONDS + BLOCK_SECONDS
-        confirmed, failure = [], None
+        confirmed = []
         for event, future in under_way:
             try:
                 future.get(timeout=max(0.0, patient_until - time.monotonic()))
                 confirmed.append(event)
             except KafkaError as error:
-                failure = error
-        self._spool.confirm(confirmed)
-        self.sent += len(confirmed)
+                if isinstance(error, _NEVER) and len(lot) == 1:
+                    refused.append(event)
+                    # The client fails whatever comes after a refusal, too.
+                    self._disconnect()
+                else:
+                    failure = error
+        self._settle(confirmed, refused)
+        # A refusal fails those under way with it: alone, each shows whether it is meant.
+        self._most = 1 if isinstance(failure, _NEVER) else LOT if refused else self._most
         if failure is not None:
             raise failure
         return True
+
+    def _handed_over(
+        self, producer: KafkaProducer, lot: list[WaitingEvent]
+    ) -> tuple[list[tuple[WaitingEvent, Any]], list[WaitingEvent], KafkaError | None]:
+        """Return what is under way, what the client will never send, and why the rest waits."""
+        under_way: list[tuple[WaitingEvent, Any]] = []
+        refused = []
+        for event in lot:
+            try:
+                under_way.append((event, self._send(producer, event)))
+            except _NEVER:
+                refused.append(event)
+            except KafkaError as error:
+                # Each of the others would wait as long, for the same.
+                return under_way, refused, error
+        return under_way, refused, None
+
+    def _settle(self, confirmed: list[WaitingEvent], refused: list[WaitingEvent]) -> None:
+        self._spool.confirm(confirmed)
+        self.sent += len(confirmed)
+        if refused:
+            self._spool.give_up(refused)
+            one = refused[0]
+            told = (len(refused), one.workload, len(one.json), self._topic)
+            _log.warning("%d events given up: one of %s, %d bytes, is too large for %r", *told)
 
     def _send(self, producer: KafkaProducer, event: WaitingEvent) -> Any:
         return producer.send(
