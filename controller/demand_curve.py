@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.objective import demand_at
 from controller.observation import Observation
-from models.forecast import FloatArray
+from models.forecast import FloatArray, Forecast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,15 +26,34 @@ class DemandCurve:
 
 def demand_curve(observation: Observation, level: float) -> DemandCurve | None:
     """Return the forecast's demand at a level, or None if there is none to lean on."""
-    forecast = observation.outlook.forecast if observation.outlook else None
-    if forecast is None or forecast.is_stale(now=observation.now):
+    running = _running(observation)
+    if running is None:
         return None
-    age = max(observation.now - forecast.issued_at, 0.0)
-    first = int(age / forecast.step_seconds)
+    forecast, first, begun = running
     return DemandCurve(
         values=demand_at(
             forecast.values[first:], level, peak_per_second=observation.peak_per_second
         ),
         step_seconds=forecast.step_seconds,
-        begun_seconds=age - first * forecast.step_seconds,
+        begun_seconds=begun,
     )
+
+
+def forecast_within(observation: Observation, within_seconds: float) -> FloatArray | None:
+    """Return the forecast's values [steps, quantiles] of the steps that begin within a while."""
+    running = _running(observation)
+    if running is None:
+        return None
+    forecast, first, begun = running
+    count = math.ceil((within_seconds + begun) / forecast.step_seconds)
+    return forecast.values[first : first + max(count, 1)]
+
+
+def _running(observation: Observation) -> tuple[Forecast, int, float] | None:
+    """Return a forecast to lean on, its step of now, and how many seconds ago that began."""
+    forecast = observation.outlook.forecast if observation.outlook else None
+    if forecast is None or forecast.is_stale(now=observation.now):
+        return None
+    age = max(observation.now - forecast.issued_at, 0.0)
+    first = int(age / forecast.step_seconds)
+    return forecast, first, age - first * forecast.step_seconds

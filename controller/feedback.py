@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from controller.cluster_view import Phase, Replica, StartKind
-from controller.objective import Calibration, Measured, level_covering, update
+from controller.level_choice import Served, chosen_level, first_level
+from controller.objective import Calibration, lead_quantile_after
 from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
 from controller.pair_memory import PairMemory
 from controller.plan import Plan
 from controller.policy import Mode, WorkloadPolicy
+from controller.shadows import Shadows, shadowed
 from controller.tick_state import TickSettings, WorkloadState
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn
 
@@ -26,6 +28,11 @@ def key_of(policy: WorkloadPolicy, kind: StartKind = StartKind.RESTORE) -> LeadT
         kind=kind.value,
         size_gib=policy.restore.size_gib,
     )
+
+
+def begun(policy: WorkloadPolicy) -> WorkloadState:
+    """Return the state of a workload that is not known yet."""
+    return WorkloadState(calibration=Calibration(level=first_level(policy)))
 
 
 def starts_judged(
@@ -107,6 +114,7 @@ def demand_judged(
         calibration=state.calibration,
         hold=state.hold,
         outcomes=outcomes,
+        shadows=_shadows_after(state, outcomes, policy, observation, settings),
         judged=state.judged,
         slow_restores=state.slow_restores or _overruns(observation),
         target=state.target,
@@ -116,6 +124,24 @@ def demand_judged(
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
         return state
     return _window_closed(state, policy, outcomes, until, settings)
+
+
+def _shadows_after(
+    state: WorkloadState,
+    outcomes: Outcomes,
+    policy: WorkloadPolicy,
+    observation: Observation,
+    settings: TickSettings,
+) -> Shadows | None:
+    """Return the shadows once they have seen what outcomes have; None while nothing is learned."""
+    if settings.fixed_lead_time_seconds is not None:
+        return None
+    shadows = state.shadows or Shadows(
+        began_at_level=state.calibration.level,
+        demand=outcomes.demand,
+        seconds=outcomes.seen_seconds,
+    )
+    return shadowed(shadows, observation, policy, outcomes, tick_seconds=settings.tick_seconds)
 
 
 def _overruns(observation: Observation) -> bool:
@@ -148,20 +174,6 @@ def carried_out(state: WorkloadState, planned: Plan, policy: WorkloadPolicy) -> 
     return replace(state, outcomes=with_ready(state.outcomes, now=planned.at, ready=ready))
 
 
-def priced(calibration: Calibration, policy: WorkloadPolicy) -> Calibration:
-    """Return the calibration to plan with: where money decides, its level is not a matter of luck.
-
-    The newsvendor's quantile (Arrow, Harris and Marschak 1951): one more replica pays while the
-    chance that demand needs it is worth more than its GPUs.
-    """
-    cost = policy.objective.cost
-    if cost is None:
-        return calibration
-    gpu_second = cost.gpu_hour / 3600.0 * policy.standby.gpus_per_replica
-    saved = cost.missed_request * policy.demand_per_replica
-    return replace(calibration, level=level_covering(1.0 - min(gpu_second / saved, 1.0)))
-
-
 def _window_closed(
     state: WorkloadState,
     policy: WorkloadPolicy,
@@ -170,16 +182,23 @@ def _window_closed(
     settings: TickSettings,
 ) -> WorkloadState:
     calibration = state.calibration
-    if settings.fixed_lead_time_seconds is None:
-        measured = Measured(
-            seconds=until - outcomes.window_start,
-            demand=outcomes.window_demand,
-            late=outcomes.window_late,
+    if settings.fixed_lead_time_seconds is None and outcomes.window_demand > 0:
+        served = Served(
+            demand=outcomes.recent_demand,
+            late=outcomes.recent_late,
             usual_per_second=outcomes.usual_per_second,
-            recent_late_share=outcomes.recent_late / max(outcomes.recent_demand, 1e-9),
-            seen_seconds=outcomes.seen_seconds,
-            slow_restores=state.slow_restores,
         )
-        calibration = update(calibration, measured, policy.objective)
+        calibration = Calibration(
+            level=chosen_level(state.shadows, served, policy)
+            if state.shadows
+            else calibration.level,
+            lead_time_quantile=lead_quantile_after(
+                calibration.lead_time_quantile,
+                seconds=until - outcomes.window_start,
+                late_share=outcomes.window_late / outcomes.window_demand,
+                allowed=1.0 - policy.objective.attainment,
+                slow_restores=state.slow_restores,
+            ),
+        )
     emptied = replace(outcomes, window_start=until, window_demand=0.0, window_late=0.0)
     return replace(state, calibration=calibration, outcomes=emptied, slow_restores=False)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.policy import WorkloadPolicy
+
+_HOLD_OF_LEAD_TIME = 0.75
+_SHORTEST_HOLD_SECONDS = 20.0
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -22,3 +27,15 @@ class Hold:
     def highest(self) -> int:
         """The highest target of the window, 0 before the first."""
         return self.entries[0][1] if self.entries else 0
+
+
+def hold_seconds(lead_time_seconds: float, policy: WorkloadPolicy) -> float:
+    """Return how long a replica outlives its last need.
+
+    To let go and start again costs a lead time of a GPU, to keep costs the time itself: about
+    there lies the break-even of every such rent-or-buy choice (Karlin et al. 1988). A little
+    sooner measured best, for the need is a peak over the look-ahead already.
+    """
+    if policy.scale_down.hold_seconds is not None:
+        return policy.scale_down.hold_seconds
+    return max(_HOLD_OF_LEAD_TIME * lead_time_seconds, _SHORTEST_HOLD_SECONDS)

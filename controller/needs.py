@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from controller.cluster_view import Phase
 from controller.observation import Observation
 from controller.outcomes import SMOOTH_WINDOW_SECONDS
 from controller.plan import Reason
 from controller.policy import WorkloadPolicy
+from models.forecast import FloatArray
 from models.outlook import DemandReading
 
 #: The lower confidence bound of the rate just measured, in standard deviations of a count.
@@ -19,7 +22,7 @@ _BURST_Z = 2.0
 _CLEAR_SECONDS, _CLEAR_LARGE_SECONDS = 10.0, 30.0
 _CLEAR_PEAKS = 3.0
 #: For how long the rate of the last seconds is taken to go on: over minutes it is mostly noise.
-_LASTING_SECONDS = 60.0
+LASTING_SECONDS = 60.0
 #: Without a forecast: the share of a replica's capacity that may be planned with.
 _BLIND_UTILIZATION = 0.7
 #: No need is larger: what asks for more is a fault of the metric, and shall stay readable.
@@ -48,25 +51,33 @@ def reactive_need(
     """Return what is needed already, whatever the forecast says."""
     reading = fresh_reading(observation)
     rate = reading.per_second if reading else 0.0
-    sure = 0.0
-    if reading is not None:
-        smooth = observation.smooth_per_second
-        sure = max(_surely(rate, reading.window_seconds), _surely(smooth, SMOOTH_WINDOW_SECONDS))
+    sure = _sure_per_second(reading, observation.smooth_per_second)
     needs = [Need(replicas=replicas_for(sure, policy), reason=Reason.REACTIVE)]
     if blind:
-        needs.append(
-            Need(
-                replicas=replicas_for(rate / _BLIND_UTILIZATION, policy), reason=Reason.NO_FORECAST
-            )
-        )
+        unforeseen = replicas_for(rate / _BLIND_UTILIZATION, policy)
+        needs.append(Need(replicas=unforeseen, reason=Reason.NO_FORECAST))
     left = _backlog_at_lead(observation, policy, expected, rate) if reading else 0.0
     if left > 0:
-        clearing = rate + _clearing(left, observation.peak_per_second)
-        needs.append(Need(replicas=replicas_for(clearing, policy), reason=Reason.BACKLOG))
+        fast = rate + float(clearing(np.array(left), observation.peak_per_second))
+        needs.append(Need(replicas=replicas_for(fast, policy), reason=Reason.BACKLOG))
     if observation.boost_per_second > 0:
         boosted = rate + observation.boost_per_second
         needs.append(Need(replicas=replicas_for(boosted, policy), reason=Reason.BOOST))
     return max(needs, key=lambda need: need.replicas)
+
+
+def sure_need(
+    observation: Observation, policy: WorkloadPolicy, smooth_per_second: float, *, blind: bool
+) -> int:
+    """Return how many replicas demand needs already, however it was served so far."""
+    reading = fresh_reading(observation)
+    rate = reading.per_second if reading else 0.0
+    needed = _sure_per_second(reading, smooth_per_second)
+    if blind:
+        needed = max(needed, rate / _BLIND_UTILIZATION)
+    if observation.boost_per_second > 0:
+        needed = max(needed, rate + observation.boost_per_second)
+    return replicas_for(needed, policy)
 
 
 def fresh_reading(observation: Observation) -> DemandReading | None:
@@ -76,6 +87,13 @@ def fresh_reading(observation: Observation) -> DemandReading | None:
         return None
     oldest = max(_SILENCE_SECONDS, 2.5 * reading.window_seconds)
     return reading if observation.now - reading.measured_at <= oldest else None
+
+
+def _sure_per_second(reading: DemandReading | None, smooth_per_second: float) -> float:
+    if reading is None:
+        return 0.0
+    newest = _surely(reading.per_second, reading.window_seconds)
+    return max(newest, _surely(smooth_per_second, SMOOTH_WINDOW_SECONDS))
 
 
 def _surely(per_second: float, window_seconds: float) -> float:
@@ -97,14 +115,14 @@ def _backlog_at_lead(
     ready = sum(1 for replica in observation.replicas if replica.phase is Phase.READY)
     ready += observation.assumed
     serving = (ready + expected) / 2 * policy.demand_per_replica
-    lasting = min(observation.lead_time_seconds, _LASTING_SECONDS)
+    lasting = min(observation.lead_time_seconds, LASTING_SECONDS)
     return max(observation.backlog + (rate - serving) * lasting, 0.0)
 
 
-def _clearing(left: float, peak_per_second: float) -> float:
-    """Return the demand per second at which a backlog is worked off."""
-    soon = min(left / _CLEAR_SECONDS, _CLEAR_PEAKS * peak_per_second)
-    return max(soon, left / _CLEAR_LARGE_SECONDS)
+def clearing(left: FloatArray, peak_per_second: float) -> FloatArray:
+    """Return the demand per second at which backlogs are worked off."""
+    soon = np.minimum(left / _CLEAR_SECONDS, _CLEAR_PEAKS * peak_per_second)
+    return np.asarray(np.maximum(soon, left / _CLEAR_LARGE_SECONDS))
 
 
 def within_limits(need: Need, policy: WorkloadPolicy, expected: int, most: int | None) -> Need:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-_RECENT_SECONDS = 43200.0
+_RECENT_SECONDS = 14 * 86400.0
 _SMOOTH_SECONDS = 30.0
 #: An exponential mean is worth a plain one over twice its time constant.
 SMOOTH_WINDOW_SECONDS = 2 * _SMOOTH_SECONDS
@@ -26,7 +26,7 @@ class Outcomes:
 
     ``until`` is up to when demand has been taken in. ``ready_log`` has (time, ready replicas)
     from the last change at or before ``until`` on. ``window_*`` collect since ``window_start``,
-    ``recent_*`` fade over half a day. ``peak_per_second`` is the highest half-minute mean, which
+    ``recent_*`` fade over two weeks. ``peak_per_second`` is the highest half-minute mean, which
     fades over days.
     """
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from controller.cluster_view import Phase, Replica, ReplicaName
 from controller.demand_curve import DemandCurve, demand_curve
-from controller.hold import Hold
+from controller.hold import Hold, hold_seconds
 from controller.needs import (
     Need,
     fresh_reading,
@@ -24,9 +24,6 @@ from controller.objective import Calibration, covered
 from controller.observation import Observation
 from controller.plan import Plan, Reason, Upcoming
 from controller.policy import WorkloadPolicy
-
-_HOLD_OF_LEAD_TIME = 0.75
-_SHORTEST_HOLD_SECONDS = 20.0
 
 
 def plan(
@@ -48,7 +45,8 @@ def plan(
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(observation))
     need = within_limits(need, policy, expected, most)
-    hold = hold.with_target(need.replicas, now=now, hold_seconds=_hold_seconds(observation, policy))
+    held = hold_seconds(observation.lead_time_seconds, policy)
+    hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
     target = _held(need, _keep(observation, hold, expected), most)
     planned = Plan(
         workload=observation.workload,
@@ -88,18 +86,6 @@ def _draining(observation: Observation) -> int:
 def _demand(observation: Observation) -> float | None:
     reading = observation.outlook.reading if observation.outlook else None
     return None if reading is None else reading.per_second
-
-
-def _hold_seconds(observation: Observation, policy: WorkloadPolicy) -> float:
-    """Return how long a replica outlives its last need.
-
-    To let go and start again costs a lead time of a GPU, to keep costs the time itself: about
-    there lies the break-even of every such rent-or-buy choice (Karlin et al. 1988). A little
-    sooner measured best, for the need is a peak over the look-ahead already.
-    """
-    if policy.scale_down.hold_seconds is not None:
-        return policy.scale_down.hold_seconds
-    return max(_HOLD_OF_LEAD_TIME * observation.lead_time_seconds, _SHORTEST_HOLD_SECONDS)
 
 
 def _keep(observation: Observation, hold: Hold, expected: int) -> int:

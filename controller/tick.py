@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from controller.actions import Action
 from controller.boosts import boost_per_second
 from controller.cluster_view import Fleet, Replica
-from controller.feedback import assumed, carried_out, demand_judged, key_of, priced, starts_judged
+from controller.feedback import assumed, begun, carried_out, demand_judged, key_of, starts_judged
 from controller.observation import Observation
 from controller.outcomes import queue_ahead
 from controller.placement import Placement, after_placement, assign
@@ -84,7 +84,7 @@ def _planned(
     seen: Observation, state: TickState, policy: WorkloadPolicy, settings: TickSettings
 ) -> tuple[Plan, TickState, tuple[str, ...]]:
     """Judge one workload and plan it; return the state with what was learned, and what to log."""
-    before = state.workloads.get(policy.workload, WorkloadState())
+    before = state.workloads.get(policy.workload) or begun(policy)
     judged, lead_times, memory, said = starts_judged(
         seen.replicas, before, policy, state.lead_times, state.memory, now=seen.now
     )
@@ -96,7 +96,7 @@ def _planned(
     planned, hold = plan(
         _with_outcomes(seen, judged, policy),
         policy,
-        priced(judged.calibration, policy),
+        judged.calibration,
         judged.hold,
         tick_seconds=settings.tick_seconds,
     )

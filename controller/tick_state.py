@@ -11,6 +11,7 @@ from controller.hold import Hold
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.pair_memory import PairMemory
+from controller.shadows import Shadows
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimes
 
@@ -42,6 +43,7 @@ class WorkloadState:
     calibration: Calibration = field(default_factory=Calibration)
     hold: Hold = field(default_factory=Hold)
     outcomes: Outcomes = field(default_factory=Outcomes)
+    shadows: Shadows | None = None
     judged: frozenset[ReplicaName] = frozenset()
     slow_restores: bool = False
     target: int = 0

@@ -132,7 +132,8 @@ def test_the_lead_time_follows_a_slowdown_within_five_restores(learned_drift: Dr
     last = learned_drift.lead_time_at(ready[-1])
     # Of restores with a median of 10 s nine in ten take 13 s; with a median of 30 s, 39 s.
     assert 11.0 < before < 16.0
-    assert 33.0 < after_each[-1] < 55.0, f"lead time after each restore: {after_each}"
+    # The first to be ready are the quick ones.
+    assert 27.0 < after_each[-1] < 55.0, f"lead time after each restore: {after_each}"
     assert 33.0 < last < 50.0
 
 

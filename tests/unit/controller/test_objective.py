@@ -4,145 +4,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.objective import (
-    Calibration,
-    Measured,
+    LevelWeights,
     covered,
     demand_at,
+    highest_demand,
+    lead_quantile_after,
     level_covering,
-    update,
 )
-from controller.policy import Objective
 from models.forecast import QUANTILES
 
-OBJECTIVE = Objective(attainment=0.99)
-AT_NINETY_PERCENT = Calibration(level=2.0)
 LEVELS = st.floats(-2.0, 16.0)
 
 
-def measured(
-    late_share: float = 0.0,
-    *,
-    demand: float = 600.0,
-    seconds: float = 60.0,
-    usual_per_second: float = 10.0,
-    recent_late_share: float = 0.01,
-    seen_seconds: float = 3600.0,
-    slow_restores: bool = False,
-) -> Measured:
-    """Return a usual minute, of which a share came too late."""
-    return Measured(
-        seconds=seconds,
-        demand=demand,
-        late=late_share * demand,
-        usual_per_second=usual_per_second,
-        recent_late_share=recent_late_share,
-        seen_seconds=seen_seconds,
-        slow_restores=slow_restores,
+def lead_quantile(
+    before: float, late_share: float, *, is_slow: bool, minutes: float = 1.0
+) -> float:
+    """Return the lead time's quantile after a while of which 1 % may be late."""
+    return lead_quantile_after(
+        before,
+        seconds=60.0 * minutes,
+        late_share=late_share,
+        allowed=0.01,
+        slow_restores=is_slow,
     )
 
 
-def moved(what: Measured, objective: Objective = OBJECTIVE) -> float:
-    """Return by how much a while of serving moves the level."""
-    return update(AT_NINETY_PERCENT, what, objective).level - AT_NINETY_PERCENT.level
+def test_late_demand_while_restores_were_slow_raises_the_lead_time() -> None:
+    assert lead_quantile(0.9, 0.5, is_slow=True) == pytest.approx(0.915)
 
 
-@pytest.mark.parametrize("nothing", [measured(seconds=0.0), measured(demand=0.0)])
-def test_where_nothing_was_served_nothing_is_learned(nothing: Measured) -> None:
-    assert update(AT_NINETY_PERCENT, nothing, OBJECTIVE) is AT_NINETY_PERCENT
-
-
-def test_late_demand_raises_the_level_and_a_clean_minute_lowers_it_a_little() -> None:
-    assert moved(measured(0.05)) > 0
-    assert -moved(measured(0.05)) < moved(measured(0.0)) < 0
-
-
-def test_the_level_aims_at_fewer_misses_than_the_objective_allows() -> None:
-    assert moved(measured(0.0055)) == pytest.approx(0.0, abs=1e-12)
-    assert moved(measured(0.0056)) > 0
-    assert moved(measured(0.0054)) < 0
-
-
-def test_after_a_bad_half_day_misses_count_up_to_four_times() -> None:
-    usual = moved(measured(0.05))
-    assert moved(measured(0.05, recent_late_share=0.02)) == pytest.approx(2 * usual)
-    assert moved(measured(0.05, recent_late_share=0.5)) == pytest.approx(4 * usual)
-
-
-def test_after_a_spotless_half_day_the_level_sinks_up_to_four_times_as_fast() -> None:
-    usual = moved(measured(0.0))
-    assert moved(measured(0.0, recent_late_share=0.0025)) == pytest.approx(2 * usual)
-    assert moved(measured(0.0, recent_late_share=0.0)) == pytest.approx(4 * usual)
-
-
-def test_the_level_moves_less_the_longer_it_has_been_moved() -> None:
-    at_first, after_a_day, at_last = (
-        moved(measured(0.05, seen_seconds=seconds)) for seconds in (0.0, 86400.0, 1e9)
-    )
-    assert at_first > after_a_day > at_last
-    assert at_last == pytest.approx(at_first * 0.045 / 0.3)
-
-
-def test_a_minute_weighs_by_its_demand_up_to_three_usual_ones() -> None:
-    usual = moved(measured(0.05))
-    assert moved(measured(0.05, demand=60.0)) == pytest.approx(usual / 10)
-    assert moved(measured(0.05, demand=6000.0)) == pytest.approx(3 * usual)
-
-
-def test_misses_while_restores_were_slow_raise_the_lead_time_and_the_level_like_any() -> None:
-    after = update(AT_NINETY_PERCENT, measured(0.5, slow_restores=True), OBJECTIVE)
-    assert after.lead_time_quantile > AT_NINETY_PERCENT.lead_time_quantile
-    assert after.level == update(AT_NINETY_PERCENT, measured(0.5), OBJECTIVE).level
+def test_late_demand_while_none_was_slow_says_nothing_of_the_lead_time() -> None:
+    assert lead_quantile(0.9, 0.5, is_slow=False) == 0.9
 
 
 def test_slow_restores_that_nobody_missed_change_nothing_of_the_lead_time() -> None:
-    after = update(AT_NINETY_PERCENT, measured(0.0, slow_restores=True), OBJECTIVE)
-    assert after.lead_time_quantile == AT_NINETY_PERCENT.lead_time_quantile
+    assert lead_quantile(0.9, 0.009, is_slow=True) == 0.9
 
 
 def test_a_raised_lead_time_sinks_back_to_the_usual_one_and_not_below() -> None:
-    calibration = Calibration(level=2.0, lead_time_quantile=0.901)
-    quantiles = []
-    for _ in range(20):
-        calibration = update(calibration, measured(0.0), OBJECTIVE)
-        quantiles.append(calibration.lead_time_quantile)
-    assert 0.9 < quantiles[0] < 0.901
-    assert quantiles[-1] == 0.9
+    assert lead_quantile(0.92, 0.0, is_slow=True) == pytest.approx(0.9198)
+    assert lead_quantile(0.92, 0.0, is_slow=False, minutes=600.0) == 0.9
 
 
-@given(
-    minutes=st.lists(
-        st.builds(
-            measured,
-            st.floats(0.0, 1.0),
-            demand=st.floats(0.0, 1e6),
-            seconds=st.floats(0.0, 1e5),
-            usual_per_second=st.floats(0.0, 1e4),
-            recent_late_share=st.floats(0.0, 1.0),
-            seen_seconds=st.floats(0.0, 1e9),
-            slow_restores=st.booleans(),
-        ),
-        max_size=30,
-    ),
-    attainment=st.floats(0.5, 0.9999),
-)
-def test_the_calibration_stays_in_its_bounds_whatever_is_measured(
-    minutes: list[Measured], attainment: float
+@given(before=st.floats(0.9, 0.995), late_share=st.floats(0.0, 1.0), is_slow=st.booleans())
+def test_the_lead_times_quantile_stays_in_its_bounds(
+    before: float, late_share: float, is_slow: bool
 ) -> None:
-    calibration = Calibration()
-    for minute in minutes:
-        calibration = update(calibration, minute, Objective(attainment=attainment))
-        assert -2.0 <= calibration.level <= 16.0
-        assert 0.9 <= calibration.lead_time_quantile <= 0.995
-
-
-def test_unending_misses_reach_the_bounds_and_come_back_from_them_at_once() -> None:
-    highest = AT_NINETY_PERCENT
-    for _ in range(300):
-        highest = update(highest, measured(1.0, recent_late_share=1.0), OBJECTIVE)
-    assert highest.level == 16.0
-    assert update(highest, measured(0.0), OBJECTIVE).level < 16.0
-    lowest = Calibration(level=-2.0)
-    assert update(lowest, measured(0.0), OBJECTIVE).level == -2.0
+    assert 0.9 <= lead_quantile(before, late_share, is_slow=is_slow, minutes=60.0) <= 0.995
 
 
 def test_a_level_covers_the_quantile_that_it_stands_on() -> None:
@@ -197,3 +105,19 @@ def test_beyond_the_last_quantile_rarer_misses_take_higher_levels_up_to_the_boun
     assert levels == sorted(levels)
     assert levels[1] == pytest.approx(6.0)
     assert level_covering(1.0) <= 16.0
+
+
+@given(
+    levels=st.lists(LEVELS, min_size=1, max_size=9),
+    peak=st.floats(0.0, 50.0),
+    values=st.lists(
+        st.lists(st.floats(0.0, 30.0), min_size=5, max_size=5).map(sorted), min_size=1, max_size=5
+    ),
+)
+def test_the_highest_demand_of_many_levels_is_that_of_each(
+    levels: list[float], peak: float, values: list[list[float]]
+) -> None:
+    rows = np.array(values)
+    each = [demand_at(rows, level, peak_per_second=peak).max() for level in levels]
+    found = highest_demand(rows, LevelWeights.of(np.array(levels)), peak_per_second=peak)
+    assert found == pytest.approx(np.array(each))

@@ -129,11 +129,13 @@ def test_the_peak_outlives_the_demand_that_made_it() -> None:
     assert high.smooth_per_second * 0.999 < low.peak_per_second < high.smooth_per_second
 
 
-def test_recent_misses_fade_by_a_third_in_five_hours_and_the_total_does_not() -> None:
+def test_recent_misses_fade_over_two_weeks_and_the_total_does_not() -> None:
     outcomes = flow(an_account(ready=0), 1.0, until=100.0)
     for minute in range(1, 293):
         outcomes = flow(outcomes, 0.0, until=100.0 + minute * 60.0)
-    assert outcomes.recent_late == pytest.approx(100.0 * math.exp(-292 * 60 / 43200), rel=1e-6)
+    assert outcomes.recent_late == pytest.approx(
+        100.0 * math.exp(-292 * 60 / (14 * 86400)), rel=1e-6
+    )
     assert outcomes.late == 100.0
 
 

@@ -1,0 +1,131 @@
+"""Which level to plan with: the one whose shadow would have served best.
+
+Where a share is the objective that is the least level that would have missed no more than the
+share to aim at, unless the last replicas on the way there keep almost nothing from being late.
+Where money decides it is the level at which GPUs and misses together cost least. Evidence fades
+over weeks, so the level settles; that of the last hours may raise it at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from controller.objective import level_covering
+from controller.policy import Cost, WorkloadPolicy
+from controller.shadows import LEVELS, Account, Shadows
+
+#: The share of the allowed misses to aim at; the rest is for what shadows don't know.
+_AIM = 0.8
+#: How the aim is paced by what was missed and served so far: over how long a time to come it is
+#: to be made up for, and within which shares of the aim.
+_PACE_SECONDS, _LOWEST_PACE, _HIGHEST_PACE = 86400.0, 0.5, 1.1
+#: What is believed before there is evidence: a level for an objective of 99 %, and that each unit
+#: more halves the misses and costs 4 %. Worth six hours of usual demand.
+_LEVEL_AT_99 = 1.5
+_RARER_A_UNIT, _DEARER_A_UNIT = 0.7, 0.04
+_BELIEF_SECONDS = 21600.0
+#: Not to pay, in shares of the cost, for one of all requests less being late. Who misses more
+#: than is allowed pays ten times as much for each ninth of it.
+_DEAREST, _DEARER_WHEN_MISSING, _MISSING = 60.0, 20.0, 0.85
+#: In the last hours so many times the allowed share may be late before the level is raised, and
+#: so much less must a higher level have missed to be worth it.
+_SHORT_ALLOWANCE, _SHORT_GAIN = 3.0, 1.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What this loop itself missed of late, and the usual demand per second."""
+
+    demand: float
+    late: float
+    usual_per_second: float
+
+
+def first_level(policy: WorkloadPolicy) -> float:
+    """Return the level to begin with, before anything was seen.
+
+    Where money decides it is the newsvendor's (Arrow, Harris and Marschak 1951): one more replica
+    pays while the chance that demand needs it is worth more than its GPUs.
+    """
+    if policy.objective.cost is not None:
+        saved = _worth_of_late(policy.objective.cost, policy) * policy.demand_per_replica
+        return level_covering(1.0 - min(1.0 / max(saved, 1e-9), 1.0))
+    rarer = math.log(0.01 / (1.0 - policy.objective.attainment)) / _RARER_A_UNIT
+    return float(np.clip(_LEVEL_AT_99 + rarer, LEVELS[0], LEVELS[-1]))
+
+
+def chosen_level(shadows: Shadows, served: Served, policy: WorkloadPolicy) -> float:
+    """Return the level to plan with from now on."""
+    cost = policy.objective.cost
+    believed = shadows.began_at_level
+    if cost is not None:
+        worth = _worth_of_late(cost, policy)
+        # The belief's own best level is the one believed in.
+        late = _DEARER_A_UNIT / (_RARER_A_UNIT * worth * policy.demand_per_replica)
+        account = _with_belief(shadows.long, served, believed, late, policy)
+        return float(LEVELS[np.argmin(account.replica_seconds + worth * account.late)])
+    allowed = 1.0 - policy.objective.attainment
+    account = _with_belief(shadows.long, served, believed, _AIM * allowed, policy)
+    level = _least_level(account, _paced(served, allowed))
+    level = min(level, _dearest_level(account, served, allowed))
+    return max(level, _short_level(shadows.short, allowed))
+
+
+def _worth_of_late(cost: Cost, policy: WorkloadPolicy) -> float:
+    """Return the replica-seconds that one late request costs as much as."""
+    return cost.missed_request * 3600.0 / (cost.gpu_hour * policy.standby.gpus_per_replica)
+
+
+def _with_belief(
+    account: Account, served: Served, level: float, late_share: float, policy: WorkloadPolicy
+) -> Account:
+    """Return the account with six hours of what is believed: so much late at that level."""
+    demand = served.usual_per_second * _BELIEF_SECONDS
+    dearer = 1.0 + _DEARER_A_UNIT * (LEVELS - level)
+    return Account(
+        demand=account.demand + demand,
+        late=account.late + demand * late_share * np.exp(-_RARER_A_UNIT * (LEVELS - level)),
+        replica_seconds=account.replica_seconds + demand / policy.demand_per_replica * dearer,
+    )
+
+
+def _paced(served: Served, allowed: float) -> float:
+    """Return the share to aim at, so that what was missed so far is made up for in time."""
+    aim = _AIM * allowed
+    ahead = max(served.usual_per_second * _PACE_SECONDS, 1e-9)
+    share = (aim * (served.demand + ahead) - served.late) / ahead
+    return float(np.clip(share, _LOWEST_PACE * aim, _HIGHEST_PACE * aim))
+
+
+def _least_level(account: Account, share: float) -> float:
+    """Return the least level that missed no more than a share, between two of the shadows."""
+    shares = account.late / max(account.demand, 1e-9)
+    enough = np.flatnonzero(shares <= share)
+    if not len(enough):
+        return float(LEVELS[-1])
+    at = int(enough[0])
+    if at == 0:
+        return float(LEVELS[0])
+    return float(np.interp(-share, -shares[[at - 1, at]], LEVELS[[at - 1, at]]))
+
+
+def _dearest_level(account: Account, served: Served, allowed: float) -> float:
+    """Return the level beyond which replicas keep too little from being late."""
+    ahead = served.usual_per_second * _PACE_SECONDS
+    missed = (served.late + ahead * _AIM * allowed) / max(served.demand + ahead, 1e-9)
+    beyond = max(missed / allowed - _MISSING, 0.0)
+    dearest = _DEAREST * math.exp(min(_DEARER_WHEN_MISSING * beyond, 8.0))
+    cost = account.replica_seconds / max(float(account.replica_seconds[0]), 1e-9)
+    return float(LEVELS[np.argmin(cost + dearest * account.late / max(account.demand, 1e-9))])
+
+
+def _short_level(account: Account, allowed: float) -> float:
+    """Return the level that the last hours ask for at the least."""
+    bearable = account.late <= _SHORT_ALLOWANCE * allowed * account.demand
+    if not bearable.any():
+        # Whatever is wrong, sureness does not mend it: no more than does nearly as well.
+        bearable = account.late <= _SHORT_GAIN * account.late[-1]
+    return float(LEVELS[np.argmax(bearable)])

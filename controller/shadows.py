@@ -1,0 +1,230 @@
+"""Fleets that would have been: one for each level of sureness, had it always been in force.
+
+Demand does not depend on the replicas that serve it, so what every level would have cost and
+missed can be reckoned from the demand that was measured and the forecasts that were made: no
+level need be tried out on requests. Each shadow plans as the planner does, with restores that
+take the usual time, and its queue is a fluid, first in, first out. Together they are rows of
+one matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from controller.demand_curve import forecast_within
+from controller.hold import hold_seconds
+from controller.needs import LASTING_SECONDS, clearing, most_replicas, sure_need
+from controller.objective import LevelWeights, highest_demand
+from controller.observation import Observation
+from controller.outcomes import Outcomes
+from controller.policy import WorkloadPolicy
+from models.forecast import FloatArray
+
+#: The levels that are shadowed: close where the forecast's last quantiles lie far apart.
+LEVELS = np.array(
+    [-1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.5, 5, 6, 7, 8, 10, 12], dtype=float
+)
+LEVEL_WEIGHTS = LevelWeights.of(LEVELS)
+#: How often the shadows take their turn: two ticks are as good as one for comparing levels.
+_TURN_SECONDS = 10.0
+#: What is remembered: most of two weeks to choose from, and some hours to notice a change by.
+_MEMORY_SECONDS, _SHORT_MEMORY_SECONDS = 14 * 86400.0, 6 * 3600.0
+#: Starts are planned with a lead time that few exceed; on the mean they take this much of it.
+_MEAN_OF_LEAD_TIME = 0.75
+#: No queue stands for longer: who waits for minutes has gone away.
+_LONGEST_QUEUE_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Account:
+    """Demand that was measured, and what each level would have missed of it and cost.
+
+    All fade together. ``late`` is demand, ``replica_seconds`` are paid ones.
+    """
+
+    demand: float = 0.0
+    late: FloatArray = field(default_factory=lambda: np.zeros(len(LEVELS)))
+    replica_seconds: FloatArray = field(default_factory=lambda: np.zeros(len(LEVELS)))
+
+    def plus(
+        self, demand: float, late: FloatArray, replica_seconds: FloatArray, *, fade: float
+    ) -> Account:
+        """Return the account after some more demand, what there was having faded."""
+        return Account(
+            demand=self.demand * fade + demand,
+            late=self.late * fade + late,
+            replica_seconds=self.replica_seconds * fade + replica_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shadows:
+    """The shadows of one workload.
+
+    ``times[i]`` is when row i of ``needs`` and ``targets`` was reckoned, one column a level;
+    ``queue`` is what waits in each. ``until`` is up to when demand has been taken in, ``demand``
+    and ``seconds`` are the running totals of then. ``began_at_level`` is the level believed in
+    before any evidence.
+    """
+
+    began_at_level: float
+    until: float = -math.inf
+    demand: float = 0.0
+    seconds: float = 0.0
+    times: FloatArray = field(default_factory=lambda: np.zeros(0))
+    needs: FloatArray = field(default_factory=lambda: np.zeros((0, len(LEVELS))))
+    targets: FloatArray = field(default_factory=lambda: np.zeros((0, len(LEVELS))))
+    queue: FloatArray = field(default_factory=lambda: np.zeros(len(LEVELS)))
+    long: Account = field(default_factory=Account)
+    short: Account = field(default_factory=Account)
+
+    def ready_at(self, instant: float, restore_seconds: float) -> FloatArray:
+        """Return the replicas that were ready: those wanted ever since a restore before.
+
+        The youngest are let go first, so what is ready is the least that was wanted.
+        """
+        first = int(self.times.searchsorted(instant - restore_seconds, "right")) - 1
+        last = int(self.times.searchsorted(instant, "right"))
+        first = max(first, 0)
+        return np.asarray(np.minimum.reduce(self.targets[first : max(last, first + 1)]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Turn:
+    """One turn of all shadows: what is seen, and the usual time of a restore."""
+
+    observation: Observation
+    policy: WorkloadPolicy
+    outcomes: Outcomes
+    restore_seconds: float
+    reach_seconds: float
+
+
+def shadowed(
+    shadows: Shadows,
+    observation: Observation,
+    policy: WorkloadPolicy,
+    outcomes: Outcomes,
+    *,
+    tick_seconds: float,
+) -> Shadows:
+    """Return the shadows after the demand that outcomes have taken in since, and one more plan.
+
+    Nothing happens until some seconds of demand are new. After a gap, of which outcomes say
+    nothing, the queues begin empty.
+    """
+    if outcomes.until is None or outcomes.until - shadows.until < _TURN_SECONDS - 1e-6:
+        return shadows
+    lead, now = observation.lead_time_seconds, observation.now
+    turn = _Turn(
+        observation=observation,
+        policy=policy,
+        outcomes=outcomes,
+        restore_seconds=_MEAN_OF_LEAD_TIME * lead,
+        reach_seconds=lead + tick_seconds,
+    )
+    shadows = _caught_up(shadows, turn, outcomes.until)
+    needs = _needs(shadows, turn)
+    held = hold_seconds(lead, policy)
+    targets = _targets(shadows, needs, now, held, policy)
+    kept = 2 * outcomes.until - now - max(held, turn.restore_seconds) - 60.0
+    first = max(int(shadows.times.searchsorted(kept)) - 1, 0)
+    return replace(
+        shadows,
+        times=np.concatenate((shadows.times[first:], (now,))),
+        needs=np.concatenate((shadows.needs[first:], needs[None])),
+        targets=np.concatenate((shadows.targets[first:], targets[None])),
+    )
+
+
+def _caught_up(shadows: Shadows, turn: _Turn, until: float) -> Shadows:
+    """Return the shadows after the demand since their last turn."""
+    outcomes = turn.outcomes
+    seconds, demand = outcomes.seen_seconds - shadows.seconds, outcomes.demand - shadows.demand
+    queue, long, short = np.zeros(len(LEVELS)), shadows.long, shadows.short
+    is_whole = 0 < until - shadows.until < seconds + 1.0
+    if is_whole and len(shadows.times):
+        queue, late = _served(shadows, turn, demand / seconds, seconds)
+        paid = shadows.targets[-1] * seconds
+        long = long.plus(demand, late, paid, fade=math.exp(-seconds / _MEMORY_SECONDS))
+        short = short.plus(demand, late, paid, fade=math.exp(-seconds / _SHORT_MEMORY_SECONDS))
+    return replace(
+        shadows,
+        until=until,
+        demand=outcomes.demand,
+        seconds=outcomes.seen_seconds,
+        queue=queue,
+        long=long,
+        short=short,
+    )
+
+
+def _served(
+    shadows: Shadows, turn: _Turn, per_second: float, seconds: float
+) -> tuple[FloatArray, FloatArray]:
+    """Let demand flow past the replicas of every shadow; return the queues and what was late."""
+    policy = turn.policy
+    ready = shadows.ready_at(shadows.until, turn.restore_seconds)
+    service = ready * policy.demand_per_replica
+    limit = service * policy.objective.wait_seconds
+    after = shadows.queue + (per_second - service) * seconds
+    high, low = np.maximum(shadows.queue, after), np.minimum(shadows.queue, after)
+    # The share of the time for which the queue is longer than can be served in time.
+    beyond = (high - limit) / np.maximum(high - low, 1e-12)
+    late = np.minimum(np.maximum(beyond, 0.0), 1.0) * (per_second * seconds)
+    longest = _LONGEST_QUEUE_SECONDS * np.maximum(service, per_second)
+    return np.minimum(np.maximum(after, 0.0), longest), late
+
+
+def _needs(shadows: Shadows, turn: _Turn) -> FloatArray:
+    """Return how many replicas each shadow needs now."""
+    observation, policy, outcomes = turn.observation, turn.policy, turn.outcomes
+    values = forecast_within(observation, turn.reach_seconds)
+    smooth = outcomes.smooth_per_second
+    least = float(sure_need(observation, policy, smooth, blind=values is None))
+    if values is None:
+        needs = np.full(len(LEVELS), least)
+    else:
+        peak = highest_demand(values, LEVEL_WEIGHTS, peak_per_second=outcomes.peak_per_second)
+        needs = np.maximum(_replicas(peak, policy), least)
+    if shadows.queue.any():
+        needs = np.maximum(needs, _clearing(shadows, turn))
+    return needs
+
+
+def _clearing(shadows: Shadows, turn: _Turn) -> FloatArray:
+    """Return the replicas that clear each shadow's backlog, as the planner does."""
+    observation, capacity = turn.observation, turn.policy.demand_per_replica
+    reading = observation.outlook.reading if observation.outlook else None
+    rate = reading.per_second if reading else 0.0
+    ready = shadows.ready_at(float(shadows.times[-1]), turn.restore_seconds)
+    ahead = observation.now - shadows.until
+    backlog = np.maximum(shadows.queue + (rate - ready * capacity) * ahead, 0.0)
+    serving = (ready + shadows.targets[-1]) / 2 * capacity
+    lasting = min(observation.lead_time_seconds, LASTING_SECONDS)
+    left = np.where(backlog > 0, np.maximum(backlog + (rate - serving) * lasting, 0.0), 0.0)
+    soon = clearing(left, turn.outcomes.peak_per_second)
+    return np.where(left > 0, _replicas(rate + soon, turn.policy), 0.0)
+
+
+def _targets(
+    shadows: Shadows, needs: FloatArray, now: float, held: float, policy: WorkloadPolicy
+) -> FloatArray:
+    """Return what each shadow wants: its need, or what it holds."""
+    if len(shadows.times):
+        existing = shadows.targets[-1]
+        recent = shadows.needs[shadows.times.searchsorted(now - held) :]
+        highest = recent.max(axis=0, initial=0.0)
+        if policy.limits.max_step is not None:
+            needs = np.minimum(needs, existing + policy.limits.max_step)
+        needs = np.maximum(needs, np.minimum(highest, existing))
+    needs = np.maximum(needs, float(policy.limits.min_replicas))
+    most = most_replicas(policy)
+    return needs if most is None else np.minimum(needs, float(most))
+
+
+def _replicas(per_second: FloatArray, policy: WorkloadPolicy) -> FloatArray:
+    return np.asarray(np.ceil(per_second / policy.demand_per_replica - 1e-9))

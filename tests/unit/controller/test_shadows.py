@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from controller.outcomes import Outcomes
+from controller.policy import Limits, WorkloadPolicy
+from controller.shadows import LEVELS, Shadows, shadowed
+from models.forecast import Forecast
+from tests.unit.controller.builders import (
+    NOW,
+    a_forecast,
+    a_policy,
+    a_reading,
+    an_observation,
+)
+
+MEDIAN = int(np.flatnonzero(LEVELS == 0.0)[0])
+SURE = int(np.flatnonzero(LEVELS == 4.0)[0])
+POLICY = a_policy(hold_seconds=20.0)
+
+
+def after(
+    demands: list[float],
+    *,
+    policy: WorkloadPolicy = POLICY,
+    forecast: Forecast | None = None,
+    boost_per_second: float = 0.0,
+) -> Shadows:
+    """Return the shadows after readings of 10 s with these demands; a restore takes 20 s."""
+    shadows = Shadows(began_at_level=1.5)
+    for number, per_second in enumerate(demands):
+        now = NOW + 10.0 * number
+        seen = an_observation(
+            reading=a_reading(per_second, at=now),
+            forecast=None if forecast is None else replace(forecast, issued_at=now),
+            now=now,
+            lead_time_seconds=20.0,
+            boost_per_second=boost_per_second,
+        )
+        outcomes = Outcomes(
+            until=now,
+            demand=10.0 * sum(demands[: number + 1]),
+            seen_seconds=10.0 * (number + 1),
+            peak_per_second=max(demands),
+        )
+        shadows = shadowed(shadows, seen, policy, outcomes, tick_seconds=5.0)
+    return shadows
+
+
+def test_each_level_wants_what_its_demand_takes() -> None:
+    targets = after([10.0], forecast=a_forecast(10.0, spread=0.5)).targets[-1]
+    assert (targets[MEDIAN], targets[SURE]) == (10.0, 30.0)
+    assert (np.diff(targets) >= 0).all()
+
+
+def test_demand_that_all_foresaw_is_late_for_none_and_costs_the_sure_ones_more() -> None:
+    account = after([10.0] * 40, forecast=a_forecast(10.0, spread=0.5)).long
+    assert account.late.tolist()[MEDIAN:] == [0.0] * (len(LEVELS) - MEDIAN)
+    assert account.demand == pytest.approx(39 * 100.0, rel=1e-3)
+    assert account.replica_seconds[MEDIAN] == pytest.approx(39 * 100.0, rel=1e-3)
+    assert account.replica_seconds[SURE] == pytest.approx(39 * 300.0, rel=1e-3)
+
+
+def test_demand_beyond_a_level_is_late_for_it_until_its_backlog_is_cleared() -> None:
+    forecast = a_forecast(10.0, spread=0.5)
+    early = after([10.0] * 8 + [20.0] * 2, forecast=forecast)
+    assert early.long.late[MEDIAN] > 0.0
+    assert early.long.late[SURE] == 0.0
+    assert early.queue[MEDIAN] > early.queue[SURE] == 0.0
+    late = after([10.0] * 8 + [20.0] * 2 + [10.0] * 30, forecast=forecast)
+    assert late.queue[MEDIAN] == 0.0
+    assert late.short.late[MEDIAN] == pytest.approx(late.long.late[MEDIAN], rel=0.05)
+
+
+def test_a_restore_takes_three_quarters_of_the_lead_time_planned_with() -> None:
+    shadows = Shadows(
+        began_at_level=1.5,
+        times=np.array([0.0, 5.0, 10.0, 15.0]),
+        targets=np.repeat([[2.0], [5.0], [4.0], [4.0]], len(LEVELS), axis=1),
+    )
+    assert shadows.ready_at(0.0, 10.0)[0] == 2.0
+    assert shadows.ready_at(14.0, 10.0)[0] == 2.0
+    assert shadows.ready_at(15.0, 10.0)[0] == 4.0
+    assert shadows.ready_at(9.0, 4.0)[0] == 5.0
+
+
+def test_without_a_forecast_all_levels_do_alike() -> None:
+    targets = after([7.0]).targets[-1]
+    assert targets.tolist() == [10.0] * len(LEVELS)
+
+
+def test_a_shadow_holds_what_it_needed_a_moment_ago() -> None:
+    assert after([40.0] * 20 + [10.0] * 2).targets[-1][MEDIAN] > 30.0
+    assert after([40.0] * 20 + [10.0] * 20).targets[-1][MEDIAN] < 20.0
+
+
+def test_shadows_keep_to_the_limits_of_the_policy() -> None:
+    narrow = a_policy(limits=Limits(min_replicas=3, max_replicas=6, max_step=1))
+    assert after([0.0], policy=narrow).targets[-1].tolist() == [3.0] * len(LEVELS)
+    assert after([0.0, 0.0, 50.0], policy=narrow).targets[-1].max() == 4.0
+    assert after([50.0] * 20, policy=narrow).targets[-1].tolist() == [6.0] * len(LEVELS)
+
+
+def test_announced_demand_is_known_to_shadows_too() -> None:
+    targets = after([10.0], forecast=a_forecast(10.0), boost_per_second=5.0).targets[-1]
+    assert targets[MEDIAN] == 15.0
+
+
+def test_what_happened_in_a_gap_is_not_counted() -> None:
+    before = after([10.0] * 8 + [40.0] * 2, forecast=a_forecast(10.0))
+    assert before.queue.any()
+    now = NOW + 900.0
+    seen = an_observation(reading=a_reading(10.0, at=now), now=now)
+    outcomes = Outcomes(until=now, demand=before.demand, seen_seconds=before.seconds)
+    shadows = shadowed(before, seen, POLICY, outcomes, tick_seconds=5.0)
+    assert (shadows.long is before.long, shadows.until) == (True, now)
+    assert not shadows.queue.any()
+
+
+def test_until_ten_seconds_of_demand_are_new_nothing_happens() -> None:
+    before = after([10.0])
+    seen = an_observation(reading=a_reading(10.0, at=NOW + 5.0), now=NOW + 5.0)
+    soon = Outcomes(until=NOW + 5.0, demand=150.0, seen_seconds=15.0)
+    assert shadowed(before, seen, POLICY, soon, tick_seconds=5.0) is before
+    assert shadowed(before, seen, POLICY, Outcomes(), tick_seconds=5.0) is before
+
+
+def test_no_more_rows_are_kept_than_are_looked_at() -> None:
+    assert len(after([10.0] * 200).times) < 30
