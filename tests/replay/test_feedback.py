@@ -101,7 +101,9 @@ class Drift:
     def lead_time_at(self, instant: float) -> float:
         """Return the lead time that the first plan after an instant was made with."""
         plans = self.result.plans
-        place = int(np.searchsorted(plans.column("time"), instant, side="right"))
+        after = int(np.searchsorted(plans.column("time"), instant, side="right"))
+        # A replica may become ready after the last plan.
+        place = min(after, plans.count - 1)
         return float(plans.column("lead_time_seconds")[place])
 
 
