@@ -130,12 +130,7 @@ def _acting_plan(trigger: Trigger, known: Known) -> Plan | None:
 
 
 def _policy(trigger: Trigger, known: Known) -> WorkloadPolicy | None:
-    """Return the policy named; those of a cluster are called namespace/name, a file's name."""
-    qualified = known.policies.get(WorkloadName(f"{trigger.namespace}/{trigger.policy}"))
-    if qualified is not None:
-        return qualified
-    bare = known.policies.get(WorkloadName(trigger.policy))
-    return bare if bare is not None and bare.namespace == trigger.namespace else None
+    return known.policies.get(WorkloadName(f"{trigger.namespace}/{trigger.policy}"))
 
 
 def _lacking(policy: WorkloadPolicy) -> str:

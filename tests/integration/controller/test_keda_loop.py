@@ -27,12 +27,11 @@ from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
 from models.forecast import WorkloadName
 from models.outlook import Outlook
-from tests.builders import CHAT
 from tests.integration.controller.keda_client import KedaClient, Poll, Trigger
 from tests.unit.controller.builders import a_forecast, a_policy, a_reading, an_outlook
 
-POLICY = replace(a_policy(), actuator=Actuator.KEDA)
-TRIGGER = Trigger(namespace="default")
+CHAT = WorkloadName("inference/chat")
+POLICY = replace(a_policy(CHAT), actuator=Actuator.KEDA)
 
 
 class Loop:
@@ -53,7 +52,8 @@ class Loop:
     def latest(self, workload: WorkloadName) -> Outlook:
         return an_outlook(
             reading=a_reading(self.demand, at=self.now),
-            forecast=a_forecast(self.demand, issued_at=self.now),
+            forecast=a_forecast(self.demand, issued_at=self.now, workload=workload),
+            workload=workload,
         )
 
     def _tick(
@@ -109,7 +109,7 @@ async def asked_by_keda(loop: Loop) -> AsyncIterator[KedaClient]:
     )
     try:
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{await listening}")
-        async with KedaClient(channel, TRIGGER) as keda:
+        async with KedaClient(channel, Trigger()) as keda:
             yield keda
     finally:
         serving.cancel()

@@ -29,7 +29,7 @@ TRIGGER = Trigger(policy="chat", namespace="inference")
 
 
 def a_keda_policy(workload: str = NAME) -> WorkloadPolicy:
-    return replace(a_policy(workload), actuator=Actuator.KEDA, namespace="inference")
+    return replace(a_policy(workload), actuator=Actuator.KEDA)
 
 
 def known_of(plan: Plan | None = None, *policies: WorkloadPolicy) -> Known:
@@ -138,12 +138,9 @@ def test_keda_gets_no_number_that_is_not_its_to_act_on(policy: WorkloadPolicy, w
     assert is_active(TRIGGER, known) is None
 
 
-def test_a_policy_of_a_file_is_named_without_its_namespace() -> None:
-    policy = a_keda_policy("chat")
-    known = known_of(planned(workload="chat"), policy)
-    assert measured(TRIGGER, METRIC_NAME, known) == 3
+def test_a_policy_of_another_namespace_is_not_the_one_named() -> None:
     elsewhere = replace(TRIGGER, namespace="other")
-    assert refused(elsewhere, METRIC_NAME, known).refusal is Refusal.UNKNOWN
+    assert refused(elsewhere, METRIC_NAME, known_of(planned())).refusal is Refusal.UNKNOWN
 
 
 def test_the_scaled_objects_namespace_is_taken_unless_another_is_named() -> None:
