@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from controller.policy import Mode, WorkloadPolicy
@@ -13,6 +14,7 @@ from headstart.errors import UsageError, shown
 from headstart.event_wiring import event_setting
 from headstart.service_options import address_of, tick_of
 from headstart.wiring import Setting
+from models.forecast import WorkloadName
 
 SIMULATED = "Simulated"
 
@@ -25,11 +27,20 @@ def setting_of(arguments: argparse.Namespace) -> Setting:
         InvalidFileError: if a policy is wrong.
     """
     return Setting(
-        policies=read_policies(arguments.policy),
+        policies=_policies(arguments),
         listen=address_of(arguments.listen),
         tick_seconds=tick_of(arguments.tick_seconds),
         alerts=alert_setting(arguments) if hasattr(arguments, "alerts_token_file") else None,
         events=event_setting(arguments) if hasattr(arguments, "events_topic") else None,
+    )
+
+
+def _policies(arguments: argparse.Namespace) -> tuple[WorkloadPolicy, ...]:
+    policies = read_policies(arguments.policy)
+    if not getattr(arguments, "qualified_names", False):
+        return policies
+    return tuple(
+        replace(one, workload=WorkloadName(f"{one.namespace}/{one.workload}")) for one in policies
     )
 
 

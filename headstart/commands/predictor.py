@@ -16,6 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from headstart.told_options import add_announcement_arguments, add_told_forecast_arguments
 
     add_service_arguments(parser, tick_seconds=2.0)
+    parser.add_argument(
+        "--qualified-names",
+        action="store_true",
+        help="name workloads NAMESPACE/NAME, as `controller --kubernetes` does (a policy without "
+        "metadata.namespace is of `default`)",
+    )
     add_source_arguments(parser)
     add_kafka_arguments(parser)
     add_announcement_arguments(parser)

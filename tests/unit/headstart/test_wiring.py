@@ -167,6 +167,20 @@ def test_a_controller_follows_a_predictor(policy: Path) -> None:
         assert process.wait(timeout=60) == 0
 
 
+def test_a_predictor_serves_what_a_controller_on_kubernetes_asks_for(policy: Path) -> None:
+    with (
+        a_prometheus(42.0) as url,
+        a_process(
+            "predictor", "--policy", str(policy), "--prometheus", url, "--tick-seconds", "0.2",
+            "--qualified-names",
+        ) as (process, address),
+    ):  # fmt: skip
+        served = until_answered(f"{address}/v1/forecasts/default/chat", '"perSecond":42.0').json()
+        assert served["workload"] == "default/chat"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
