@@ -10,19 +10,23 @@ import time
 
 LOGGER = logging.getLogger(__name__)
 FORWARD_EVERY_SECONDS = 60.0
-MAX_QUOTED = 160
+MAX_QUOTED = 200
 #: Come after the reason when no broker would have us, and would hide it.
 SAY_NOTHING = ("Bootstrap failed: ", "Bootstrap bootstrap-")
+#: Say why a broker is refused, or refuses. Other clients' outages must not hide that.
+REASONS = ("Handshake failed", "Authentication", "Sasl")
 
 
 class LastWords(logging.Handler):
-    """Keeps the newest warning, and passes one a minute on."""
+    """Keeps the newest warning and the newest reason for a refusal, and passes one a minute on."""
 
     def __init__(self) -> None:
         """Begin with none."""
         super().__init__(logging.WARNING)
         self._text = ""
         self._heard_at = -FORWARD_EVERY_SECONDS
+        self._reason = ""
+        self._reason_heard_at = -FORWARD_EVERY_SECONDS
         self._forwarded_at = -FORWARD_EVERY_SECONDS
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -33,6 +37,8 @@ class LastWords(logging.Handler):
                 return
             self._text = text
             self._heard_at = time.monotonic()
+            if any(word in text for word in REASONS):
+                self._reason, self._reason_heard_at = text, self._heard_at
             if self._heard_at - self._forwarded_at >= FORWARD_EVERY_SECONDS:
                 self._forwarded_at = self._heard_at
                 LOGGER.warning("kafka client: %s", self._text)
@@ -40,8 +46,11 @@ class LastWords(logging.Handler):
             self._text = ""
 
     def newest(self, *, within_seconds: float) -> str:
-        """Return the newest warning if it is that fresh, else nothing."""
-        return self._text if time.monotonic() - self._heard_at <= within_seconds else ""
+        """Return the newest reason that is that fresh, else the newest warning, else nothing."""
+        oldest = time.monotonic() - within_seconds
+        if self._reason_heard_at >= oldest:
+            return self._reason
+        return self._text if self._heard_at >= oldest else ""
 
 
 LAST_WORDS = LastWords()
