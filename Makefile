@@ -3,7 +3,8 @@
 #   make demo    see it work
 #   make check   what must hold before each commit, within a minute or two
 #   make test    every test but the next, with a real Kafka broker, Prometheus and Alertmanager
-#   make test-cluster  what needs a real Kubernetes and KEDA, built here: half an hour, once
+#   make test-cluster  what needs a real Kubernetes, built here: half an hour, once
+#   make test-trials   controllers and a real KEDA through minutes of outages on it, by hand
 #   make parts   get the broker, Prometheus and Alertmanager, once
 #   make bench   measure speed, by hand
 #   make soak    long random tests and many kills, on a real cluster too, by hand
@@ -31,7 +32,7 @@ COVERED := $(COVERED),controller/start_requests.py,controller/pool_shares.py,con
 COVERED := $(COVERED),controller/plan_actions.py,controller/free_nodes.py
 COVERED := $(COVERED),controller/shadows.py,controller/level_choice.py
 
-.PHONY: manifests help demo test test-cluster ready check bench soak lock proto parts develop venv
+.PHONY: manifests help demo test test-cluster test-trials ready check bench soak lock proto parts develop venv
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -45,8 +46,13 @@ test: ready
 # In one process, as they share one control plane. Without a part it would be no test: that is said
 # in one line.
 test-cluster: develop
+	@$(PY) -m tests.parts.go_build etcd kubernetes kwok helm
+	@$(PY) -m pytest -m "cluster and not keda and not trial"
+
+# Whole processes, KEDA among them, through outages that last for minutes: each with a machine to itself.
+test-trials: develop
 	@$(PY) -m tests.parts.go_build
-	@$(PY) -m pytest -m cluster
+	@$(PY) -m pytest -m "keda or trial"
 
 # A part that can't be had fails the tests that need it, in their own words; the rest still runs.
 ready: develop

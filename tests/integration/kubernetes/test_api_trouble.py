@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import started
 from tests.integration.kubernetes.loop_stand import (
     Controller,
@@ -24,6 +26,8 @@ from tests.integration.kubernetes.shipped import Caller
 from tests.parts.api_proxy import ApiProxy
 from tests.parts.cluster_files import write_kubeconfig
 from tests.parts.control_plane import ControlPlane
+
+pytestmark = pytest.mark.trial
 
 #: How long the API server is away; `make soak` has it away for half a minute.
 AWAY_SECONDS = float(os.environ.get("HEADSTART_AWAY_SECONDS", "3"))

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import grpc
+import pytest
 import requests
 
 from tests.conftest import started
@@ -16,6 +17,8 @@ from tests.integration.kubernetes.shipped import install_definition
 from tests.parts.control_plane import ControlPlane
 from tests.parts.ports import free_port
 from tests.parts.service import HeadstartUp
+
+pytestmark = pytest.mark.trial
 
 TOKEN = "s3cret"
 

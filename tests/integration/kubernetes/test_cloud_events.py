@@ -18,7 +18,7 @@ from tests.parts.service import HeadstartUp
 from tests.unit.controller.event_schemas import fitting
 
 TOPIC, POOL, REPLICAS = "cluster-events", "headstart.dev/pool", 3
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [pytest.mark.trial, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 
 @pytest.fixture

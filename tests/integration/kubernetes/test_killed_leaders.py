@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import started
 from tests.integration.kubernetes.loop_stand import (
     LEASE_SECONDS,
@@ -26,6 +28,8 @@ from tests.integration.kubernetes.loop_stand import (
 )
 from tests.integration.kubernetes.pool_watch import PoolWatch
 from tests.parts.control_plane import ControlPlane
+
+pytestmark = pytest.mark.trial
 
 KILLS = int(os.environ.get("HEADSTART_KILLS", "5"))
 #: A ramp of restores is over some seconds after it was asked for: within them the leader dies.

@@ -26,6 +26,8 @@ from tests.integration.kubernetes.loop_stand import (
 from tests.integration.kubernetes.shipped import CONTROLLER, NAMESPACE
 from tests.parts.control_plane import ControlPlane
 
+pytestmark = pytest.mark.trial
+
 #: Between two looks of the loop, and one step of demand.
 USER = f"system:serviceaccount:{NAMESPACE}:{CONTROLLER}"
 TICK_SECONDS, STEP_SECONDS = 1.0, 5.0

@@ -22,6 +22,8 @@ from tests.integration.kubernetes.scaled import (
 from tests.integration.kubernetes.shipped import DEPLOY, install_definition
 from tests.parts.control_plane import ControlPlane
 
+pytestmark = pytest.mark.trial
+
 POOL = "headstart.dev/pool"
 RELEASE_SECONDS = 150.0
 

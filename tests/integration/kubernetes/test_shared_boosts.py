@@ -5,12 +5,15 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.conftest import started
 from tests.integration.kubernetes.loop_stand import Controller, Demand, a_policy
 from tests.parts.control_plane import ControlPlane
 from tests.parts.service import HeadstartUp
+
+pytestmark = pytest.mark.trial
 
 
 def test_an_alert_that_one_controller_hears_boosts_the_plans_of_all(

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import started
 from tests.integration.kubernetes.loop_stand import (
     POOL,
@@ -20,6 +22,8 @@ from tests.integration.kubernetes.loop_stand import (
     told,
 )
 from tests.parts.control_plane import ControlPlane
+
+pytestmark = pytest.mark.trial
 
 WITHIN_SECONDS = 120.0
 RESTORE = {"driver": "NvidiaSnapshot", "sizeGiB": 1, "timeoutSeconds": 14}
