@@ -111,7 +111,6 @@ def test_a_wrong_password_is_said_without_showing_it(by_password: KafkaConnectio
     assert "guessed" not in problem
 
 
-@pytest.mark.cluster  # by hand: other clients of a full run hide the reason
 async def test_a_broker_signed_by_nobody_we_know_is_not_trusted(
     by_password: KafkaConnection,
 ) -> None:
