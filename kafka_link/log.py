@@ -10,23 +10,19 @@ import time
 
 LOGGER = logging.getLogger(__name__)
 FORWARD_EVERY_SECONDS = 60.0
-MAX_QUOTED = 200
+MAX_QUOTED = 160
 #: Come after the reason when no broker would have us, and would hide it.
 SAY_NOTHING = ("Bootstrap failed: ", "Bootstrap bootstrap-")
-#: Say why a broker is refused, or refuses. Other clients' outages must not hide that.
-REASONS = ("Handshake failed", "Authentication", "Sasl")
 
 
 class LastWords(logging.Handler):
-    """Keeps the newest warning and the newest reason for a refusal, and passes one a minute on."""
+    """Keeps the newest warning, and passes one a minute on."""
 
     def __init__(self) -> None:
         """Begin with none."""
         super().__init__(logging.WARNING)
         self._text = ""
         self._heard_at = -FORWARD_EVERY_SECONDS
-        self._reason = ""
-        self._reason_heard_at = -FORWARD_EVERY_SECONDS
         self._forwarded_at = -FORWARD_EVERY_SECONDS
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -37,8 +33,6 @@ class LastWords(logging.Handler):
                 return
             self._text = text
             self._heard_at = time.monotonic()
-            if any(word in text for word in REASONS):
-                self._reason, self._reason_heard_at = text, self._heard_at
             if self._heard_at - self._forwarded_at >= FORWARD_EVERY_SECONDS:
                 self._forwarded_at = self._heard_at
                 LOGGER.warning("kafka client: %s", self._text)
@@ -46,11 +40,8 @@ class LastWords(logging.Handler):
             self._text = ""
 
     def newest(self, *, within_seconds: float) -> str:
-        """Return the newest reason that is that fresh, else the newest warning, else nothing."""
-        oldest = time.monotonic() - within_seconds
-        if self._reason_heard_at >= oldest:
-            return self._reason
-        return self._text if self._heard_at >= oldest else ""
+        """Return the newest warning if it is that fresh, else nothing."""
+        return self._text if time.monotonic() - self._heard_at <= within_seconds else ""
 
 
 LAST_WORDS = LastWords()
