@@ -7,6 +7,8 @@ import logging
 import sys
 import time
 
+from kafka_link.log import tame
+
 
 class JsonFormatter(logging.Formatter):
     """One object a line, ``at`` in seconds since the epoch."""
@@ -38,5 +40,5 @@ def set_up_logging(*, as_json: bool, level: int = logging.INFO) -> None:
         logging.getLogger(package).setLevel(level)
     # A stream cut at a wanted stop is nothing to report.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
-    # The client logs each reconnection attempt; the source says once that the broker is away.
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    # The Kafka client logs each attempt to reconnect, and tells only there why it is refused.
+    tame()
