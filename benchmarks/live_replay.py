@@ -102,46 +102,16 @@ async def played_live(
     origin = float(int(time.time() - 4 * 3600) // 60 * 60)
     start = origin + HISTORY_SECONDS
     clock = FastClock(start - LEARNED_WITHIN_SECONDS, time.monotonic())
-    kafka = KafkaCluster(
-        KafkaSettings(
-            connection=KafkaConnection(bootstrap_servers=(address,)),
-            check_seconds=0.05,
-        ),
-        clock=clock.now,
-    )
-    registry, pool = CollectorRegistry(), FitPool(max_workers=1)
     world = SimulatedWorld(ENVIRONMENT, start)
     world.begin_ready(CHAT, ready, start)
-    reach = reach_seconds([POLICY], tick_seconds=TICK_SECONDS)
-    service = ForecastService(
-        forecaster=LiveForecaster(pool, reach_seconds=reach),
-        settings=ServiceSettings(),
-        metrics=PredictorMetrics(registry),
-    )
-    events = KafkaEvents(topic=TOPIC, timestamp_field="at", weight_field="requests")
-    source = kafka.source(events, step_seconds=10.0, history_seconds=HISTORY_SECONDS)
-    demand = WorkloadDemand(
-        workload=CHAT, step_seconds=10.0, history_seconds=HISTORY_SECONDS, sources=(source,)
-    )
-    await service.set_workloads([demand], now=start)
-    reconciler = Reconciler(
-        Surroundings(
-            cluster=SimulatedCluster(world, clock.now),
-            outlooks=service,
-            clock=clock.now,
-            luck=lambda: 0.0,
-            wait=clock.sleep,
-        ),
-        decided,
-        TickState(),
-        {CHAT: Mode.ACT},
-        LoopSettings(tick_seconds=TICK_SECONDS),
-    )
+    pool = FitPool(max_workers=1)
+    service = await forecasting(address, clock, pool, start)
+    reconciler = controlling(world, clock, service)
+    tasks = [
+        asyncio.create_task(service.run_forever(clock.now, clock.sleep)),
+        asyncio.create_task(started_at(start, clock, reconciler)),
+    ]
     try:
-        tasks = [
-            asyncio.create_task(service.run_forever(clock.now, clock.sleep)),
-            asyncio.create_task(started_at(start, clock, reconciler)),
-        ]
         await traffic(address, clock, counts, origin)
     finally:
         for task in tasks:
@@ -151,6 +121,42 @@ async def played_live(
         pool.close()
     world.advance(max(clock.now(), origin + len(counts) * STEP_SECONDS))
     return world.records(), origin
+
+
+async def forecasting(
+    address: str, clock: FastClock, pool: FitPool, start: float
+) -> ForecastService:
+    """Return a service that counts the topic's events by the fast clock."""
+    connection = KafkaConnection(bootstrap_servers=(address,))
+    kafka = KafkaCluster(KafkaSettings(connection=connection, check_seconds=0.05), clock=clock.now)
+    events = KafkaEvents(topic=TOPIC, timestamp_field="at", weight_field="requests")
+    source = kafka.source(events, step_seconds=10.0, history_seconds=HISTORY_SECONDS)
+    reach = reach_seconds([POLICY], tick_seconds=TICK_SECONDS)
+    service = ForecastService(
+        forecaster=LiveForecaster(pool, reach_seconds=reach),
+        settings=ServiceSettings(),
+        metrics=PredictorMetrics(CollectorRegistry()),
+    )
+    demand = WorkloadDemand(
+        workload=CHAT, step_seconds=10.0, history_seconds=HISTORY_SECONDS, sources=(source,)
+    )
+    await service.set_workloads([demand], now=start)
+    return service
+
+
+def controlling(
+    world: SimulatedWorld, clock: FastClock, service: ForecastService
+) -> Reconciler[TickState]:
+    """Return the loop over a simulated world that goes by the fast clock."""
+    surroundings = Surroundings(
+        cluster=SimulatedCluster(world, clock.now),
+        outlooks=service,
+        clock=clock.now,
+        luck=lambda: 0.0,
+        wait=clock.sleep,
+    )
+    settings = LoopSettings(tick_seconds=TICK_SECONDS)
+    return Reconciler(surroundings, decided, TickState(), {CHAT: Mode.ACT}, settings)
 
 
 async def started_at(start: float, clock: FastClock, reconciler: Reconciler[TickState]) -> None:
