@@ -3,8 +3,8 @@
 #   make demo    see it work
 #   make check   what must hold before each commit, within a minute or two
 #   make test    every test but the next, with a real Kafka broker, Prometheus and Alertmanager
-#   make test-cluster  what needs a real Kubernetes, built here: half an hour, once
-#   make test-trials   controllers and a real KEDA through minutes of outages on it, by hand
+#   make test-cluster  what needs a real Kubernetes, built here from source, once
+#   make test-trials   controllers and a real KEDA through minutes of outages on it: half an hour to build, once
 #   make parts   get the broker, Prometheus and Alertmanager, once
 #   make bench   measure speed, by hand
 #   make soak    long random tests and many kills, on a real cluster too, by hand
