@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,14 @@ def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.2)
+
+
+@contextmanager
+def lent_namespace(plane: ControlPlane, prefix: str) -> Iterator[str]:
+    """Give a namespace to a whole module, and take it back with all that is in it.
+
+    Pods that found no node are still to be placed, and would be on the next test's.
+    """
+    name = plane.create_namespace(prefix)
+    yield name
+    plane.kubectl("delete", "namespace", name)

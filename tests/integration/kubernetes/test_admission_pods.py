@@ -6,7 +6,7 @@ Called with its own service account's token.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from tests.integration.kubernetes.shipped import (
     allow_workloads,
     as_controller,
     install,
+    lent_namespace,
     refused,
 )
 from tests.parts.control_plane import ControlPlane
@@ -30,10 +31,10 @@ def controller(control_plane: ControlPlane) -> Caller:
 
 
 @pytest.fixture(scope="module")
-def workloads(control_plane: ControlPlane, controller: Caller) -> str:
-    name = control_plane.create_namespace("bounded")
-    allow_workloads(control_plane, name)
-    return name
+def workloads(control_plane: ControlPlane, controller: Caller) -> Iterator[str]:
+    with lent_namespace(control_plane, "bounded") as name:
+        allow_workloads(control_plane, name)
+        yield name
 
 
 def test_it_creates_a_replica_as_drivers_make_them(controller: Caller, workloads: str) -> None:

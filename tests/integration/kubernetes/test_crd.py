@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,13 @@ from controller.errors import InvalidFileError
 from controller.policy_file import parse_policies, read_policies
 from controller.policy_rules import MOST_CALENDAR_ENTRIES
 from controller.yaml_lines import read_documents
-from tests.integration.kubernetes.shipped import DEPLOY, Answer, Caller, install_definition
+from tests.integration.kubernetes.shipped import (
+    DEPLOY,
+    Answer,
+    Caller,
+    install_definition,
+    lent_namespace,
+)
 from tests.parts.control_plane import ControlPlane
 from tests.unit.bad_input import BadInput, calendar, demand, spec
 from tests.unit.bad_objectives import BAD_OBJECTIVES
@@ -91,8 +97,9 @@ def admin(control_plane: ControlPlane) -> Caller:
 
 
 @pytest.fixture(scope="module")
-def home(control_plane: ControlPlane) -> str:
-    return control_plane.create_namespace("policies")
+def home(control_plane: ControlPlane) -> Iterator[str]:
+    with lent_namespace(control_plane, "policies") as name:
+        yield name
 
 
 def named(cases: Iterable[BadInput]) -> list[object]:

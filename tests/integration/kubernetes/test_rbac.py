@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.integration.kubernetes.shipped import (
     Caller,
     allow_workloads,
     install,
+    lent_namespace,
 )
 from tests.parts.control_plane import ControlPlane
 
@@ -27,11 +29,11 @@ def controller(control_plane: ControlPlane) -> Caller:
 
 
 @pytest.fixture(scope="module")
-def workloads(control_plane: ControlPlane) -> str:
+def workloads(control_plane: ControlPlane) -> Iterator[str]:
     """A namespace in which the controller may start replicas."""
-    name = control_plane.create_namespace("workloads")
-    allow_workloads(control_plane, name)
-    return name
+    with lent_namespace(control_plane, "workloads") as name:
+        allow_workloads(control_plane, name)
+        yield name
 
 
 def test_it_reads_what_it_watches(controller: Caller) -> None:
