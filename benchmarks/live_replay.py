@@ -133,7 +133,7 @@ async def forecasting(
     source = kafka.source(events, step_seconds=10.0, history_seconds=HISTORY_SECONDS)
     reach = reach_seconds([POLICY], tick_seconds=TICK_SECONDS)
     service = ForecastService(
-        forecaster=LiveForecaster(pool, reach_seconds=reach),
+        forecaster=LiveForecaster(pool, reach_seconds=reach, tick_seconds=TICK_SECONDS),
         settings=ServiceSettings(),
         metrics=PredictorMetrics(CollectorRegistry()),
     )

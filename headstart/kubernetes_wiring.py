@@ -50,7 +50,9 @@ async def run_kubernetes_up(
     async with AsyncExitStack() as stack:
         stack.callback(pool.close)
         service = ForecastService(
-            forecaster=LiveForecaster(pool, reach_seconds=LONGEST_REACH_SECONDS),
+            forecaster=LiveForecaster(
+                pool, reach_seconds=LONGEST_REACH_SECONDS, tick_seconds=setting.tick_seconds
+            ),
             settings=ServiceSettings(tick_seconds=setting.tick_seconds),
             metrics=PredictorMetrics(registry),
         )

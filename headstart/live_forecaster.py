@@ -1,103 +1,134 @@
-"""The portfolio as the live service's forecaster: steps in, forecasts out, fits in processes."""
+"""The portfolios as the live service's forecaster: steps in, forecasts out, fits in processes.
+
+Workloads that share a step stand in one batch. What follows on the last step is learned at once;
+histories are read back in slices, the newest hour of each first, as much as a tick has time for.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-import numpy as np
-
-from models.fitted import Learned
-from models.forecast import MOVING_AVERAGE, QUANTILES, Forecast, WorkloadName
-from models.horizons import HorizonGrid, grid_reaching
-from models.learned import HISTORY_SECONDS, LearnedModels, fit_learned, refit_after
-from models.portfolio import Portfolio
+from headstart.live_workload import Learner, LiveWorkload
+from models.batch import MOST_TOGETHER, Batch
+from models.forecast import Forecast, WorkloadName
+from models.horizons import grid_reaching
+from models.learned import LearnedModels, fit_learned, refit_after
 from models.series import DemandSeries
 from predictor.fitting import FitPool
 
 _log = logging.getLogger(__name__)
 _SEED = 7
-#: A step takes about a millisecond: older history is for the fits alone.
-MOST_CATCH_UP_STEPS = 17_280
+#: Whoever is behind by no more than this is no reading back of history.
+_FEW_STEPS = 6
+#: What is learned between two looks at the clock: a tenth of a second for many rows.
+_SLICE_STEPS = 32
+#: Of a tick, what reading back may take: for first forecasts, and for what makes them better.
+_FIRST_SHARE, _BETTER_SHARE = 1.0, 0.5
 
-
-@dataclass(slots=True, kw_only=True)
-class _Workload:
-    """What is known of one workload.
-
-    ``steps`` counts those ever taken in, ``pending`` the newest that are not learned from yet.
-    ``known_until`` is the end of the last step that was not missing: forecasts start there.
-    """
-
-    grid: HorizonGrid
-    portfolio: Portfolio
-    history: DemandSeries
-    steps: int = 0
-    pending: int = 0
-    fit_due: int = field(init=False)
-    models: LearnedModels | None = None
-    known_until: float | None = None
-    forecast: Forecast | None = None
-
-    def __post_init__(self) -> None:
-        """Plan the first fit."""
-        self.fit_due = refit_after(0, step_seconds=self.history.step_seconds)
+_Pair = tuple[LiveWorkload, Learner]
 
 
 class LiveForecaster:
     """Implements the predictor's ``Forecaster``; a fit under way never holds up a forecast."""
 
-    def __init__(self, pool: FitPool, *, reach_seconds: float) -> None:
-        """Forecast as far as ``reach_seconds``."""
+    def __init__(
+        self,
+        pool: FitPool,
+        *,
+        reach_seconds: float,
+        tick_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Forecast as far as ``reach_seconds``; ``clock`` tells how much of a tick has passed."""
         self._pool = pool
-        self._reach_seconds = reach_seconds
-        self._workloads: dict[WorkloadName, _Workload] = {}
+        self._reach_seconds, self._tick_seconds = reach_seconds, tick_seconds
+        self._clock = clock
+        self._workloads: dict[WorkloadName, LiveWorkload] = {}
+        self._batches: dict[float, Batch] = {}
+        # Of workloads let go, which is said beside a forecast under way.
+        self._gone: deque[LiveWorkload] = deque()
 
     def extend(self, workload: WorkloadName, series: DemandSeries) -> None:
         """Keep newly finished steps; a gap before them, or another step, begins anew."""
         known = self._workloads.get(workload)
-        if known is None or not _continues(known.history, series):
-            known = self._workloads[workload] = self._begin(series)
-        known.history = _joined(known.history, series)
-        known.known_until = _known_until(series, known.known_until)
-        known.pending += len(series.values)
-        known.steps += len(series.values)
+        if known is None or not known.continues(series):
+            self.forget(workload)
+            known = self._workloads[workload] = self._begin(workload, series)
+        known.extend(series)
 
-    def forecast(self, workload: WorkloadName) -> Forecast | None:
-        """Learn what was kept, and return the forecast from there on; None before there is one.
+    def forecast(self, workloads: Collection[WorkloadName]) -> Mapping[WorkloadName, Forecast]:
+        """Learn what was kept of these, and return their forecasts, of those that have one.
 
-        Missing steps bring no new forecast: the one before them stays in force.
+        Of a history not read back yet, the forecast before it stays in force.
         """
-        known = self._workloads.get(workload)
-        if known is None:
-            return None
+        self._let_go()
         self._take_in_fits()
-        _catch_up(known)
-        self._begin_fit(workload, known)
-        newest = known.forecast.issued_at if known.forecast is not None else None
-        if known.known_until is not None and known.known_until != newest:
-            known.forecast = _made(workload, known, known.known_until)
-        return known.forecast
+        found = [self._workloads.get(workload) for workload in workloads]
+        known = [one for one in found if one is not None]
+        began_at = self._clock()
+        for one in known:
+            one.begin()
+        behind = self._keep_up([(one, one.learner) for one in known if one.learner])
+        self._read_back(behind, began_at + _FIRST_SHARE * self._tick_seconds)
+        better = [(one, one.successor) for one in known if one.successor]
+        self._read_back(better, began_at + _BETTER_SHARE * self._tick_seconds)
+        for one in known:
+            one.succeed()
+        self._begin_fits(known)
+        forecasts = ((one.name, one.renew()) for one in known)
+        return {name: forecast for name, forecast in forecasts if forecast is not None}
 
     def forget(self, workload: WorkloadName) -> None:
-        """Let go of a workload that is gone, and of the megabytes that were learned of it."""
-        self._workloads.pop(workload, None)
+        """Let go of a workload that is gone, and of what was learned of it."""
+        known = self._workloads.pop(workload, None)
+        if known is not None:
+            self._gone.append(known)
 
-    def _begin(self, series: DemandSeries) -> _Workload:
+    def _begin(self, workload: WorkloadName, series: DemandSeries) -> LiveWorkload:
         step = series.step_seconds
-        grid = grid_reaching(self._reach_seconds, step_seconds=step)
-        return _Workload(
-            grid=grid,
-            portfolio=Portfolio(grid, step_seconds=step),
+        if step not in self._batches:
+            grid = grid_reaching(self._reach_seconds, step_seconds=step)
+            self._batches[step] = Batch(grid, step_seconds=step)
+        return LiveWorkload(
+            name=workload,
+            batch=self._batches[step],
             history=series.between(series.start, series.start),
         )
 
-    def _begin_fit(self, workload: WorkloadName, known: _Workload) -> None:
-        if known.steps < known.fit_due:
-            return
-        if self._pool.submit(workload, fit_learned, known.history, known.grid.steps, _SEED):
-            step = known.history.step_seconds
-            known.fit_due = refit_after(known.steps, step_seconds=step)
+    def _let_go(self) -> None:
+        while self._gone:
+            one = self._gone.popleft()
+            one.batch.drop(one.rows())
+
+    def _keep_up(self, learners: Iterable[_Pair]) -> list[_Pair]:
+        """Let those learn that have little to learn; return the others."""
+        waiting = [pair for pair in learners if not pair[0].is_through(pair[1])]
+        _learn([one for one in waiting if one[0].pending(one[1]) <= _FEW_STEPS], float("inf"))
+        return [one for one in waiting if not one[0].is_through(one[1])]
+
+    def _read_back(self, learners: Sequence[_Pair], until: float) -> None:
+        """Learn slice by slice until a time, one at least; the first ones through to the end."""
+        waiting = [pair for pair in learners if not pair[0].is_through(pair[1])]
+        while waiting:
+            batch = waiting[0][0].batch
+            group = [pair for pair in waiting if pair[0].batch is batch][:MOST_TOGETHER]
+            # Whose history begins later waits for the others, to go with them.
+            start = min(learner.until for _, learner in group)
+            _learn(group, start + _SLICE_STEPS * batch.step_seconds)
+            waiting = [pair for pair in waiting if not pair[0].is_through(pair[1])]
+            if self._clock() >= until:
+                return
+
+    def _begin_fits(self, known: Iterable[LiveWorkload]) -> None:
+        """Begin the fits that are due, as many as there is room for; first ones first."""
+        due = [one for one in known if one.steps >= one.fit_due]
+        for one in sorted(due, key=lambda one: (one.models is not None, one.fit_due - one.steps)):
+            steps = one.batch.grid.steps
+            if self._pool.submit(one.name, fit_learned, one.history, steps, _SEED):
+                one.fit_due = refit_after(one.steps, step_seconds=one.history.step_seconds)
 
     def _take_in_fits(self) -> None:
         for fit in self._pool.collect():
@@ -108,62 +139,11 @@ class LiveForecaster:
                 known.models = fit.result
 
 
-def _made(workload: WorkloadName, known: _Workload, issued_at: float) -> Forecast | None:
-    """Return the forecast that the portfolio makes now; None while it knows nothing."""
-    if np.isnan(known.portfolio.quantiles).any():
-        return None
-    dense = known.grid.dense @ known.portfolio.quantiles[0]
-    return Forecast(
-        workload=workload,
-        issued_at=issued_at,
-        step_seconds=known.history.step_seconds,
-        quantiles=QUANTILES,
-        values=np.maximum.accumulate(np.maximum(dense, 0.0), axis=1),
-        basis=_basis(known),
-    )
-
-
-def _basis(known: _Workload) -> str:
-    if known.portfolio.is_gated[0]:
-        return MOVING_AVERAGE
-    return "blend" if known.models is not None else "online experts"
-
-
-def _known_until(series: DemandSeries, before: float | None) -> float | None:
-    """Return the end of the last step that is known, which may lie before the series."""
-    steps = np.flatnonzero(~np.isnan(series.values))
-    if not len(steps):
-        return before
-    return series.start + (int(steps[-1]) + 1) * series.step_seconds
-
-
-def _catch_up(known: _Workload) -> None:
-    """Let the portfolio learn what is pending; the fitted models speak for the newest step."""
-    count = min(known.pending, MOST_CATCH_UP_STEPS, len(known.history.values))
-    first = len(known.history.values) - count
-    for index in range(first, len(known.history.values)):
-        end = known.history.start + (index + 1) * known.history.step_seconds
-        learned = _ask(known) if index == len(known.history.values) - 1 else None
-        known.portfolio.advance(end, known.history.values[index : index + 1], learned)
-    known.pending = 0
-
-
-def _continues(history: DemandSeries, series: DemandSeries) -> bool:
-    same_step = history.step_seconds == series.step_seconds
-    return same_step and abs(series.start - history.end) < series.step_seconds / 2
-
-
-def _joined(history: DemandSeries, series: DemandSeries) -> DemandSeries:
-    """Return the history with new steps, no longer than a fit can use."""
-    most = round(HISTORY_SECONDS / history.step_seconds)
-    values = np.concatenate([history.values, series.values])[-most:]
-    start = series.end - len(values) * series.step_seconds
-    return DemandSeries(start=start, step_seconds=series.step_seconds, values=values)
-
-
-def _ask(known: _Workload) -> Learned | None:
-    """Return what the fitted models say of the newest step."""
-    if known.models is None:
-        return None
-    newest = np.array([len(known.history.values) - 1])
-    return known.models.predict(known.history, newest)
+def _learn(learners: Iterable[_Pair], until: float) -> None:
+    """Let them learn what they know up to a time, batch by batch."""
+    batches: dict[int, list[_Pair]] = {}
+    for one, learner in learners:
+        batches.setdefault(id(one.batch), []).append((one, learner))
+    for pairs in batches.values():
+        feeds = [one.feed(learner, until) for one, learner in pairs]
+        pairs[0][0].batch.learn(feeds)

@@ -152,7 +152,7 @@ def forecast_service(
     """Return the forecasting service of a process, without workloads."""
     reach = reach_seconds(setting.policies, tick_seconds=setting.tick_seconds)
     service = ForecastService(
-        forecaster=LiveForecaster(pool, reach_seconds=reach),
+        forecaster=LiveForecaster(pool, reach_seconds=reach, tick_seconds=setting.tick_seconds),
         settings=ServiceSettings(tick_seconds=setting.tick_seconds),
         metrics=PredictorMetrics(registry),
         archive=store,

@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.forecast import FloatArray
+from models.rows import Rows
 
 
-class Awaited:
+class Awaited(Rows):
     """Forecasts for several steps ahead; each horizon keeps as many as it is steps long.
 
     A forecast is [horizons, *cells], workloads last; in single precision, for there are many.
     """
+
+    _arrays = ("_slots",)
 
     def __init__(self, steps: NDArray[np.intp], cells: tuple[int, ...]) -> None:
         """Begin with nothing forecast: all is NaN."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.forecast import FloatArray
+from models.rows import Rows
 
 _SHARPNESS = 20.0
 _MEMORY_STEPS = 3000.0
@@ -25,12 +26,14 @@ def pinball(errors: FloatArray, levels: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(levels * errors, (levels - 1.0) * errors))
 
 
-class Blend:
+class Blend(Rows):
     """Weights of experts; every array is [quantiles, horizons, experts, workloads].
 
     Experts wake at different times, and demand differs from time to time: each is judged by how
     much better it was than one that never sleeps, the reference, over the steps it was awake for.
     """
+
+    _arrays = ("_loss", "_usual", "_seen", "_supposed")
 
     def __init__(self, shape: tuple[int, int, int, int], *, reference: int) -> None:
         """Begin in favor of ``reference``, an expert's place."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from models.forecast import QUANTILES, FloatArray
 from models.residuals import ascending, levels_for, spacing
+from models.rows import Rows
 
 _MEMORY_STEPS = 500.0
 # Few misses say little about a tail: a correction is trusted as they come in.
@@ -20,8 +21,10 @@ _TRUST_STEPS = 300.0
 _MOST = 1.5
 
 
-class Calibration:
+class Calibration(Rows):
     """Corrections of quantiles [quantiles, horizons, workloads]."""
+
+    _arrays = ("_shift", "_count")
 
     def __init__(self, cells: tuple[int, int]) -> None:
         """Begin with no correction."""

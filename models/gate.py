@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.forecast import FloatArray
+from models.rows import Rows
 
 #: A memory of a thousand steps.
 _KEEP = 1.0 - 1.0 / 1000.0
@@ -18,11 +19,13 @@ _TOLERANCE = 1.05
 _NEGLIGIBLE = 5e-4
 
 
-class AccuracyGate:
+class AccuracyGate(Rows):
     """Shut while the forecast's discounted loss is above the plain one's, workload by workload.
 
     The first steps are to learn from, and not held against it.
     """
+
+    _arrays = ("_excess", "_steps", "is_shut")
 
     def __init__(self, *, workloads: int) -> None:
         """Begin open."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.forecast import FloatArray
 from models.profiles import Profile
+from models.rows import Rows
 from models.smoothing import Levels
 
 _HALF_LIVES_STEPS = (0.7, 4.0, 20.0, 120.0)
@@ -19,14 +20,16 @@ _DAY, _HOUR = (86400.0, 300.0), (3600.0, 60.0)
 POINT_EXPERTS = ("ewma 0.7", "ewma 4", "ewma 20", "day profile", "hour profile")
 
 
-class PointExperts:
+class PointExperts(Rows):
     """What is known of some workloads, and the points that follow from it."""
+
+    _parts = ("_levels", "_day", "_hour")
 
     def __init__(self, steps_ahead: FloatArray, *, step_seconds: float, workloads: int) -> None:
         """Begin with nothing known."""
         self._ahead, self._step = steps_ahead, step_seconds
         self._levels = Levels(_HALF_LIVES_STEPS, workloads=workloads)
-        self._profiles = [
+        self._day, self._hour = (
             Profile(
                 workloads=workloads,
                 cycle_seconds=cycle_seconds,
@@ -34,7 +37,7 @@ class PointExperts:
                 step_seconds=step_seconds,
             )
             for cycle_seconds, slot_seconds in (_DAY, _HOUR)
-        ]
+        )
 
     @property
     def offset(self) -> FloatArray:
@@ -55,7 +58,7 @@ class PointExperts:
         ratio = np.log((demand + offset) / base)
         points = np.empty((len(POINT_EXPERTS), len(self._ahead), len(demand)))
         points[:3] = self._levels.values[:3, None]
-        for row, profile in enumerate(self._profiles, start=3):
+        for row, profile in enumerate((self._day, self._hour), start=3):
             profile.update(end, ratio)
             ahead = profile.log_ratios(end, self._ahead, deviation).T
             points[row] = np.maximum(base * np.exp(ahead) - offset, 0.0)

@@ -9,6 +9,10 @@ a plain mean, that mean is what is published.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +25,7 @@ from models.gate import AccuracyGate
 from models.horizons import HorizonGrid
 from models.point_experts import POINT_EXPERTS, PointExperts
 from models.residuals import ResidualQuantiles, ascending, levels_for
+from models.rows import Rows
 
 _POINTS = (*POINT_EXPERTS, "autoregression")
 # Residuals are logarithms. Of relative noise they spread alike at every level, of arrivals by
@@ -40,8 +45,22 @@ _PEAK_KEPT = 1.0 - 1e-4
 _LEVELS = levels_for(3)
 
 
-class Portfolio:
-    """Forecasts of several workloads that share a step and a grid of horizons."""
+class Portfolio(Rows):
+    """Forecasts of several workloads that share a step and a grid of horizons.
+
+    ``time`` counts steps since the epoch: the next one to take in, None before the first.
+    """
+
+    _arrays = ("_peak", "_published", "_plain")
+    _parts = (
+        "_points",
+        "_awaited_points",
+        "_awaited",
+        "_residuals",
+        "_blend",
+        "_calibration",
+        "_gate",
+    )
 
     def __init__(self, grid: HorizonGrid, *, step_seconds: float, workloads: int = 1) -> None:
         """Begin with nothing known."""
@@ -59,7 +78,7 @@ class Portfolio:
         self._calibration = Calibration((horizons, workloads))
         self._gate = AccuracyGate(workloads=workloads)
         self._peak = np.zeros(workloads)
-        self._time = 0
+        self.time: int | None = None
         self._published: FloatArray = np.full((levels, horizons, workloads), np.nan)
         self._plain: FloatArray = self._published
 
@@ -78,6 +97,16 @@ class Portfolio:
         """Say of each workload whether its quantiles are the plain mean's: the blend lost."""
         return self._gate.is_shut
 
+    def joined(self, others: Sequence[Self]) -> Self:
+        """Return one portfolio for the workloads of all; any that knows nothing yet comes last.
+
+        Raises:
+            ValueError: if another is at another time.
+        """
+        if any(other.time not in (None, self.time) for other in others):
+            raise ValueError("others: a portfolio is joined with those at the same time alone")
+        return super().joined(others)
+
     def advance(self, end: float, demand: FloatArray, learned: Learned | None = None) -> None:
         """Take in the step that ended at ``end`` and renew ``quantiles``.
 
@@ -87,8 +116,11 @@ class Portfolio:
         """
         offset = self._points.offset
         known = demand == demand
+        if self.time is None:
+            # A quarter: where steps end is a sum of floats, and must not fall on either side.
+            self.time = math.floor(end / self._step + 0.25)
         if known.any():
-            self._score(demand, offset)
+            self._score(demand, offset, self.time)
         self._peak = np.fmax(self._peak * _PEAK_KEPT, demand)
         most = _MOST_TIMES_PEAK * (self._peak + offset)
         points = self._all_points(end, demand, learned)
@@ -98,13 +130,13 @@ class Portfolio:
         blended = self._blended(experts[:, :, :_EXPERTS])
         calibrated = np.minimum(self._calibration.apply(blended, offset), most)
         experts[:, :, -2], experts[:, :, -1] = blended, calibrated
-        self._awaited_points.put(self._time, points, known)
-        self._awaited.put(self._time, experts.swapaxes(0, 1), known)
+        self._awaited_points.put(self.time, points, known)
+        self._awaited.put(self.time, experts.swapaxes(0, 1), known)
         self._plain = ascending(experts[:, :, _EWMA].copy())
         if self._gate.is_shut.any():
             calibrated = np.where(self._gate.is_shut, self._plain, calibrated)
         self._published = np.where(known, calibrated, self._published)
-        self._time += 1
+        self.time += 1
 
     def _all_points(self, end: float, demand: FloatArray, learned: Learned | None) -> FloatArray:
         """Return points as the experts take them, [horizons, experts, workloads]."""
@@ -114,10 +146,10 @@ class Portfolio:
             points[-1] = learned.points.T
         return np.asarray(points[_POINT_OF].swapaxes(0, 1))
 
-    def _score(self, demand: FloatArray, offset: FloatArray) -> None:
-        points = self._awaited_points.due(self._time) + offset
+    def _score(self, demand: FloatArray, offset: FloatArray, time: int) -> None:
+        points = self._awaited_points.due(time) + offset
         self._residuals.add(np.log((demand + offset) / points) / self._noise(points))
-        experts = self._awaited.due(self._time).swapaxes(0, 1)
+        experts = self._awaited.due(time).swapaxes(0, 1)
         losses = pinball(demand - experts, _LEVELS)
         self._blend.learn(losses[:, :, :_EXPERTS])
         self._gate.learn(losses[:, :, -1], losses[:, :, _EWMA], demand + offset)

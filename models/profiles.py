@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.forecast import FloatArray
+from models.rows import Rows
 
 # The share of a new cycle in a slot's mean: five cycles or so are remembered.
 _NEW_CYCLE_SHARE = 0.25
@@ -17,8 +18,13 @@ _NEW_CYCLE_SHARE = 0.25
 _DEVIATION_HALF_LIFE_SECONDS = 300.0
 
 
-class Profile:
-    """One cyclic profile of each workload; shape [slots, workloads]."""
+class Profile(Rows):
+    """One cyclic profile of each workload; shape [slots, workloads].
+
+    Those that are joined have seen the same times, or none yet.
+    """
+
+    _arrays = ("_mean", "_visits", "_sums", "_counts")
 
     def __init__(
         self, *, workloads: int, cycle_seconds: float, slot_seconds: float, step_seconds: float

@@ -17,6 +17,7 @@ from statistics import NormalDist
 import numpy as np
 
 from models.forecast import QUANTILES, FloatArray
+from models.rows import Rows
 
 #: A normal distribution's, in units of the mean absolute residual.
 _FIRST = [NormalDist(sigma=math.sqrt(math.pi / 2)).inv_cdf(level) for level in QUANTILES]
@@ -47,8 +48,10 @@ def ascending(quantiles: FloatArray) -> FloatArray:
     return quantiles
 
 
-class ResidualQuantiles:
+class ResidualQuantiles(Rows):
     """Every quantile of the residuals of many cells; ``quantiles`` is [quantiles, *cells]."""
+
+    _arrays = ("_shape", "_scale", "_largest", "count")
 
     def __init__(self, cells: tuple[int, ...], *, memory_steps: float) -> None:
         """Begin with no residual; ``quantiles`` are zero until the first is in."""

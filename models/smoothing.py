@@ -9,10 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from models.forecast import FloatArray
+from models.rows import Rows
 
 
-class Levels:
+class Levels(Rows):
     """Exponentially weighted means with several half-lives; shape [half-lives, workloads]."""
+
+    _arrays = ("_gap", "_seen", "values")
 
     def __init__(self, half_lives_steps: tuple[float, ...], *, workloads: int) -> None:
         """Begin with nothing known: every level is NaN."""

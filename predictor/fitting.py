@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 #: Lower priority by this much: ticks come first.
 NICENESS = 10
+#: Fits for each worker: one waits for its turn. What is asked for later learns from newer steps.
+_UNDER_WAY = 2
 #: How often a worker looks whether its parent is still there.
 _LOOK_SECONDS = 2.0
 
@@ -27,7 +29,7 @@ class Fit:
 
 
 class FitPool:
-    """At most ``max_workers`` processes, and one fit a key in flight.
+    """At most ``max_workers`` processes, one fit a key in flight, and few that wait.
 
     Processes are spawned, not forked: threads and connections don't follow. ``crashes`` counts
     pools lost to a worker that died.
@@ -49,11 +51,11 @@ class FitPool:
         self.crashes = 0
 
     def submit(self, key: str, function: Callable[..., object], *args: object) -> bool:
-        """Begin a fit; False if the key's last one was not collected yet, or the pool is closed.
+        """Begin a fit; False if there is no room, or the key's last one was not collected yet.
 
         The function and its arguments must be picklable, the function at a module's top level.
         """
-        if self._is_closed or key in self._in_flight:
+        if self._is_closed or self._is_full() or key in self._in_flight:
             return False
         pool = self._living_pool()
         try:
@@ -95,6 +97,10 @@ class FitPool:
             worker.join(timeout=5)
         self._pool = None
         self._in_flight.clear()
+
+    def _is_full(self) -> bool:
+        under_way = sum(not future.done() for _, future in self._in_flight.values())
+        return under_way >= _UNDER_WAY * self._max_workers
 
     def _living_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:

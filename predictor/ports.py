@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,15 +54,16 @@ class Forecaster(Protocol):
 
     ``extend`` is given newly finished steps, in order and each once; NaN is missing. It and
     ``forecast`` are called in a worker thread, one call at a time, and should not take longer
-    than a tick; ``forget`` is called beside them, and never waits.
+    than a tick; ``forget`` is called beside them, and never waits. What takes longer to learn may
+    be learned in several calls of ``forecast``.
     """
 
     def extend(self, workload: WorkloadName, series: DemandSeries) -> None:
         """Learn newly finished steps."""
         ...
 
-    def forecast(self, workload: WorkloadName) -> Forecast | None:
-        """Return the forecast from the last finished step on; None as long as there is none."""
+    def forecast(self, workloads: Collection[WorkloadName]) -> Mapping[WorkloadName, Forecast]:
+        """Return the forecasts of these from the last steps learned on, of those that have one."""
         ...
 
     def forget(self, workload: WorkloadName) -> None:

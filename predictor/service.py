@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
-
-import numpy as np
 
 from models.forecast import Forecast, WorkloadName
 from models.outlook import Outlook
@@ -23,6 +20,7 @@ from predictor.calendar import apply
 from predictor.condition import causes, degraded
 from predictor.demand import combine, disagreements
 from predictor.known_events import announced_windows, calendar_windows
+from predictor.learning import Learning
 from predictor.metrics import PredictorMetrics
 from predictor.ports import DemandArchive, Forecaster, Publication
 from predictor.reading import SourceReader
@@ -31,6 +29,8 @@ from predictor.subscriptions import Subscriptions
 from predictor.workload import Track, WorkloadDemand, begin_track
 
 LOGGER = logging.getLogger(__name__)
+#: Of a tick, how long those that answered wait for the others, to be forecast together.
+GATHERING_SHARE = 0.25
 
 
 class ForecastService:
@@ -48,14 +48,12 @@ class ForecastService:
         self._forecaster = forecaster
         self._settings = settings
         self._metrics = metrics
-        self._archive = archive
+        self._learning = Learning(forecaster, archive)
         self._reader = SourceReader(settings, metrics, archive)
         self._tracks: dict[WorkloadName, Track] = {}
         self._under_way: dict[WorkloadName, asyncio.Task[None]] = {}
+        self._reading: set[asyncio.Future[None]] = set()
         self._subscriptions = Subscriptions()
-        self._one_at_a_time = asyncio.Lock()
-        # A cancelled tick leaves its thread behind; the forecaster must not notice.
-        self._one_thread = threading.Lock()
 
     def workloads(self) -> tuple[WorkloadName, ...]:
         """Return the workloads that are forecast."""
@@ -95,16 +93,22 @@ class ForecastService:
     async def tick(self, now: float) -> None:
         """Read, forecast and publish each workload once.
 
-        Waits no longer than a tick: a workload whose source is slow goes on by itself, and is
-        left out until it is through.
+        Waits no longer than a tick for sources: a workload whose source is slow goes on by
+        itself, and is left out until it is through. The others are forecast without it.
         """
-        for workload, track in self._tracks.items():
-            if workload not in self._under_way:
-                task = asyncio.create_task(self._tick_one(track, now))
-                self._under_way[workload] = task
-                task.add_done_callback(functools.partial(self._note_done, workload))
-        if self._under_way:
-            await asyncio.wait(self._under_way.values(), timeout=self._settings.tick_seconds)
+        begun = [
+            self._begin(workload, track, now)
+            for workload, track in self._tracks.items()
+            if workload not in self._under_way
+        ]
+        clock, tick_seconds = asyncio.get_running_loop().time, self._settings.tick_seconds
+        began_at = clock()
+        await _each_or_until(begun, tick_seconds * GATHERING_SHARE)
+        await self._learning.learn()
+        if self._reading:
+            await _each_or_until(self._reading, began_at + tick_seconds - clock())
+            await self._learning.learn()
+        await _each_or_until(self._under_way.values(), began_at + tick_seconds - clock())
 
     async def run_forever(
         self, clock: Callable[[], float], sleep: Callable[[float], Awaitable[object]]
@@ -128,7 +132,20 @@ class ForecastService:
             del self._tracks[workload]
             await self._end(workload, track, is_gone=False)
 
-    def _note_done(self, workload: WorkloadName, task: asyncio.Task[None]) -> None:
+    def _begin(self, workload: WorkloadName, track: Track, now: float) -> asyncio.Future[None]:
+        """Begin a workload's tick; what is returned ends when its sources were read."""
+        read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reading.add(read)
+        read.add_done_callback(self._reading.discard)
+        task = asyncio.create_task(self._tick_one(track, now, read))
+        self._under_way[workload] = task
+        task.add_done_callback(functools.partial(self._note_done, workload, read))
+        return read
+
+    def _note_done(
+        self, workload: WorkloadName, read: asyncio.Future[None], task: asyncio.Task[None]
+    ) -> None:
+        read.cancel()  # unless it was read
         if self._under_way.get(workload) is task:
             del self._under_way[workload]
 
@@ -156,14 +173,15 @@ class ForecastService:
             except Exception:
                 LOGGER.exception("%s: a source was not closed cleanly", workload)
 
-    async def _tick_one(self, track: Track, now: float) -> None:
+    async def _tick_one(self, track: Track, now: float, read: asyncio.Future[None]) -> None:
         workload = track.demand.workload
         try:
             steps = await self._take_in(track, now)
             if track.forecast is None and track.inherited is not None:
                 await self._show(track, now)  # learning a history may take long
+            read.set_result(None)
+            await self._learning.hand_on(track, steps)
             if steps is not None:
-                await self._learn(track, steps)
                 judge_others(track, steps)
                 track.finished_until = steps.end
             await self._show(track, now)
@@ -204,28 +222,6 @@ class ForecastService:
             return None
         return combined.series.between(span.start, combined.finished_until)
 
-    async def _learn(self, track: Track, series: DemandSeries) -> None:
-        """Hand finished steps on, from the first known one of all."""
-        if not track.has_demand:
-            known = np.flatnonzero(~np.isnan(series.values))
-            if not len(known):
-                return
-            first_known = series.start + int(known[0]) * series.step_seconds
-            series = series.between(first_known, series.end)
-        async with self._one_at_a_time:
-            forecast = await asyncio.to_thread(self._extend, track, series)
-        track.has_demand = True
-        if forecast is not None:
-            track.forecast = forecast
-
-    def _extend(self, track: Track, series: DemandSeries) -> Forecast | None:
-        workload = track.demand.workload
-        if self._archive is not None:
-            self._archive.record_demand(workload, track.demand.archived_as, series)
-        with self._one_thread:
-            self._forecaster.extend(workload, series)
-            return None if track.is_behind else self._forecaster.forecast(workload)
-
     async def _with_known_events(self, track: Track, now: float) -> Forecast | None:
         announced = announced_windows(track, now)
         if track.demand.announcements is not None:
@@ -245,3 +241,9 @@ class ForecastService:
         for fault in sorted(track.logged - faults):
             LOGGER.info("%s: over: %s", track.demand.workload, fault)
         track.logged = faults
+
+
+async def _each_or_until(ones: Iterable[asyncio.Future[None]], seconds: float) -> None:
+    """Wait for each of them, for so many seconds at most."""
+    if waiting := list(ones):
+        await asyncio.wait(waiting, timeout=max(0.0, seconds))

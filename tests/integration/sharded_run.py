@@ -28,7 +28,7 @@ from tests.parts.service import until
 
 IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 WORKLOADS = 300 if IS_SOAK else 60
-#: One portfolio object a workload: with five times as many, ticks are given more time.
+#: With five times as many on the same machine, ticks are given more time.
 TICK_SECONDS = 5.0 if IS_SOAK else 2.0
 STEP_SECONDS = 5.0
 HISTORY_SECONDS = 1500.0

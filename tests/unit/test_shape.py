@@ -37,6 +37,7 @@ SHELL = {
     "controller.yaml_document",
     "controller.yaml_lines",
     "predictor.fitting",
+    "predictor.learning",
     "predictor.metrics",
     "predictor.reading",
     "predictor.service",

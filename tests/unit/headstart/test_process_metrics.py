@@ -17,7 +17,7 @@ from predictor.settings import ServiceSettings
 def test_crashed_fits_are_counted_when_asked() -> None:
     registry, pool = CollectorRegistry(), FitPool(max_workers=1)
     service = ForecastService(
-        forecaster=LiveForecaster(pool, reach_seconds=900.0),
+        forecaster=LiveForecaster(pool, reach_seconds=900.0, tick_seconds=2.0),
         settings=ServiceSettings(),
         metrics=PredictorMetrics(registry),
     )

@@ -262,21 +262,19 @@ def steps(start: float, values: list[float]) -> DemandSeries:
 
 
 def test_the_live_forecaster_forecasts_from_the_last_step_on() -> None:
-    forecaster = LiveForecaster(FitPool(max_workers=1), reach_seconds=300.0)
-    assert forecaster.forecast(CHAT) is None
+    forecaster = LiveForecaster(FitPool(max_workers=1), reach_seconds=300.0, tick_seconds=2.0)
+    assert not forecaster.forecast([CHAT])
     forecaster.extend(CHAT, steps(0.0, [40.0] * 60))
     forecaster.extend(CHAT, steps(600.0, [40.0] * 60))
-    forecast = forecaster.forecast(CHAT)
-    assert forecast is not None
+    forecast = forecaster.forecast([CHAT])[CHAT]
     assert forecast.issued_at == 1200.0
     assert forecast.horizon_seconds >= 300.0
     assert forecast.values[:, 0] == pytest.approx(40.0, rel=0.05)
 
 
 def test_a_gap_in_the_steps_begins_anew() -> None:
-    forecaster = LiveForecaster(FitPool(max_workers=1), reach_seconds=300.0)
+    forecaster = LiveForecaster(FitPool(max_workers=1), reach_seconds=300.0, tick_seconds=2.0)
     forecaster.extend(CHAT, steps(0.0, [40.0] * 60))
     forecaster.extend(CHAT, steps(10_000.0, [5.0] * 60))
-    forecast = forecaster.forecast(CHAT)
-    assert forecast is not None
+    forecast = forecaster.forecast([CHAT])[CHAT]
     assert forecast.values[:, 0].max() < 10.0

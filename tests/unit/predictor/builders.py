@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -105,8 +105,12 @@ class FakeForecaster:
             raise self.fault
         self.extended.setdefault(workload, []).append(series)
 
-    def forecast(self, workload: WorkloadName) -> Forecast | None:
-        """Forecast the last known demand; None while there is none."""
+    def forecast(self, workloads: Collection[WorkloadName]) -> Mapping[WorkloadName, Forecast]:
+        """Forecast the last known demand of each, of those that have any."""
+        found = {workload: self._forecast(workload) for workload in workloads}
+        return {workload: one for workload, one in found.items() if one is not None}
+
+    def _forecast(self, workload: WorkloadName) -> Forecast | None:
         known = [one for one in self.values(workload) if one == one]
         if not known:
             return None

@@ -60,17 +60,23 @@ async def test_a_worker_that_dies_is_counted_and_the_pool_made_anew(pool: FitPoo
 
 async def test_one_dead_worker_costs_one_pool_and_no_fit_of_the_next(pool: FitPool) -> None:
     pool.submit("chat", os._exit, 1)
-    later = [f"later {number}" for number in range(10_000)]
+    lost = 0
     async with asyncio.timeout(60):
         while pool.crashes == 0:
             # Found dead by what is submitted next, while the fit that died waits to be collected.
-            pool.submit(later.pop(), math.sqrt, 4.0)
+            lost += pool.submit(f"later {lost}", math.sqrt, 4.0)
             await asyncio.sleep(0.01)
-    lost = 10_000 - len(later)
     pool.submit("code", math.sqrt, 9.0)
     fits = await collected(pool, lost + 2)
     assert Fit(key="code", result=3.0) in fits
     assert pool.crashes == 1
+
+
+async def test_few_fits_wait_so_that_none_is_made_of_old_steps(pool: FitPool) -> None:
+    begun = [pool.submit(f"chat {number}", math.sqrt, 4.0) for number in range(5)]
+    assert begun == [True, True, False, False, False]
+    assert len(await collected(pool, 2)) == 2
+    assert pool.submit("chat 2", math.sqrt, 4.0)
 
 
 def test_no_worker_at_all_is_refused() -> None:

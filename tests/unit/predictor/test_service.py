@@ -431,7 +431,7 @@ def test_metrics_show_a_few_horizons_of_each_quantile() -> None:
             workload=CHAT,
             published_at=START + 30,
             reading=None,
-            forecast=forecaster.forecast(CHAT),
+            forecast=forecaster.forecast([CHAT])[CHAT],
         )
     )
     shown = {
