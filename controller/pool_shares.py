@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from controller.cluster_view import Fleet, NodeName, Phase, Replica
+from controller.cluster_view import Fleet, NodeName, Phase
 from controller.plan import Plan, Reason
 from controller.planner import unneeded, youngest
 from controller.policy import Actuator, Mode, WorkloadPolicy
@@ -43,7 +44,7 @@ def within_pools(
         for plan, policy in zip(plans, policies, strict=True)
         if policy.mode is Mode.ACT and policy.actuator is Actuator.PODS
     ]
-    granted: dict[WorkloadName, int] = {}
+    brought_down: dict[WorkloadName, Plan] = {}
     for pool in _pools(fleet, members):
         # Who is alone takes what there is, and says how much more it needs.
         if len(pool.members) == 1:
@@ -51,14 +52,17 @@ def within_pools(
         gpus = _gpus(fleet, pool)
         wanted = sum(p.target * policy.standby.gpus_per_replica for p, policy in pool.members)
         if wanted > gpus:
-            claims = [_claim(*member, outlooks.get(member[0].workload)) for member in pool.members]
-            granted |= share(claims, gpus)
-    return [
-        _brought_down(plan, granted[plan.workload], fleet)
-        if granted.get(plan.workload, plan.target) < plan.target
-        else plan
-        for plan in plans
-    ]
+            fixed = _fixed(fleet, pool)
+            claims = [
+                _claim(*member, outlooks.get(member[0].workload), fixed) for member in pool.members
+            ]
+            granted = share(claims, gpus)
+            brought_down |= {
+                plan.workload: _brought_down(plan, granted[plan.workload], fleet, pool.nodes)
+                for plan, _ in pool.members
+                if granted[plan.workload] < plan.target
+            }
+    return [brought_down.get(plan.workload, plan) for plan in plans]
 
 
 def _pools(fleet: Fleet, members: Sequence[_Member]) -> list[_Pool]:
@@ -103,13 +107,24 @@ def _gpus(fleet: Fleet, pool: _Pool) -> int:
     return max(total, 0)
 
 
-def _claim(plan: Plan, policy: WorkloadPolicy, outlook: Outlook | None) -> Claim:
+def _fixed(fleet: Fleet, pool: _Pool) -> Counter[WorkloadName]:
+    """Count each workload's replicas whose GPUs nobody else could take: on nodes not to be used."""
+    return Counter(
+        replica.workload
+        for replica in fleet.replicas
+        if replica.phase in (Phase.READY, Phase.RESTORING) and replica.node not in pool.nodes
+    )
+
+
+def _claim(
+    plan: Plan, policy: WorkloadPolicy, outlook: Outlook | None, fixed: Mapping[WorkloadName, int]
+) -> Claim:
     quantiles = _demand_quantiles(plan, policy, outlook)
     return Claim(
         workload=plan.workload,
         wanted=plan.target,
         running=plan.ready + plan.restoring,
-        guaranteed=policy.limits.min_replicas,
+        guaranteed=max(policy.limits.min_replicas, fixed[plan.workload]),
         missed=expected_missed(quantiles, policy.demand_per_replica, plan.target),
         gpus=policy.standby.gpus_per_replica,
         priority=policy.limits.priority,
@@ -133,26 +148,29 @@ def _demand_quantiles(plan: Plan, policy: WorkloadPolicy, outlook: Outlook | Non
     return np.asarray(np.maximum(ahead, measured or 0.0))
 
 
-def _brought_down(plan: Plan, granted: int, fleet: Fleet) -> Plan:
-    """Return the plan with a lower target, and what that starts, releases and cancels."""
-    ready: list[Replica] = []
-    restoring: list[Replica] = []
+def _brought_down(plan: Plan, granted: int, fleet: Fleet, nodes: Collection[NodeName]) -> Plan:
+    """Return the plan with a lower target, and what that starts, releases and cancels.
+
+    What goes makes room for others, so it goes from ``nodes``, where others may start.
+    """
     given_up = {name for name, _ in plan.cancels}
-    for replica in fleet.replicas:
-        if replica.workload == plan.workload and replica.name not in given_up:
-            if replica.phase is Phase.READY:
-                ready.append(replica)
-            elif replica.phase is Phase.RESTORING:
-                restoring.append(replica)
+    owned = [
+        replica
+        for replica in fleet.replicas
+        if replica.workload == plan.workload and replica.name not in given_up
+    ]
+    ready = [replica for replica in owned if replica.phase is Phase.READY]
+    restoring = [replica for replica in owned if replica.phase is Phase.RESTORING]
     starts = max(0, granted - len(ready) - len(restoring))
     surplus = max(0, len(ready) + len(restoring) - granted)
-    cancels = unneeded(restoring, surplus)
+    movable_ready = [replica for replica in ready if replica.node in nodes]
+    movable_restoring = [replica for replica in restoring if replica.node in nodes]
     return replace(
         plan,
         target=granted,
         reason=Reason.POOL,
         starts=starts,
         waiting=plan.starts - starts,
-        releases=youngest(ready, len(ready) - granted),
-        cancels=plan.cancels + cancels,
+        releases=youngest(movable_ready, len(ready) - granted),
+        cancels=plan.cancels + unneeded(movable_restoring, surplus),
     )

@@ -150,3 +150,39 @@ def test_only_those_whose_pods_are_started_here_take_part() -> None:
     plans = [wanting(BIG, 5), wanting(SMALL, 5), wanting("scaled", 5)]
     policies = (a_policy(BIG), watching, scaled)
     assert shared(*plans, fleet=a_fleet(nodes=2), policies=policies) == plans
+
+
+def test_nothing_is_let_go_of_where_nobody_else_may_start() -> None:
+    # As at a controller's first sight of its pool: nothing is cordoned yet.
+    nodes = tuple(
+        a_node(f"node-{number:02d}", gpus=1, unfit_reason="not cordoned") for number in range(4)
+    )
+    serving = (*replicas(BIG, Phase.READY, 0, 1), *replicas(SMALL, Phase.READY, 2, 3))
+    outlooks = foreseeing(big=2.9, small=1.9)
+    big, small = shared(
+        wanting(BIG, 3, ready=2),
+        wanting(SMALL, 2, ready=2),
+        fleet=replace(a_fleet(nodes=0), nodes=nodes, replicas=serving),
+        outlooks=outlooks,
+    )
+    assert (big.target, big.waiting, big.releases) == (2, 1, ())
+    assert (small.target, small.releases) == (2, ())
+
+
+def test_who_is_brought_down_makes_room_where_others_may_start() -> None:
+    nodes = (
+        a_node("node-00", gpus=1),
+        a_node("node-01", gpus=1),
+        a_node("node-02", gpus=1, unfit_reason="no restore agent"),
+        a_node("node-03", gpus=1),
+    )
+    serving = (*replicas(BIG, Phase.READY, 0, 1), *replicas(SMALL, Phase.READY, 3, 2))
+    outlooks = foreseeing(big=2.9, small=1.05)
+    big, small = shared(
+        wanting(BIG, 3, ready=2),
+        wanting(SMALL, 2, ready=2),
+        fleet=replace(a_fleet(nodes=0), nodes=nodes, replicas=serving),
+        outlooks=outlooks,
+    )
+    assert (big.target, big.starts) == (3, 1)
+    assert (small.target, small.releases) == (1, ("small-3",))
