@@ -20,7 +20,7 @@ from headstart.service_options import Address
 from models.forecast import QUANTILES, Forecast, WorkloadName
 from models.outlook import DemandReading, Outlook
 
-STEP_SECONDS = 10.0
+STEP_SECONDS, TICK_SECONDS = 10.0, 5.0
 _STEPS_AHEAD = 30
 DEFINITION = Path(__file__).parents[1] / "deploy" / "kustomize" / "base" / "crd.yaml"
 
@@ -66,7 +66,7 @@ async def a_loop(
         kubeconfig=kubeconfig,
         lease=LeaseSettings(namespace="default", identity="benchmark"),
         listen=Address(host="127.0.0.1", port=0),
-        tick_seconds=5.0,
+        tick_seconds=TICK_SECONDS,
     )
     registry = registry or CollectorRegistry()
     async with AsyncExitStack() as stack:

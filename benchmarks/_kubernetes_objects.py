@@ -10,34 +10,26 @@ from contextlib import suppress
 from typing import Any
 
 from benchmarks._kubernetes import a_policy
+from benchmarks._kubernetes_agent import UNHURRIED, ready_status
 from controller.actions import Start
 from controller.adapters.kubernetes.api import KubernetesApi, PatchKind
 from controller.adapters.kubernetes.drivers.nvidia_snapshot import NvidiaSnapshot
 from controller.adapters.kubernetes.errors import ConflictError
-from controller.adapters.kubernetes.exchange import ApiSettings, Json
 from controller.adapters.kubernetes.manifests import pod_of
-from controller.adapters.kubernetes.names import PHASES, time_text
+from controller.adapters.kubernetes.names import PHASES
 from controller.cluster_view import NodeName, ReplicaName, StartKind
 from controller.policy import PodTarget
 from models.forecast import WorkloadName
 from tests.parts.control_plane import ControlPlane
 
 _POOL, _GPUS, _AT_ONCE = "scale", 8, 16
-_TRUE = (
-    "PodScheduled",
-    "nvidia.com/Restored",
-    "ContainersReady",
-    "headstart.dev/serving",
-    "Ready",
-)
-_UNHURRIED = ApiSettings(requests_per_second=10_000.0, burst=10_000, timeout_seconds=60.0)
 
 
 async def fill(
     plane: ControlPlane, workloads: Sequence[WorkloadName], *, nodes: int, replicas: int
 ) -> None:
     """Write nodes, and of each workload a policy and ready replicas."""
-    api = await KubernetesApi.connect(plane.admin, _UNHURRIED)
+    api = await KubernetesApi.connect(plane.admin, UNHURRIED)
     try:
         for namespace in {name.rpartition("/")[0] for name in workloads}:
             account = {"metadata": {"name": "default"}}
@@ -102,10 +94,5 @@ async def _pod(api: KubernetesApi, workload: WorkloadName, index: int, nodes: in
     pod["metadata"]["annotations"][PHASES] = json.dumps(phases)
     path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods"
     await api.create(path, pod)
-    at = time_text(now)
-    conditions: list[Json] = [
-        {"type": kind, "status": "True", "lastTransitionTime": at} for kind in _TRUE
-    ]
-    status = {"status": {"phase": "Running", "conditions": conditions}}
     at_pod = f"{path}/{pod['metadata']['name']}/status"
-    await api.patch(at_pod, status, kind=PatchKind.STRATEGIC)
+    await api.patch(at_pod, ready_status(now), kind=PatchKind.STRATEGIC)

@@ -8,32 +8,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Generic
 
-from controller.actions import Action, Resize, Start
+from controller.acting import Acting
 from controller.cluster_view import Fleet
-from controller.errors import ActionRefusedError, ClusterUnavailableError
+from controller.errors import ClusterUnavailableError
 from controller.loop_settings import LoopSettings, Surroundings
 from controller.plan import Plan
 from controller.plan_history import PlanHistory
 from controller.policy import Mode
-from controller.tick_report import RefusedAction, State, Tick, TickReport
+from controller.tick_report import State, Tick, TickReport
 from models.forecast import WorkloadName
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Acts:
-    """What has come of one tick's actions so far."""
-
-    acted: list[Action] = field(default_factory=list)
-    refused: list[RefusedAction] = field(default_factory=list)
-    held_back: int = 0
-    trouble: str = ""
-    is_cluster_up: bool = True
 
 
 class Reconciler(Generic[State]):
@@ -141,15 +129,22 @@ class Reconciler(Generic[State]):
         result = self._tick(fleet, outlooks, self._state, now)
         self._state = result.state
         self._history.add(result.plans)
-        acts = await self._act(fleet, result.actions)
+        acting = Acting(
+            self._outside.cluster,
+            fleet,
+            self._modes,
+            self._settings,
+            is_stale=lambda: self._is_stale(fleet),
+        )
+        acts = await acting.carry_out(result.actions)
         return TickReport(
             now=now,
             fleet=fleet,
             outlooks=outlooks,
             modes=modes,
             plans=result.plans,
-            acted=tuple(acts.acted),
-            refused=tuple(acts.refused),
+            acted=acts.acted,
+            refused=acts.refused,
             held_back=acts.held_back,
             events=result.events,
             trouble=acts.trouble,
@@ -161,46 +156,10 @@ class Reconciler(Generic[State]):
             async with asyncio.timeout(self._settings.call_timeout_seconds):
                 return await self._outside.cluster.observe()
         except TimeoutError as error:
-            raise ClusterUnavailableError(self._no_answer("observe")) from error
-
-    async def _act(self, fleet: Fleet, actions: tuple[Action, ...]) -> _Acts:
-        acts = _Acts()
-        workload_of = {replica.name: replica.workload for replica in fleet.replicas}
-        for index, action in enumerate(actions):
-            workload = (
-                action.workload
-                if isinstance(action, Start | Resize)
-                else workload_of.get(action.name)
-            )
-            if workload is None or self._modes.get(workload) is not Mode.ACT:
-                acts.held_back += 1
-                continue
-            if self._is_stale(fleet):
-                acts.trouble = "the view grew too old while acting: the rest waits for the next"
-            else:
-                await self._act_once(action, acts)
-            if acts.trouble:
-                acts.held_back += len(actions) - index
-                break
-        return acts
-
-    async def _act_once(self, action: Action, acts: _Acts) -> None:
-        try:
-            async with asyncio.timeout(self._settings.call_timeout_seconds):
-                await self._outside.cluster.act(action)
-        except ActionRefusedError as error:
-            acts.refused.append(RefusedAction(action=action, why=str(error)))
-        except (ClusterUnavailableError, TimeoutError) as error:
-            why = str(error) or self._no_answer("act")
-            acts.trouble, acts.is_cluster_up = f"cluster: {why}", False
-        else:
-            acts.acted.append(action)
+            raise ClusterUnavailableError(self._settings.no_answer("observe")) from error
 
     def _is_stale(self, fleet: Fleet) -> bool:
         return self._outside.clock() - fleet.seen_at > self._settings.stale_after_seconds
-
-    def _no_answer(self, verb: str) -> str:
-        return f"no answer to {verb} within {self._settings.call_timeout_seconds:g} s"
 
     def _in_trouble(self, trouble: str, *, is_cluster_up: bool) -> TickReport:
         return TickReport(

@@ -36,6 +36,7 @@ from headstart.kubernetes_options import KubernetesSetting
 from headstart.kubernetes_tick import KubernetesTick
 from headstart.loop_metrics import LoopMetrics
 from headstart.process import monotonic_seconds
+from headstart.settled_memory import SettledMemory
 from headstart.wiring import log_reasons
 
 _SPREAD = random.Random()
@@ -180,6 +181,7 @@ def _subscribe(loop: KubernetesLoop, registry: CollectorRegistry, api: Kubernete
         loop.events.observe,
         api_metrics.observe,
         metrics.observe,
+        SettledMemory().observe,
         lambda report: log_reasons(report) if leadership.is_held() else None,
     ):
         reconciler.subscribe(observe)

@@ -13,7 +13,7 @@ from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet import fleet_of
 from controller.adapters.kubernetes.housekeeping import Housekeeping
 from controller.adapters.kubernetes.nodes import is_ready_node
-from controller.adapters.kubernetes.pods import drain_until, is_ours, is_terminating, replica_of
+from controller.adapters.kubernetes.pods import drain_until, is_terminating, pinned_node, replica_of
 from controller.adapters.kubernetes.replicas import replica_from_pod
 from controller.adapters.kubernetes.resizes import AUTOSCALERS, Resizes
 from controller.adapters.kubernetes.scale_owners import Obstacle
@@ -23,7 +23,7 @@ from controller.adapters.kubernetes.starts import Starts
 from controller.adapters.kubernetes.targets import Targets
 from controller.adapters.kubernetes.watched_objects import ClusterSettings, WatchedObjects
 from controller.adapters.kubernetes.writes import ClusterApi, Leader, Writes
-from controller.cluster_view import Fleet, NodeName, Phase, ReplicaName
+from controller.cluster_view import Fleet, Phase
 from controller.errors import ActionRefusedError
 from controller.policy import WorkloadPolicy
 from controller.tick_report import TickReport
@@ -119,7 +119,7 @@ class KubernetesCluster:
                 await self._resizes.resize(action)
 
     async def _release(self, release: Release) -> None:
-        pod = self._pod(release.name)
+        pod = self._objects.pod_of(release.name)
         if pod is None:
             raise ActionRefusedError(f"replica {release.name} is gone")
         if not is_terminating(pod) and drain_until(pod) is None:
@@ -134,7 +134,7 @@ class KubernetesCluster:
 
     async def _cancel(self, cancel: Cancel) -> None:
         # Without a pod there is at most a claim, which ends by itself.
-        pod = self._pod(cancel.name)
+        pod = self._objects.pod_of(cancel.name)
         if pod is not None and not is_terminating(pod):
             await self._as_decided(pod, self._writes.delete_pod)
 
@@ -153,13 +153,8 @@ class KubernetesCluster:
 
     def _meaning(self, pod: Json) -> tuple[str, Phase | None]:
         """Return what decisions upon a pod rest on."""
-        nodes = self._objects.nodes.objects.items()
-        ready = {NodeName(name): is_ready_node(node) for name, node in nodes}
+        name = pinned_node(pod)
+        node = self._objects.nodes.objects.get(name or "")
+        ready = {name: is_ready_node(node)} if name and node else {}
         replica = replica_from_pod(pod, ready)
         return pod["metadata"]["uid"], replica.phase if replica is not None else None
-
-    def _pod(self, name: ReplicaName) -> Json | None:
-        for pod in self._objects.pods.objects.values():
-            if is_ours(pod) and replica_of(pod) == name:
-                return pod
-        return None

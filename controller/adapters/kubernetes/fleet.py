@@ -15,7 +15,8 @@ from controller.adapters.kubernetes.nodes import (
     is_running_agent,
     mismatch,
 )
-from controller.adapters.kubernetes.pods import bound_node, gpus_of, is_ours, pinned_node
+from controller.adapters.kubernetes.pod_index import PodIndex
+from controller.adapters.kubernetes.pods import bound_node, gpus_of
 from controller.adapters.kubernetes.rendered import RenderedReplicas
 from controller.adapters.kubernetes.replicas import replica_from_claim
 from controller.adapters.kubernetes.target_view import TargetView
@@ -30,6 +31,7 @@ class View:
 
     ``gone`` are pods that were seen to go, by ``namespace/name``. ``acting`` are the workloads
     that may change anything. ``agent_label`` is None if no agent is to be looked for.
+    ``index`` is that of the pods, if there is one already.
     """
 
     nodes: Mapping[str, Json]
@@ -43,6 +45,7 @@ class View:
     targets: TargetView = field(default_factory=TargetView)
     gpus_per_replica: int = 1
     rendered: RenderedReplicas = field(default_factory=RenderedReplicas, compare=False)
+    index: PodIndex | None = field(default=None, compare=False)
 
 
 def valid_claims(node: Json, view: View) -> tuple[Claim, ...]:
@@ -57,12 +60,12 @@ def waiting_claims(node: Json, view: View) -> tuple[Claim, ...]:
 
 def fleet_of(view: View) -> Fleet:
     """Return what exists of ours."""
+    index = view.index or PodIndex.of(view.pods)
     ready = {NodeName(name): is_ready_node(node) for name, node in view.nodes.items()}
     replicas: list[Replica] = []
     ending: Counter[NodeName] = Counter()
-    for key, pod in view.pods.items():
-        if not is_ours(pod):
-            continue
+    for key in index.ours:
+        pod = view.pods[key]
         replica = view.rendered.of(key, pod, ready)
         if replica is not None:
             replicas.append(replica)
@@ -71,13 +74,12 @@ def fleet_of(view: View) -> Fleet:
     for name, node in view.nodes.items():
         replicas += [replica_from_claim(c, NodeName(name)) for c in waiting_claims(node, view)]
     replicas += view.targets.replicas
-    pods = _by_node(view)
     barred = _unfit_for(view)
     on_node: dict[NodeName, list[Replica]] = defaultdict(list)
     for replica in replicas:
         on_node[replica.node].append(replica)
     nodes = [
-        _node(node, pods.get(NodeName(name), ()), on_node[NodeName(name)], ending, view)
+        _node(node, _present(NodeName(name), view, index), on_node[NodeName(name)], ending, view)
         for name, node in sorted(view.nodes.items())
     ]
     return Fleet(
@@ -87,18 +89,14 @@ def fleet_of(view: View) -> Fleet:
     )
 
 
-def at_node(view: View, name: str) -> View:
-    """Return what a view shows of one node; who must not use it is left out."""
-    node = NodeName(name)
-    return replace(
-        view,
-        nodes={name: view.nodes[name]} if name in view.nodes else {},
-        pods={key: pod for key, pod in view.pods.items() if pinned_node(pod) == node},
-        rules=(),
-        targets=replace(
-            view.targets, replicas=tuple(one for one in view.targets.replicas if one.node == node)
-        ),
-    )
+def at_node(view: View, node: Json) -> View:
+    """Return what a view shows of one node, seen as given; who must not use it is left out."""
+    name = NodeName(node["metadata"]["name"])
+    index = view.index or PodIndex.of(view.pods)
+    pods = {key: view.pods[key] for key in index.on_node(name)}
+    there = tuple(one for one in view.targets.replicas if one.node == name)
+    targets = replace(view.targets, replicas=there)
+    return replace(view, nodes={name: node}, pods=pods, rules=(), targets=targets, index=None)
 
 
 def is_stray(pod: Json, view: View) -> bool:
@@ -127,14 +125,10 @@ def _node(
     return node_from_facts(facts, replicas, gpus_per_replica=view.gpus_per_replica)
 
 
-def _by_node(view: View) -> dict[NodeName, list[Json]]:
-    """Return the pods on each node, those left out that are shown as a target's replicas."""
-    found: dict[NodeName, list[Json]] = defaultdict(list)
-    for key, pod in view.pods.items():
-        node = pinned_node(pod)
-        if node is not None and key not in view.targets.pods:
-            found[node].append(pod)
-    return dict(found)
+def _present(node: NodeName, view: View, index: PodIndex) -> list[Json]:
+    """Return the pods on a node, those left out that are shown as a target's replicas."""
+    keys = index.on_node(node)
+    return [view.pods[key] for key in keys if key not in view.targets.pods]
 
 
 def _unfit_for(view: View) -> dict[str, tuple[tuple[WorkloadName, str], ...]]:

@@ -55,7 +55,7 @@ class Starts:
         return await self._claim_as_seen(node, start)
 
     async def _claim_as_seen(self, node: Json, start: Start) -> None:
-        view = self._objects.view_with(node)
+        view = at_node(self._objects.view(), node)
         claims = valid_claims(node, view)
         if any(claim.replica == start.name for claim in claims):
             return
@@ -94,8 +94,8 @@ def _policy(start: Start, policies: Sequence[WorkloadPolicy]) -> WorkloadPolicy:
 
 
 def _check_room(view: View, start: Start) -> None:
-    """Refuse a start on a node that has no room, or may not be used, as it is now."""
-    fleet = fleet_of(at_node(view, start.node))
+    """Refuse a start on a node that has no room, or may not be used; ``view`` is of it alone."""
+    fleet = fleet_of(view)
     seen = next((one for one in fleet.nodes if one.name == start.node), None)
     why = "is not in the pool any more" if seen is None else seen.unfit_reason
     if why:

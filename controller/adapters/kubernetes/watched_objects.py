@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from controller.adapters.kubernetes.cache import ListAndWatch, ObjectCache
 from controller.adapters.kubernetes.cache_changes import key_of
@@ -13,9 +13,11 @@ from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet import View
 from controller.adapters.kubernetes.names import POOL
 from controller.adapters.kubernetes.nodes import NodeRules
+from controller.adapters.kubernetes.pod_index import PodIndex
 from controller.adapters.kubernetes.pods import is_ours
 from controller.adapters.kubernetes.rendered import RenderedReplicas
 from controller.adapters.kubernetes.target_view import TargetView
+from controller.cluster_view import ReplicaName
 from controller.errors import ClusterUnavailableError
 from controller.policy import Mode, WorkloadPolicy
 
@@ -47,6 +49,7 @@ class WatchedObjects:
         self.policies, self.settings, self.clock = policies, settings, clock
         self._gone: dict[str, None] = {}
         self._rendered = RenderedReplicas()
+        self._index = PodIndex()
         self._confirmed: int | None = None
         self._targets: Callable[[float], TargetView] = lambda _now: TargetView()
         pool = {"labelSelector": POOL}
@@ -104,15 +107,17 @@ class WatchedObjects:
             agent_label=self.settings.agent_label,
             targets=self._targets(now),
             rendered=self._rendered,
+            index=self._index,
             gpus_per_replica=min((one.standby.gpus_per_replica for one in policies), default=1),
         )
 
-    def view_with(self, node: Json) -> View:
-        """Return the view as it is with a newer look at one node."""
-        view = self.view()
-        return replace(view, nodes={**view.nodes, key_of(node): node})
+    def pod_of(self, replica: ReplicaName) -> Json | None:
+        """Return the pod that is a replica of ours."""
+        key = self._index.pod_of(replica)
+        return self.pods.objects[key] if key is not None else None
 
     def _note(self, kind: str, pod: Json, _: float) -> None:
+        self._index.take(kind, pod)
         if not is_ours(pod):
             return
         self._gone.pop(key_of(pod), None)

@@ -1,11 +1,11 @@
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from controller.actions import Action, Cancel, Release, Resize
-from controller.cluster_view import Fleet, Phase, ReplicaName
+from controller.actions import Action, Cancel, Release, Resize, Start
+from controller.cluster_view import Fleet, NodeName, Phase, ReplicaName
 from controller.errors import ActionRefusedError, ClusterUnavailableError
 from controller.loop_settings import LoopSettings, Surroundings
 from controller.plan import Plan
@@ -311,3 +311,42 @@ async def test_an_earlier_plan_can_be_asked_for() -> None:
         await reconciler.turn()
     assert reconciler.plan_at(CHAT, 109.0) == a_plan(at=105.0)
     assert reconciler.plan_at(CHAT, 99.0) is None
+
+
+class SlowCluster(FakeCluster):
+    """Needs a moment for each action, and notes which are under way together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way: list[Action] = []
+        self.together: list[frozenset[str]] = []
+
+    async def act(self, action: Action) -> None:
+        self.under_way.append(action)
+        nodes = [one.node for one in self.under_way if isinstance(one, Start)]
+        assert len(nodes) == len(set(nodes)), "two starts at once on one node"
+        self.together.append(frozenset(nodes))
+        await asyncio.sleep(0)
+        await super().act(action)
+        self.under_way.remove(action)
+
+
+async def test_starts_on_different_nodes_are_under_way_together_and_told_in_their_order() -> None:
+    cluster = SlowCluster()
+    starts = tuple(
+        replace(a_start(f"chat-{number}"), node=NodeName(f"node-{number % 5}"))
+        for number in range(20)
+    )
+    settings = LoopSettings(actions_at_once=3)
+    report = await a_reconciler(cluster, FakeTick(starts), settings=settings).turn()
+    assert report.acted == starts
+    assert max(len(nodes) for nodes in cluster.together) == 3
+
+
+async def test_a_bug_met_while_acting_is_said_and_ends_nothing() -> None:
+    class Broken(FakeCluster):
+        async def act(self, action: Action) -> None:
+            raise KeyError("spec")
+
+    report = await a_reconciler(Broken(), FakeTick((a_start(),))).turn()
+    assert report.trouble == "KeyError: 'spec'"
