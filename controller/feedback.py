@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from controller.cluster_view import Phase, Replica, StartKind
+from controller.hold import Hold
 from controller.level_choice import Served, chosen_level, first_level
 from controller.objective import Calibration, lead_quantile_after
 from controller.observation import Observation
@@ -161,12 +162,14 @@ def assumed(state: WorkloadState, policy: WorkloadPolicy, replicas: Sequence[Rep
     return max(state.target - present, 0)
 
 
-def carried_out(state: WorkloadState, planned: Plan, policy: WorkloadPolicy) -> WorkloadState:
+def carried_out(
+    state: WorkloadState, planned: Plan, policy: WorkloadPolicy, hold: Hold
+) -> WorkloadState:
     """Return the state once a plan is made; one that nobody carries out is judged as if it were.
 
     Otherwise demand that others serve would count as late, and teach a level that knows no end.
     """
-    state = replace(state, target=planned.target)
+    state = replace(state, target=planned.target, hold=hold)
     is_new = state.began_at is not None and planned.at <= state.began_at
     if policy.mode is Mode.ACT and not is_new:
         return state

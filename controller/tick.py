@@ -6,6 +6,7 @@ Feedback goes in and out as state: lead times measured, calibration, holds, fail
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -49,29 +50,27 @@ def tick(
 ) -> TickResult:
     """Judge what came of earlier plans, plan every workload anew, and place what must start."""
     owned = _by_workload(fleet.replicas, policies)
-    state = replace(state, memory=state.memory.at(now))
+    state, lines = _starts_judged(owned, state, now, policies)
     plans: list[Plan] = []
-    lines: list[str] = []
+    workloads: dict[WorkloadName, WorkloadState] = {}
     for policy in policies:
+        name = policy.workload
         seen = Observation(
-            workload=policy.workload,
+            workload=name,
             now=now,
-            replicas=tuple(owned[policy.workload]),
-            outlook=outlooks.get(policy.workload),
-            lead_time_seconds=0.0,
+            replicas=tuple(owned[name]),
+            outlook=outlooks.get(name),
+            lead_time_seconds=_lead_time(state.lead_times, policy, state.workloads[name], settings),
         )
-        planned, state, said = _planned(seen, state, policy, settings)
+        planned, workloads[name] = _planned(seen, state.workloads[name], policy, settings)
         plans.append(planned)
-        lines += said
     plans = within_pools(plans, policies, fleet, outlooks)
     placements = _placements(fleet, plans, policies, state, settings)
-    state = TickState(
-        workloads={policy.workload: state.workloads[policy.workload] for policy in policies},
-        lead_times=state.lead_times,
-        memory=after_placement(state.memory, placements),
-    )
+    memory = after_placement(state.memory, placements)
+    state = TickState(workloads=workloads, lead_times=state.lead_times, memory=memory)
+    placed = Counter(one.workload for one in placements)
     pairs = zip(plans, policies, strict=True)
-    plans = [_as_placed(planned, policy, placements, settings) for planned, policy in pairs]
+    plans = [_as_placed(planned, policy, placed, settings) for planned, policy in pairs]
     return TickResult(
         plans=tuple(plans),
         actions=actions_of(plans, policies, owned, placements, state, settings=settings),
@@ -80,19 +79,42 @@ def tick(
     )
 
 
+def _starts_judged(
+    owned: Mapping[WorkloadName, Sequence[Replica]],
+    state: TickState,
+    now: float,
+    policies: Sequence[WorkloadPolicy],
+) -> tuple[TickState, list[str]]:
+    """Return the state with what the starts of all workloads have taught, and what to log.
+
+    All are judged before any is planned: one lead time is estimated from what all have learned.
+    """
+    lead_times, memory = state.lead_times, state.memory.at(now)
+    workloads: dict[WorkloadName, WorkloadState] = {}
+    lines: list[str] = []
+    for policy in policies:
+        name = policy.workload
+        workloads[name], lead_times, memory, said = starts_judged(
+            owned[name],
+            state.workloads.get(name) or begun(policy),
+            policy,
+            lead_times,
+            memory,
+            now=now,
+        )
+        lines += said
+    return TickState(workloads=workloads, lead_times=lead_times, memory=memory), lines
+
+
 def _planned(
-    seen: Observation, state: TickState, policy: WorkloadPolicy, settings: TickSettings
-) -> tuple[Plan, TickState, tuple[str, ...]]:
-    """Judge one workload and plan it; return the state with what was learned, and what to log."""
-    before = state.workloads.get(policy.workload) or begun(policy)
-    judged, lead_times, memory, said = starts_judged(
-        seen.replicas, before, policy, state.lead_times, state.memory, now=seen.now
-    )
-    lead = _lead_time(lead_times, policy, judged, settings)
+    seen: Observation, state: WorkloadState, policy: WorkloadPolicy, settings: TickSettings
+) -> tuple[Plan, WorkloadState]:
+    """Judge what became of one workload's demand and plan it; return the state after both."""
     boost = settings.boosts.get(policy.workload)
-    more = boost_per_second(boost, _reading_per_second(seen.outlook), policy)
-    seen = replace(seen, lead_time_seconds=lead, boost_per_second=more)
-    judged = demand_judged(judged, policy, seen, settings)
+    if boost is not None:
+        more = boost_per_second(boost, _reading_per_second(seen.outlook), policy)
+        seen = replace(seen, boost_per_second=more)
+    judged = demand_judged(state, policy, seen, settings)
     planned, hold = plan(
         _with_outcomes(seen, judged, policy),
         policy,
@@ -100,13 +122,7 @@ def _planned(
         judged.hold,
         tick_seconds=settings.tick_seconds,
     )
-    after = carried_out(replace(judged, hold=hold), planned, policy)
-    known = TickState(
-        workloads={**state.workloads, policy.workload: after},
-        lead_times=lead_times,
-        memory=memory,
-    )
-    return planned, known, said
+    return planned, carried_out(judged, planned, policy, hold)
 
 
 def _placements(
@@ -126,14 +142,14 @@ def _placements(
 def _as_placed(
     planned: Plan,
     policy: WorkloadPolicy,
-    placements: Sequence[Placement],
+    placed: Mapping[WorkloadName, int],
     settings: TickSettings,
 ) -> Plan:
     """Return the plan with the starts that found room; the rest waits for the next tick."""
     if not planned.starts or policy.mode is not Mode.ACT or not is_placed(policy, settings):
         return planned
-    placed = sum(1 for one in placements if one.workload == planned.workload)
-    return replace(planned, starts=placed, waiting=planned.waiting + planned.starts - placed)
+    starts = placed.get(planned.workload, 0)
+    return replace(planned, starts=starts, waiting=planned.waiting + planned.starts - starts)
 
 
 def _by_workload(

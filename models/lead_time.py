@@ -15,7 +15,7 @@ from functools import cached_property
 
 from models.lead_time_change import find_shift
 from models.lead_time_history import History
-from models.lead_time_kin import Kin, in_words
+from models.lead_time_kin import Kin, family_of, in_words
 from models.lead_time_values import (
     LeadTimeEstimate,
     LeadTimeKey,
@@ -36,6 +36,7 @@ __all__ = [
 
 #: The keys heard of longest ago are forgotten beyond this many.
 KEYS = 2000
+_NOTHING = History()
 
 
 # No slots: cached_property keeps its value in the instance's dictionary.
@@ -63,7 +64,7 @@ def learn(state: LeadTimes, measurement: LeadTimeMeasurement) -> LeadTimes:
     """Return the state after one more attempt ended."""
     key = measurement.key
     histories = dict(state.histories)
-    histories[key] = histories.pop(key, History()).with_measurement(measurement)
+    histories[key] = histories.pop(key, _NOTHING).with_measurement(measurement)
     if len(histories) > KEYS:
         del histories[next(iter(histories))]
     learned = LeadTimes(histories=histories)
@@ -71,7 +72,7 @@ def learn(state: LeadTimes, measurement: LeadTimeMeasurement) -> LeadTimes:
         return _after_waits(learned, key)
     # A slower store shows in every locality and concurrency at once, with few measurements each;
     # a key that it spared gets its measurements back after a few that are as they were.
-    family = learned.kin.family(key)
+    family = family_of(key, histories)
     shared = _since_shift(learned, family, measurement.at)
     return shared or _since_shift(learned, [key], measurement.at) or learned
 
@@ -92,7 +93,7 @@ def measurements(state: LeadTimes) -> tuple[LeadTimeMeasurement, ...]:
 
 def _estimate(state: LeadTimes, key: LeadTimeKey) -> LeadTimeEstimate:
     prior = state.kin.prior(key)
-    history = state.histories.get(key, History())
+    history = state.histories.get(key, _NOTHING)
     found = history.fit(prior.belief)
     count, basis = prior.measurements, prior.basis
     if history.count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from models.censored import CureFit, chance_of_wait, fit
 from models.lead_time_belief import Belief, Moments
@@ -28,7 +29,9 @@ PROVED = 30
 ALIKE = 1.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No slots: cached_property keeps its value in the instance's dictionary. Every key's estimate is
+# made anew whenever any key has learned, and its own measurements are nearly always the same.
+@dataclass(frozen=True, kw_only=True)
 class History:
     """One key's measurements, oldest first; all of one regime.
 
@@ -72,9 +75,7 @@ class History:
 
     def fit(self, prior: Belief) -> CureFit:
         """Return what this regime says, starting from memory, or else from the prior."""
-        given_up = [m.log for m in self.measurements if not m.ready and not m.failed]
-        failed = self.archived_never + sum(m.failed for m in self.measurements)
-        return fit(self.memory or prior, self._as_of_now(), given_up, failed)
+        return fit(self.memory or prior, self._as_of_now, self._given_up, self._failed)
 
     def since(self, newer: int, prior: Belief, shift: float, at: float) -> History:
         """Return the history that begins with the newest so many ready ones, the rest forgotten.
@@ -111,6 +112,15 @@ class History:
             return self
         return _regime(self.measurements[-run:], old.belief, self.ready)
 
+    @cached_property
+    def _given_up(self) -> tuple[float, ...]:
+        return tuple(m.log for m in self.measurements if not m.ready and not m.failed)
+
+    @cached_property
+    def _failed(self) -> float:
+        return self.archived_never + sum(m.failed for m in self.measurements)
+
+    @cached_property
     def _as_of_now(self) -> Moments:
         return self.archive.joined(
             Moments.of(without_trend([m.log for m in self.measurements if m.ready]))

@@ -8,7 +8,7 @@ A key's own measurements never count among its kin, so nothing is counted twice.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from models.lead_time_belief import Belief, Moments
@@ -55,11 +55,6 @@ class Kin:
             for sized in (True, False)
         }
 
-    def family(self, key: LeadTimeKey) -> list[LeadTimeKey]:
-        """Return the known keys of the same snapshot and node class, the key itself included."""
-        held = self._families.get((key.kind, key.snapshot), [])
-        return [other for other, _ in held if other.node_class == key.node_class]
-
     def prior(self, key: LeadTimeKey) -> Prior:
         """Return what size and kin say of a key."""
         said = Prior(
@@ -94,6 +89,17 @@ class Kin:
         own = self._sums.get((key.kind, key.snapshot), {}).get(sized, Moments())
         known = self._sums_of_all.get((key.kind, sized), Moments())
         return known.without(own).shifted(math.log(key.prior_seconds))
+
+
+def family_of(key: LeadTimeKey, known: Iterable[LeadTimeKey]) -> list[LeadTimeKey]:
+    """Return the known keys of the same snapshot and node class, the key itself included."""
+    return [
+        other
+        for other in known
+        if other.snapshot == key.snapshot
+        and other.kind == key.kind
+        and other.node_class == key.node_class
+    ]
 
 
 def in_words(count: int, whose: str) -> str:
