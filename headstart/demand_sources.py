@@ -18,6 +18,7 @@ from predictor.adapters.kafka import KafkaCluster
 from predictor.adapters.kafka_announcements import AnnouncementTopic
 from predictor.adapters.kafka_told_forecasts import ToldForecasts
 from predictor.adapters.prometheus import PrometheusSource
+from predictor.adapters.prometheus_connections import PrometheusConnections
 from predictor.ports import Calendar, DemandSource
 from predictor.settings import KafkaEvents, KafkaSettings, PrometheusSettings
 from predictor.workload import WorkloadDemand
@@ -38,7 +39,7 @@ class Connections:
     ``clock`` gives seconds since the epoch: until then what Prometheus has is settled.
     """
 
-    prometheus: PrometheusSettings | None = None
+    prometheus: PrometheusConnections | None = None
     kafka: KafkaCluster | None = None
     announcements: AnnouncementTopic | None = None
     others: ToldForecasts | None = None
@@ -51,14 +52,16 @@ def connections_of(arguments: argparse.Namespace) -> Connections:
     Raises:
         UsageError: if an address or a credential can't be used.
     """
-    prometheus: PrometheusSettings | None = None
+    prometheus: PrometheusConnections | None = None
     kafka: KafkaCluster | None = None
     try:
         if arguments.prometheus:
-            prometheus = PrometheusSettings(
-                url=arguments.prometheus,
-                bearer_token_file=arguments.prometheus_token_file,
-                ca_file=arguments.prometheus_ca_file,
+            prometheus = PrometheusConnections(
+                PrometheusSettings(
+                    url=arguments.prometheus,
+                    bearer_token_file=arguments.prometheus_token_file,
+                    ca_file=arguments.prometheus_ca_file,
+                )
             )
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -8,6 +8,7 @@ import math
 from headstart.errors import RunFailedError, UsageError
 from headstart.traces import Trace
 from predictor.adapters.prometheus import PrometheusSource
+from predictor.adapters.prometheus_connections import PrometheusConnections
 from predictor.errors import SourceUnavailableError
 from predictor.ports import SourceReading
 from predictor.settings import PrometheusSettings
@@ -28,11 +29,11 @@ def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
     end = math.floor(now / STEP_SECONDS) * STEP_SECONDS
     start = end - max(1, round(days * DAY_SECONDS / STEP_SECONDS)) * STEP_SECONDS
     try:
-        settings = PrometheusSettings(url=url)
+        connections = PrometheusConnections(PrometheusSettings(url=url))
     except ValueError as error:
         raise UsageError(f"--prometheus: {error}") from error
     try:
-        reading = asyncio.run(_read(PrometheusSource(settings, query=query), start, end))
+        reading = asyncio.run(_read(PrometheusSource(connections, query=query), start, end))
     except SourceUnavailableError as error:
         raise RunFailedError(f"--prometheus: {error}") from error
     series = reading.series

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 from predictor.errors import SourceUnavailableError
@@ -116,24 +117,36 @@ def _values(series: object, grid: Grid) -> FloatArray:
     points = series.get("values") if isinstance(series, dict) else None
     if not isinstance(points, list):
         raise SourceUnavailableError("answered a series without float values (a histogram?)")
+    times, demand = np.array([_point(point) for point in points]).reshape(-1, 2).T
+    places = np.rint((times - grid.first) / grid.step_seconds)
+    is_off = np.abs(grid.first + places * grid.step_seconds - times) > TIME_TOLERANCE_SECONDS
+    _refuse(
+        is_off | (places < 0) | (places >= grid.points),
+        lambda row: f"answered a sample at {times[row]:.3f}, which was not asked for",
+    )
+    demand = np.where(np.isfinite(demand), demand, np.nan)
+    _refuse(
+        demand < -ROUNDING,
+        lambda row: (
+            f"answered a demand of {demand[row]:g} at {times[row]:.3f}; demand can't be negative"
+        ),
+    )
+    _refuse(
+        demand > MOST_PER_SECOND,
+        lambda row: (
+            f"answered a demand of {demand[row]:g} at {times[row]:.3f}; "
+            f"more than {MOST_PER_SECOND:g} per second is not believed"
+        ),
+    )
     values = np.full(grid.points, np.nan)
-    for point in points:
-        at, value = _point(point)
-        place = round((at - grid.first) / grid.step_seconds)
-        off_grid = abs(grid.first + place * grid.step_seconds - at) > TIME_TOLERANCE_SECONDS
-        if off_grid or not 0 <= place < grid.points:
-            raise SourceUnavailableError(f"answered a sample at {at:.3f}, which was not asked for")
-        if value < -ROUNDING and math.isfinite(value):
-            raise SourceUnavailableError(
-                f"answered a demand of {value:g} at {at:.3f}; demand can't be negative"
-            )
-        if value > MOST_PER_SECOND and math.isfinite(value):
-            raise SourceUnavailableError(
-                f"answered a demand of {value:g} at {at:.3f}; more than {MOST_PER_SECOND:g} per "
-                "second is not believed"
-            )
-        values[place] = max(value, 0.0) if math.isfinite(value) else np.nan
+    values[places.astype(np.intp)] = np.maximum(demand, 0.0)
     return values
+
+
+def _refuse(is_wrong: NDArray[np.bool_], said: Callable[[int], str]) -> None:
+    """Raise what is said of the first sample that is wrong, if one is."""
+    if is_wrong.any():
+        raise SourceUnavailableError(said(int(np.argmax(is_wrong))))
 
 
 def _point(point: object) -> tuple[float, float]:

@@ -13,14 +13,21 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from predictor.adapters.prometheus import PrometheusSource
+from predictor.adapters.prometheus_connections import PrometheusConnections
 from predictor.errors import SourceUnavailableError
 from predictor.ports import SourceReading
 from predictor.settings import PrometheusSettings
 from tests.integration.predictor.loopback import Handler, web_server
+from tests.integration.predictor.prometheus_answers import (
+    START,
+    STEP,
+    a_source_at,
+    echoing,
+    matrix,
+)
 from tests.parts.ports import free_port
 
 NAN = float("nan")
-START, STEP = 1_000_000.0, 10.0
 
 
 def holding(released: threading.Event) -> Callable[[Handler], None]:
@@ -32,12 +39,6 @@ def holding(released: threading.Event) -> Callable[[Handler], None]:
     return hold
 
 
-def matrix(*series: list[list[object]], **extra: object) -> str:
-    result = [{"metric": {"job": f"app-{i}"}, "values": one} for i, one in enumerate(series)]
-    answer = {"status": "success", "data": {"resultType": "matrix", "result": result}, **extra}
-    return json.dumps(answer)
-
-
 def replying(
     body: bytes | str, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> Callable[[Handler], None]:
@@ -45,8 +46,8 @@ def replying(
 
 
 def a_source(url: str, *, query: str = "sum(rate(x[1m]))", **settings: Any) -> PrometheusSource:
-    chosen = PrometheusSettings(url=url, **settings)
-    return PrometheusSource(chosen, query=query, clock=lambda: START + 1_000_000)
+    connections = PrometheusConnections(PrometheusSettings(url=url, **settings))
+    return PrometheusSource(connections, query=query, clock=lambda: START + 1_000_000)
 
 
 async def read(
@@ -78,9 +79,7 @@ async def test_an_unmatched_query_is_missing_demand_and_said() -> None:
 async def at_present(answer: Callable[[Handler], None]) -> SourceReading:
     """Read three steps of which the first two are complete."""
     with web_server(answer) as (url, _):
-        source = PrometheusSource(
-            PrometheusSettings(url=url, settle_seconds=5), query="x", clock=lambda: START + 26
-        )
+        source = a_source_at(lambda: START + 26, url)
         return await source.read(start=START, end=START + 30, step_seconds=STEP)
 
 
@@ -102,18 +101,9 @@ async def test_warnings_and_infos_of_the_server_are_passed_on() -> None:
 
 async def test_the_step_under_way_and_samples_about_to_come_are_not_complete() -> None:
     with web_server(replying(matrix())) as (url, _):
-        source = PrometheusSource(
-            PrometheusSettings(url=url, settle_seconds=5), query="x", clock=lambda: START + 34
-        )
+        source = a_source_at(lambda: START + 34, url)
         reading = await source.read(start=START, end=START + 40, step_seconds=STEP)
     assert reading.complete_until == START + 20
-
-
-def echoing(handler: Handler) -> None:
-    """Answer each time asked for with the number of its step."""
-    start, end, step = (float(handler.form[name]) for name in ("start", "end", "step"))
-    times = np.arange(start, end + step / 2, step)
-    handler.reply(matrix([[at, str((at - START) / step)] for at in times.tolist()]))
 
 
 async def test_a_long_span_is_asked_for_in_parts_that_neither_overlap_nor_leave_out() -> None:
@@ -155,9 +145,10 @@ async def test_the_token_is_read_anew_for_each_request(tmp_path: Path) -> None:
     token = tmp_path / "token"
     with web_server(echoing) as (url, asked):
         source = a_source(url, bearer_token_file=token, headers=(("X-Scope-OrgID", "ml"),))
-        for text in ("first\n", "second\n"):
+        for later, text in enumerate(("first\n", "second\n")):
             token.write_text(text, encoding="utf-8")
-            await source.read(start=START, end=START + 10, step_seconds=STEP)
+            start = START + later * STEP
+            await source.read(start=start, end=start + STEP, step_seconds=STEP)
         sent = [one.headers["Authorization"] for one in asked]
         assert sent == ["Bearer first", "Bearer second"]
         assert asked[0].headers["X-Scope-OrgID"] == "ml"

@@ -14,6 +14,7 @@ from prometheus_client import generate_latest
 
 from models.outlook import DemandReading, Outlook
 from predictor.adapters.prometheus import PrometheusSource
+from predictor.adapters.prometheus_connections import PrometheusConnections
 from predictor.errors import SourceUnavailableError
 from predictor.metrics import PredictorMetrics
 from predictor.ports import KafkaCounts
@@ -27,7 +28,7 @@ STEP = 60.0
 
 
 def a_source(server: PrometheusServer, query: str) -> PrometheusSource:
-    return PrometheusSource(PrometheusSettings(url=server.url), query=query)
+    return PrometheusSource(PrometheusConnections(PrometheusSettings(url=server.url)), query=query)
 
 
 async def test_ten_days_of_minutes_come_back_as_written(start_prometheus: StartPrometheus) -> None:
@@ -75,9 +76,11 @@ async def test_a_server_that_is_killed_and_comes_back_answers_again(
     span = {"start": 0.0, "end": 600.0, "step_seconds": STEP}
     assert_array_equal((await source.read(**span)).series.values, [7] * 10)
     server.kill()
+    span["end"] += STEP
     with pytest.raises(SourceUnavailableError, match=r"^connection refused$"):
         await source.read(**span)
     server.start()
+    span["start"] += STEP
     assert_array_equal((await source.read(**span)).series.values, [7] * 10)
 
 
@@ -87,7 +90,7 @@ async def test_a_frozen_server_is_given_up_in_time(start_prometheus: StartPromet
     server.freeze()
     try:
         with pytest.raises(SourceUnavailableError, match=r"^timed out$"):
-            await PrometheusSource(settings, query="vector(1)").read(
+            await PrometheusSource(PrometheusConnections(settings), query="vector(1)").read(
                 start=0, end=600, step_seconds=STEP
             )
     finally:

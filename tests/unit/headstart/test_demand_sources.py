@@ -6,6 +6,7 @@ import pytest
 
 from controller.policy import Demand, KafkaDemand, PrometheusDemand, WorkloadPolicy
 from headstart.demand_sources import Connections, demands_of, fingerprint
+from predictor.adapters.prometheus_connections import PrometheusConnections
 from predictor.settings import PrometheusSettings
 from tests.builders import CHAT
 
@@ -17,7 +18,9 @@ BOTH = Demand(prometheus=QUERY, kafka=TOPIC)
 def archived_as(query: PrometheusDemand) -> str:
     demand = Demand(prometheus=query)
     policy = WorkloadPolicy(workload=CHAT, demand_per_replica=1.0, demand=demand)
-    connections = Connections(prometheus=PrometheusSettings(url="http://127.0.0.1:1"))
+    connections = Connections(
+        prometheus=PrometheusConnections(PrometheusSettings(url="http://127.0.0.1:1"))
+    )
     [measured] = demands_of([policy], connections)
     return measured.archived_as
 
