@@ -1,10 +1,11 @@
-"""How the forecasts of many workloads grow: time and memory of a tick, from 100 to 10,000 of them.
+"""How forecasts and plans of many workloads grow: time and memory of a tick, from 100 to 10,000.
 
 Run it with `python benchmarks/forecast_scale.py [--most N]`. Each size has a process of its own:
-the online portfolio takes in one 10 s step of all workloads and forecasts 7 horizons x 5 quantiles
-of each, while another process fits models all the time. Fitted models are not asked: what that
-costs a workload, `benchmarks/forecast_step.py` says. Times are processor times of one thread, so
-that a busy machine does not count; memory is the peak of both processes.
+the live forecaster takes in one 10 s step of all workloads and forecasts 7 horizons x 5 quantiles
+of each, and the controller plans them all, while another process fits models all the time. Fitted
+models are not asked: what that costs a workload, `benchmarks/forecast_step.py` says. Times are
+processor times of one thread, so that a busy machine does not count; memory is the peak of both
+processes.
 """
 
 from __future__ import annotations
@@ -14,27 +15,53 @@ import multiprocessing
 import resource
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 
 import numpy as np
 
 from benchmarks._traffic import START_EPOCH_SECONDS, requests
-from models.horizons import grid_of
+from controller.environment import Environment, StandbyNodes
+from controller.errors import ActionRefusedError
+from controller.policy import Mode, WorkloadPolicy
+from controller.simulation import SimulatedWorld
+from controller.tick import tick
+from controller.tick_state import TickSettings, TickState
+from headstart.live_forecaster import LiveForecaster
+from models.forecast import FloatArray, Forecast, WorkloadName
 from models.learned import fit_learned
-from models.portfolio import Portfolio
+from models.outlook import DemandReading, Outlook
 from models.series import DemandSeries
+from predictor.fitting import FitPool
 
 GOAL_TICK_SECONDS = 3.0
 GOAL_MIB = 1536.0
 #: Of 100 times the workloads, a tick may take so many times as long.
 GOAL_GROWTH = 120.0
 _STEP_SECONDS = 10.0
-_STEPS_AHEAD = (1, 2, 3, 6, 12, 18, 30)
+#: With steps of 10 s: 1, 2, 3, 6, 12, 18 and 30 of them ahead.
+_REACH_SECONDS = 300.0
 _SIZES = (100, 1000, 10_000)
-#: Workloads reckoned together: their arrays fit a processor's cache.
-_TOGETHER = 500
 _WARMUP_TICKS, _MEASURED_TICKS = 12, 10
+#: Each workload needs one to four replicas or so.
+_PER_REPLICA, _GPUS_PER_WORKLOAD, _GPUS_PER_NODE = 5.0, 6, 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Means of a tick's processor seconds, and the longest; and the peak memory in MiB."""
+
+    forecast_seconds: float
+    plan_seconds: float
+    longest_seconds: float
+    mebibytes: float
+
+    @property
+    def tick_seconds(self) -> float:
+        """How long a tick takes."""
+        return self.forecast_seconds + self.plan_seconds
 
 
 def main() -> int:
@@ -42,39 +69,47 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=_SIZES[-1], metavar="N")
     most = parser.parse_args().most
-    print("| workloads | mean tick | longest tick | a workload | memory |")
-    print("|---|---|---|---|---|", flush=True)
+    print("| workloads | forecasts | plans | longest tick | a workload | memory |")
+    print("|---|---|---|---|---|---|", flush=True)
     found = []
     for size in [size for size in _SIZES if size < most] + [most]:
-        mean, longest, mebibytes = measured(size)
-        found.append((size, mean, longest, mebibytes))
+        one = measured(size)
+        found.append((size, one))
         print(
-            f"| {size:,} | {mean * 1e3:,.0f} ms | {longest * 1e3:,.0f} ms "
-            f"| {mean / size * 1e6:,.0f} µs | {mebibytes:,.0f} MiB |",
+            f"| {size:,} | {one.forecast_seconds * 1e3:,.0f} ms | {one.plan_seconds * 1e3:,.0f} ms "
+            f"| {one.longest_seconds * 1e3:,.0f} ms | {one.tick_seconds / size * 1e6:,.0f} µs "
+            f"| {one.mebibytes:,.0f} MiB |",
             flush=True,
         )
-    growth = found[-1][1] / found[0][1] / (found[-1][0] / found[0][0]) * 100.0
-    is_met = found[-1][2] <= GOAL_TICK_SECONDS and found[-1][3] <= GOAL_MIB
+    (few, first), (many, last) = found[0], found[-1]
+    growth = last.tick_seconds / first.tick_seconds / (many / few) * 100.0
+    is_met = last.longest_seconds <= GOAL_TICK_SECONDS and last.mebibytes <= GOAL_MIB
     is_met = is_met and growth <= GOAL_GROWTH
     print(f"\n100 times the workloads take {growth:.0f} times as long (goal: {GOAL_GROWTH:.0f})")
     print(f"goal of {GOAL_TICK_SECONDS:g} s and {GOAL_MIB:g} MiB {'met' if is_met else 'MISSED'}")
     return 0 if is_met else 1
 
 
-def measured(workloads: int) -> tuple[float, float, float]:
-    """Return the mean and the longest tick in seconds, and the peak memory in MiB."""
+def measured(workloads: int) -> Measured:
+    """Return what ticks of so many workloads take, while models are fitted beside them."""
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     fitter = context.Process(target=fit_until, args=(stop,), daemon=True)
     fitter.start()
     try:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            mean, longest, mebibytes = pool.submit(ticks, workloads).result()
+            took, mebibytes = pool.submit(ticks, workloads).result()
     finally:
         stop.set()
         fitter.join()
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return mean, longest, mebibytes + children
+    forecasts, plans = took.mean(axis=0)
+    return Measured(
+        forecast_seconds=forecasts,
+        plan_seconds=plans,
+        longest_seconds=float(took.sum(axis=1).max()),
+        mebibytes=mebibytes + children,
+    )
 
 
 def fit_until(stop: Event) -> None:
@@ -84,28 +119,87 @@ def fit_until(stop: Event) -> None:
         start=START_EPOCH_SECONDS, step_seconds=_STEP_SECONDS, values=counts / _STEP_SECONDS
     )
     while not stop.is_set():
-        fit_learned(series, np.asarray(_STEPS_AHEAD), 7)
+        fit_learned(series, np.asarray((1, 2, 3, 6, 12, 18, 30)), 7)
 
 
-def ticks(workloads: int) -> tuple[float, float, float]:
-    """Play ticks; return the mean and the longest in seconds, and the peak memory in MiB."""
-    sizes = [_TOGETHER] * (workloads // _TOGETHER)
-    sizes += [workloads % _TOGETHER] if workloads % _TOGETHER else []
-    grid = grid_of(_STEPS_AHEAD)
-    groups = [Portfolio(grid, step_seconds=_STEP_SECONDS, workloads=size) for size in sizes]
-    generator = np.random.default_rng(5)
-    mean = generator.gamma(2.0, 5.0, workloads)
+def ticks(workloads: int) -> tuple[FloatArray, float]:
+    """Play ticks; return the seconds of each one's forecasts and plans, and the peak MiB."""
+    names = [WorkloadName(f"w{number:05d}") for number in range(workloads)]
+    forecaster = LiveForecaster(
+        FitPool(max_workers=1), reach_seconds=_REACH_SECONDS, tick_seconds=_STEP_SECONDS
+    )
+    planning = Planning(names)
     took = []
-    for tick in range(_WARMUP_TICKS + _MEASURED_TICKS):
-        demand = generator.poisson(mean * _STEP_SECONDS) / _STEP_SECONDS
-        parts = np.split(demand, np.cumsum(sizes)[:-1])
-        end = START_EPOCH_SECONDS + (tick + 1) * _STEP_SECONDS
+    for now, demand in played(workloads):
         began = time.process_time()
-        for group, part in zip(groups, parts, strict=True):
-            group.advance(end, part)
-        took.append(time.process_time() - began)
+        for name, per_second in zip(names, demand, strict=True):
+            step = DemandSeries(
+                start=now - _STEP_SECONDS, step_seconds=_STEP_SECONDS, values=per_second
+            )
+            forecaster.extend(name, step)
+        forecasts = forecaster.forecast(names)
+        took.append((time.process_time() - began, planning.plan(forecasts, demand, now)))
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return float(np.mean(took[_WARMUP_TICKS:])), max(took[_WARMUP_TICKS:]), held
+    return np.array(took[_WARMUP_TICKS:]), held
+
+
+def played(workloads: int) -> Iterator[tuple[float, FloatArray]]:
+    """Yield the time of each tick and the demand before it, [workloads, 1]."""
+    generator = np.random.default_rng(5)
+    mean = generator.gamma(2.0, 5.0, (workloads, 1))
+    for number in range(1, _WARMUP_TICKS + _MEASURED_TICKS + 1):
+        demand = generator.poisson(mean * _STEP_SECONDS) / _STEP_SECONDS
+        yield START_EPOCH_SECONDS + number * _STEP_SECONDS, demand
+
+
+class Planning:
+    """The controller's part, on a simulated cluster whose own time is not counted."""
+
+    def __init__(self, names: list[WorkloadName]) -> None:
+        """Begin with two ready replicas each."""
+        self._policies = [
+            WorkloadPolicy(workload=name, demand_per_replica=_PER_REPLICA, mode=Mode.ACT)
+            for name in names
+        ]
+        nodes = -(-len(names) * _GPUS_PER_WORKLOAD // _GPUS_PER_NODE)
+        standby = StandbyNodes(nodes=nodes, gpus_per_node=_GPUS_PER_NODE)
+        self._world = SimulatedWorld(Environment(standby=standby), float(START_EPOCH_SECONDS))
+        for name in names:
+            self._world.begin_ready(name, 2, float(START_EPOCH_SECONDS))
+        self._settings, self._state = TickSettings(tick_seconds=_STEP_SECONDS), TickState()
+
+    def plan(
+        self,
+        forecasts: Mapping[WorkloadName, Forecast],
+        demand: FloatArray,
+        now: float,
+    ) -> float:
+        """Plan and act; return the processor seconds of the plans."""
+        self._world.advance(now)
+        fleet = self._world.fleet()
+        outlooks = {
+            policy.workload: Outlook(
+                workload=policy.workload,
+                published_at=now,
+                reading=DemandReading(
+                    measured_at=now, window_seconds=_STEP_SECONDS, per_second=float(per_second)
+                ),
+                forecast=forecasts.get(policy.workload),
+            )
+            for policy, [per_second] in zip(self._policies, demand, strict=True)
+        }
+        began = time.process_time()
+        result = tick(
+            fleet, outlooks, self._state, now, policies=self._policies, settings=self._settings
+        )
+        took = time.process_time() - began
+        self._state = result.state
+        for action in result.actions:
+            try:
+                self._world.apply(action)
+            except ActionRefusedError:
+                continue
+        return took
 
 
 if __name__ == "__main__":
