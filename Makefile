@@ -26,6 +26,7 @@ UPGRADE :=
 # Pure code, where a line that no test runs is a defect.
 COVERED := models/*,controller/planner.py,controller/objective.py,controller/hold.py
 COVERED := $(COVERED),controller/placement.py,controller/tick.py,controller/outcomes.py
+COVERED := $(COVERED),controller/forecast_trust.py,controller/overdue.py
 COVERED := $(COVERED),controller/cloud_event.py,controller/told.py
 COVERED := $(COVERED),controller/replica_events.py,controller/plan_events.py
 COVERED := $(COVERED),controller/start_requests.py,controller/pool_shares.py,controller/sharing.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from controller.cluster_view import Phase, Replica, StartKind
+from controller.forecast_trust import judged
 from controller.hold import Hold
 from controller.level_choice import Served, chosen_level, first_level
 from controller.objective import Calibration, lead_quantile_after
@@ -86,6 +87,28 @@ def _failure_line(replica: Replica, taken: float) -> str:
     )
 
 
+def forecast_judged(
+    state: WorkloadState, observation: Observation, settings: TickSettings
+) -> tuple[WorkloadState, tuple[str, ...]]:
+    """Return the state once the forecast has been held against what came, and what to log."""
+    if settings.fixed_lead_time_seconds is not None:
+        return state, ()
+    trust = judged(
+        state.trust,
+        observation.outlook,
+        now=observation.now,
+        lead_time_seconds=observation.lead_time_seconds,
+        plain_per_second=state.outcomes.smooth_per_second,
+    )
+    if trust is state.trust:
+        return state, ()
+    lines: tuple[str, ...] = ()
+    if trust.is_lost != state.trust.is_lost:
+        what = "is not used, it is far off" if trust.is_lost else "is used again"
+        lines = (f"{observation.workload}: the forecast {what}",)
+    return replace(state, trust=trust), lines
+
+
 def demand_judged(
     state: WorkloadState,
     policy: WorkloadPolicy,
@@ -113,9 +136,10 @@ def demand_judged(
         )
     state = WorkloadState(
         calibration=state.calibration,
-        hold=state.hold,
+        hold=state.hold if state.began_at is not None else _hold_found(replicas, now),
         outcomes=outcomes,
         shadows=_shadows_after(state, outcomes, policy, observation, settings),
+        trust=state.trust,
         judged=state.judged,
         slow_restores=state.slow_restores or _overruns(observation),
         target=state.target,
@@ -125,6 +149,12 @@ def demand_judged(
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
         return state
     return _window_closed(state, policy, outcomes, until, settings)
+
+
+def _hold_found(replicas: Sequence[Replica], now: float) -> Hold:
+    """Return the hold of who comes up: others wanted what is there, nobody knows for how long."""
+    found = sum(1 for one in replicas if one.phase in (Phase.READY, Phase.RESTORING))
+    return Hold(((now, found),))
 
 
 def _shadows_after(

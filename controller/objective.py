@@ -12,6 +12,8 @@ import numpy as np
 
 from models.forecast import QUANTILES, FloatArray
 
+#: The level of a forecast's last quantile.
+SUREST_FORECAST = float(len(QUANTILES) - 1)
 _LEVELS = (-2.0, 16.0)
 _BEYOND_LAST = 0.15
 _ABOVE_PEAK = 1.1

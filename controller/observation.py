@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from controller.cluster_view import Replica
@@ -17,7 +18,8 @@ class Observation:
     not served yet. ``lead_time_seconds`` is the quantile of measured start times to plan with.
     ``assumed`` is how many replicas there would be besides, had the plans of a mode that may not
     act been carried out. ``boost_per_second`` is demand announced by alerts, ``smooth_per_second``
-    the mean demand of the last minute, ``peak_per_second`` the highest seen of late.
+    the mean demand of the last minute, ``peak_per_second`` the highest seen of late. A restore
+    under way for longer than ``overdue_seconds`` is not counted on.
     """
 
     workload: WorkloadName
@@ -30,3 +32,4 @@ class Observation:
     boost_per_second: float = 0.0
     smooth_per_second: float = 0.0
     peak_per_second: float = 0.0
+    overdue_seconds: float = math.inf

@@ -134,15 +134,28 @@ def _toward(per_second: float, smooth: float, seconds: float) -> float:
     return per_second + math.exp(-seconds / _SMOOTH_SECONDS) * (smooth - per_second)
 
 
-def queue_ahead(outcomes: Outcomes, *, now: float, per_second: float, capacity: float) -> float:
-    """Return the reckoned queue at ``now``, demand having gone on as last measured."""
+def queue_ahead(
+    outcomes: Outcomes, *, now: float, per_second: float, window_seconds: float, capacity: float
+) -> float:
+    """Return the reckoned queue at ``now``, past the replicas that were ready at each instant.
+
+    Demand is taken to go on as last measured for as long as that was measured for, then at no
+    more than the mean of late: the rate of a few seconds says little of the minute after.
+    """
     if outcomes.until is None or not outcomes.seen_seconds:
         return 0.0
-    ready = outcomes.ready_log[-1][1]
     # What was measured long ago says nothing of the queue since.
-    ahead = min(max(now - outcomes.until, 0.0), _LONGEST_GAP_SECONDS)
-    grown = (per_second - ready * capacity) * ahead
-    return max(outcomes.queue + grown, 0.0)
+    end = min(now, outcomes.until + _LONGEST_GAP_SECONDS)
+    turn = min(outcomes.until + window_seconds, end)
+    spans = (
+        (outcomes.until, turn, per_second),
+        (turn, end, min(per_second, outcomes.smooth_per_second)),
+    )
+    queue = outcomes.queue
+    for since, until, rate in spans:
+        for seconds, ready in _pieces(outcomes.ready_log, since, until):
+            queue = max(queue + (rate - ready * capacity) * seconds, 0.0)
+    return queue
 
 
 def _pieces(

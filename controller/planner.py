@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.cluster_view import Phase, Replica, ReplicaName
+from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
 from controller.demand_curve import DemandCurve, demand_curve
 from controller.hold import Hold, hold_seconds
 from controller.needs import (
@@ -20,7 +20,7 @@ from controller.needs import (
     replicas_for,
     within_limits,
 )
-from controller.objective import Calibration, covered
+from controller.objective import SUREST_FORECAST, Calibration, covered
 from controller.observation import Observation
 from controller.plan import Plan, Reason, Upcoming
 from controller.policy import WorkloadPolicy
@@ -36,9 +36,10 @@ def plan(
 ) -> tuple[Plan, Hold]:
     """Return what to do for one workload now, and the hold with this tick's target in it."""
     now = observation.now
-    ready, restoring = _present(observation)
-    expected = len(ready) + len(restoring) + observation.assumed
-    curve = demand_curve(observation, calibration.level)
+    ready, coming, overdue = _present(observation)
+    expected = len(ready) + len(coming) + observation.assumed
+    level = _level(observation, calibration)
+    curve = demand_curve(observation, level)
     reach = observation.lead_time_seconds + tick_seconds
     floor = replicas_for(curve.peak(reach), policy) if curve else 0
     reactive = reactive_need(observation, policy, expected, blind=curve is None)
@@ -55,28 +56,55 @@ def plan(
         floor=floor,
         reactive=reactive.replicas,
         ready=len(ready),
-        restoring=len(restoring),
+        restoring=len(coming) + overdue,
         demand_per_second=_demand(observation),
         lead_time_seconds=observation.lead_time_seconds,
-        quantile_level=covered(calibration.level),
+        quantile_level=covered(level),
         reason=target.reason,
-        starts=max(0, target.replicas - expected),
+        starts=_starts(target.replicas - expected, expected + overdue, most),
         releases=youngest(ready, len(ready) - target.replicas),
-        cancels=_cancels(observation) + unneeded(restoring, expected - target.replicas),
+        cancels=_cancels(observation) + unneeded(coming, expected - target.replicas),
         upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
     )
     return planned, hold
 
 
-def _present(observation: Observation) -> tuple[list[Replica], list[Replica]]:
-    """Return the replicas that are ready, and those that still may be by their deadline."""
+def _level(observation: Observation, calibration: Calibration) -> float:
+    """Return how sure to be of demand: very, while it is not measured.
+
+    What is short then nobody sees, so it lasts until demand is heard of again.
+    """
+    if fresh_reading(observation) is not None:
+        return calibration.level
+    return max(calibration.level, SUREST_FORECAST)
+
+
+def _present(observation: Observation) -> tuple[list[Replica], list[Replica], int]:
+    """Return the replicas that are ready, those that come, and how many others may by deadline."""
     ready = [r for r in observation.replicas if r.phase is Phase.READY]
     restoring = [
         r
         for r in observation.replicas
         if r.phase is Phase.RESTORING and r.deadline_at > observation.now
     ]
-    return ready, restoring
+    coming = [replica for replica in restoring if not _is_overdue(replica, observation)]
+    return ready, coming, len(restoring) - len(coming)
+
+
+def _is_overdue(replica: Replica, observation: Observation) -> bool:
+    """Say whether a restore takes so long that another is started beside it.
+
+    It may hang, and until its deadline nobody knows: what is started anew once most others would
+    have come costs little and is rarely late (Dean and Barroso 2013, "The tail at scale"). The
+    first is left to come, or to be measured at its deadline.
+    """
+    is_late = observation.now - replica.decided_at > observation.overdue_seconds
+    return replica.kind is StartKind.RESTORE and is_late
+
+
+def _starts(missing: int, present: int, most: int | None) -> int:
+    """Return how many to start: what is missing, as far as limits have room beside the overdue."""
+    return max(0, missing if most is None else min(missing, most - present))
 
 
 def _draining(observation: Observation) -> int:

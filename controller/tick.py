@@ -13,9 +13,19 @@ from dataclasses import dataclass, replace
 from controller.actions import Action
 from controller.boosts import boost_per_second
 from controller.cluster_view import Fleet, Replica
-from controller.feedback import assumed, begun, carried_out, demand_judged, key_of, starts_judged
+from controller.feedback import (
+    assumed,
+    begun,
+    carried_out,
+    demand_judged,
+    forecast_judged,
+    key_of,
+    starts_judged,
+)
+from controller.forecast_trust import trusted
 from controller.observation import Observation
 from controller.outcomes import queue_ahead
+from controller.overdue import overrun_seconds
 from controller.placement import Placement, after_placement, assign
 from controller.plan import Plan
 from controller.plan_actions import actions_of, is_placed
@@ -25,8 +35,11 @@ from controller.pool_shares import within_pools
 from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.forecast import WorkloadName
-from models.lead_time import LeadTimes, estimate
+from models.lead_time import estimate
 from models.outlook import Outlook
+
+#: A restore that takes longer than so many do is started once more, beside it.
+_OVERDUE_QUANTILE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +73,11 @@ def tick(
             now=now,
             replicas=tuple(owned[name]),
             outlook=outlooks.get(name),
-            lead_time_seconds=_lead_time(state.lead_times, policy, state.workloads[name], settings),
+            lead_time_seconds=0.0,
         )
-        planned, workloads[name] = _planned(seen, state.workloads[name], policy, settings)
+        planned, workloads[name], said = _planned(seen, state, policy, settings)
         plans.append(planned)
+        lines += said
     plans = within_pools(plans, policies, fleet, outlooks)
     placements = _placements(fleet, plans, policies, state, settings)
     memory = after_placement(state.memory, placements)
@@ -107,13 +121,17 @@ def _starts_judged(
 
 
 def _planned(
-    seen: Observation, state: WorkloadState, policy: WorkloadPolicy, settings: TickSettings
-) -> tuple[Plan, WorkloadState]:
-    """Judge what became of one workload's demand and plan it; return the state after both."""
+    seen: Observation, known: TickState, policy: WorkloadPolicy, settings: TickSettings
+) -> tuple[Plan, WorkloadState, tuple[str, ...]]:
+    """Judge what became of one workload's demand and plan it; return state, and what to log."""
     boost = settings.boosts.get(policy.workload)
     if boost is not None:
         more = boost_per_second(boost, _reading_per_second(seen.outlook), policy)
         seen = replace(seen, boost_per_second=more)
+    seen = _with_lead_times(seen, known, policy, settings)
+    state, said = forecast_judged(known.workloads[policy.workload], seen, settings)
+    if state.trust.is_lost:
+        seen = replace(seen, outlook=trusted(seen.outlook, state.trust))
     judged = demand_judged(state, policy, seen, settings)
     planned, hold = plan(
         _with_outcomes(seen, judged, policy),
@@ -122,7 +140,7 @@ def _planned(
         judged.hold,
         tick_seconds=settings.tick_seconds,
     )
-    return planned, carried_out(judged, planned, policy, hold)
+    return planned, carried_out(judged, planned, policy, hold), said
 
 
 def _placements(
@@ -164,24 +182,34 @@ def _by_workload(
     return dict(owned)
 
 
-def _lead_time(
-    lead_times: LeadTimes, policy: WorkloadPolicy, state: WorkloadState, settings: TickSettings
-) -> float:
+def _with_lead_times(
+    seen: Observation, state: TickState, policy: WorkloadPolicy, settings: TickSettings
+) -> Observation:
+    """Return the observation with how long starts take, and when one of them is overdue."""
     if settings.fixed_lead_time_seconds is not None:
-        return settings.fixed_lead_time_seconds
-    known = estimate(lead_times, key_of(policy))
+        return replace(seen, lead_time_seconds=settings.fixed_lead_time_seconds)
+    known = estimate(state.lead_times, key_of(policy))
+    calibration = state.workloads[policy.workload].calibration
     # While nothing but time-outs come in the estimate may pass the timeout; no start does.
-    return min(known.quantile(state.calibration.lead_time_quantile), policy.restore.timeout_seconds)
+    most = policy.restore.timeout_seconds
+    lead = min(known.quantile(calibration.lead_time_quantile), most)
+    lead = max(lead, overrun_seconds(seen.replicas, lead, now=seen.now))
+    overdue = max(lead, min(known.quantile(_OVERDUE_QUANTILE), most))
+    return replace(seen, lead_time_seconds=lead, overdue_seconds=overdue)
 
 
 def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:
     """Return the observation with what the reckoned queue says."""
-    rate = _reading_per_second(seen.outlook)
+    reading = seen.outlook.reading if seen.outlook else None
     outcomes = state.outcomes
     return replace(
         seen,
         backlog=queue_ahead(
-            outcomes, now=seen.now, per_second=rate, capacity=policy.demand_per_replica
+            outcomes,
+            now=seen.now,
+            per_second=reading.per_second if reading else 0.0,
+            window_seconds=reading.window_seconds if reading else 0.0,
+            capacity=policy.demand_per_replica,
         ),
         assumed=assumed(state, policy, seen.replicas),
         smooth_per_second=outcomes.smooth_per_second,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from controller.boosts import Boost
 from controller.cluster_view import ReplicaName
+from controller.forecast_trust import ForecastTrust
 from controller.hold import Hold
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
@@ -44,6 +45,7 @@ class WorkloadState:
     hold: Hold = field(default_factory=Hold)
     outcomes: Outcomes = field(default_factory=Outcomes)
     shadows: Shadows | None = None
+    trust: ForecastTrust = field(default_factory=ForecastTrust)
     judged: frozenset[ReplicaName] = frozenset()
     slow_restores: bool = False
     target: int = 0

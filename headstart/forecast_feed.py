@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +12,14 @@ from models.forecast import MOVING_AVERAGE, QUANTILES, Forecast, WorkloadName
 from models.horizons import HorizonGrid
 from models.portfolio import Portfolio
 from models.series import DemandSeries
+
+
+class Forecasts(Protocol):
+    """Whatever says what demand will be."""
+
+    def at(self, now: float) -> Forecast | None:
+        """Return the forecast in force; asked in rising order of time."""
+        ...
 
 
 class ForecastFeed:

@@ -6,7 +6,8 @@ made of the steps measured so far, and a changed future leaves everything before
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from controller.simulation_records import ReplicaRecord
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
 from headstart.demand_track import DemandTrack, step_of
-from headstart.forecast_feed import ForecastFeed
+from headstart.forecast_feed import ForecastFeed, Forecasts
 from headstart.forecast_track import fit_pool, learned_track
 from headstart.plan_log import PlanLog
 from headstart.reach import reach_seconds
@@ -71,27 +72,41 @@ class Scenario:
 Observer = Callable[[ReplayTick], None]
 
 
-def replay(scenario: Scenario, observer: Observer | None = None) -> ReplayResult:
-    """Play a scenario and return what came of it."""
-    track = DemandTrack.of(
-        scenario.requests,
-        origin=scenario.origin,
-        bin_seconds=scenario.bin_seconds,
-        metrics=scenario.environment.metrics,
-    )
-    series = track.series(step_of(scenario.bin_seconds))
+def replay(
+    scenario: Scenario, observer: Observer | None = None, forecasts: Forecasts | None = None
+) -> ReplayResult:
+    """Play a scenario, with its own forecasts unless others are given; return what came of it."""
+    acting = replace(scenario, policy=_acting(scenario.policy))
+    if forecasts is not None:
+        return _Run(acting, _track(scenario), forecasts).play(observer)
+    with forecast_feed(scenario) as own:
+        return _Run(acting, _track(scenario), own).play(observer)
+
+
+@contextmanager
+def forecast_feed(scenario: Scenario) -> Iterator[ForecastFeed]:
+    """Provide a scenario's own forecasts, to be asked in rising order of time."""
+    series = _track(scenario).series(step_of(scenario.bin_seconds))
     reach = reach_seconds([scenario.policy], tick_seconds=TICK_SECONDS)
     grid = grid_reaching(reach, step_seconds=series.step_seconds)
     with fit_pool(_WORKERS) as pool:
-        forecasts = ForecastFeed(
+        yield ForecastFeed(
             scenario.policy.workload,
             series,
             grid,
             learned_track(series, grid, pool),
             delay_seconds=scenario.environment.metrics.delay_seconds,
         )
-        acting = replace(scenario, policy=_acting(scenario.policy))
-        return _Run(acting, track, forecasts).play(observer)
+
+
+def _track(scenario: Scenario) -> DemandTrack:
+    """Return the demand as the loop would have measured it."""
+    return DemandTrack.of(
+        scenario.requests,
+        origin=scenario.origin,
+        bin_seconds=scenario.bin_seconds,
+        metrics=scenario.environment.metrics,
+    )
 
 
 def _acting(policy: WorkloadPolicy) -> WorkloadPolicy:
@@ -107,7 +122,7 @@ def _acting(policy: WorkloadPolicy) -> WorkloadPolicy:
 class _Run:
     """One replay under way."""
 
-    def __init__(self, scenario: Scenario, track: DemandTrack, forecasts: ForecastFeed) -> None:
+    def __init__(self, scenario: Scenario, track: DemandTrack, forecasts: Forecasts) -> None:
         self._scenario, self._track, self._forecasts = scenario, track, forecasts
         self._world = SimulatedWorld(scenario.environment, scenario.origin)
         self._settings = TickSettings(

@@ -15,6 +15,8 @@ WorkloadName = NewType("WorkloadName", str)
 QUANTILES: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95, 0.99)
 #: The basis of a forecast by the plain mean, used while what should be better is not.
 MOVING_AVERAGE = "moving average"
+#: How the basis of a forecast ends that known events have changed.
+KNOWN_EVENTS = " + calendar"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

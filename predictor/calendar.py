@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.forecast import FloatArray, Forecast
+from models.forecast import KNOWN_EVENTS, FloatArray, Forecast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def apply(forecast: Forecast, windows: Sequence[CalendarWindow]) -> Forecast:
         step_seconds=forecast.step_seconds,
         quantiles=forecast.quantiles,
         values=values,
-        basis=f"{forecast.basis} + calendar",
+        basis=forecast.basis + KNOWN_EVENTS,
     )
 
 

@@ -144,16 +144,45 @@ def test_a_window_collects_until_it_is_emptied() -> None:
     assert (outcomes.window_demand, outcomes.window_late) == (30.0, 30.0)
 
 
+def queue_at(
+    now: float, outcomes: Outcomes, per_second: float, *, window_seconds: float = 5.0
+) -> float:
+    return queue_ahead(
+        outcomes, now=now, per_second=per_second, window_seconds=window_seconds, capacity=1.0
+    )
+
+
 def test_the_queue_ahead_has_grown_since_the_reading() -> None:
     outcomes = flow(an_account(ready=1), 3.0, until=10.0)
-    ahead = queue_ahead(outcomes, now=15.0, per_second=3.0, capacity=1.0)
-    assert ahead == pytest.approx(20.0 + 10.0)
-    assert queue_ahead(outcomes, now=15.0, per_second=0.0, capacity=10.0) == 0.0
+    assert queue_at(15.0, outcomes, 3.0) == pytest.approx(20.0 + 10.0)
+    assert queue_at(15.0, with_ready(outcomes, now=10.0, ready=10), 0.0) == 0.0
+
+
+def test_the_queue_ahead_flows_past_the_replicas_that_were_ready_at_each_instant() -> None:
+    # Four were ready for ten seconds, and now that they have gone one is.
+    outcomes = with_ready(flow(an_account(ready=4), 4.0, until=10.0), now=20.0, ready=1)
+    assert queue_at(22.0, outcomes, 4.0, window_seconds=60.0) == pytest.approx(3.0 * 2.0)
+
+
+def test_a_queue_that_was_worked_off_does_not_count_as_spare() -> None:
+    outcomes = with_ready(flow(an_account(ready=9), 4.0, until=10.0), now=20.0, ready=1)
+    assert queue_at(22.0, outcomes, 4.0, window_seconds=60.0) == pytest.approx(3.0 * 2.0)
+
+
+def test_a_rate_of_seconds_goes_on_for_no_longer_than_it_was_measured() -> None:
+    calm = an_account(ready=4)
+    for until in range(60, 660, 60):
+        calm = flow(calm, 4.0, until=until)
+    burst = flow(calm, 14.0, until=605.0)
+    surplus = burst.smooth_per_second - 4.0
+    assert 0.0 < surplus < 5.0
+    expected = burst.queue + 10.0 * 5.0 + surplus * 15.0
+    assert queue_at(625.0, burst, 14.0) == pytest.approx(expected)
 
 
 def test_there_is_no_queue_before_any_demand_was_seen() -> None:
-    assert queue_ahead(Outcomes(), now=15.0, per_second=3.0, capacity=1.0) == 0.0
-    assert queue_ahead(Outcomes(until=0.0), now=15.0, per_second=3.0, capacity=1.0) == 0.0
+    assert queue_at(15.0, Outcomes(), 3.0) == 0.0
+    assert queue_at(15.0, Outcomes(until=0.0), 3.0) == 0.0
 
 
 def late_in_a_line(rates: list[float], service: float, step_seconds: float = 0.05) -> float:

@@ -12,7 +12,7 @@ from controller.plan import Plan
 from controller.policy import Actuator, Mode
 from controller.start_endings import ended_starts
 from controller.tick import TickResult, tick
-from controller.tick_state import TickSettings, TickState
+from controller.tick_state import TickSettings, TickState, WorkloadState
 from tests.builders import CHAT, a_fleet, a_replica
 from tests.unit.controller.builders import NOW, a_policy, replicas_of
 from tests.unit.controller.test_tick import demands
@@ -24,7 +24,8 @@ def decided(fleet: Fleet, per_second: float, actuator: Actuator = Actuator.SCALE
     policy = replace(a_policy(), actuator=actuator)
     seen = replace(fleet, seen_at=NOW)
     outlooks = demands(chat=per_second)
-    return tick(seen, outlooks, TickState(), NOW, policies=(policy,), settings=SETTINGS)
+    known = TickState(workloads={CHAT: WorkloadState(began_at=NOW - 600.0)})
+    return tick(seen, outlooks, known, NOW, policies=(policy,), settings=SETTINGS)
 
 
 def resize(result: TickResult) -> Resize:

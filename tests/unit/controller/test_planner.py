@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from controller.cluster_view import Phase
+from controller.cluster_view import Phase, Replica, StartKind
 from controller.hold import Hold
 from controller.objective import Calibration
 from controller.observation import Observation
@@ -55,6 +55,40 @@ def test_what_is_under_way_is_not_started_twice() -> None:
     assert planned(seen).starts == 1
 
 
+def a_restore_of(age_seconds: float, kind: StartKind = StartKind.RESTORE) -> Replica:
+    return a_replica(
+        f"of-{age_seconds}",
+        phase=Phase.RESTORING,
+        kind=kind,
+        started_at=NOW - age_seconds,
+        deadline_at=NOW + 99.0,
+    )
+
+
+def overdue(*, ready: int = 0, **limits: int) -> Plan:
+    """Plan for four replicas while one restore of three has been under way for 200 s."""
+    under_way = [a_restore_of(age) for age in (10.0, 140.0, 200.0)]
+    seen = an_observation(*under_way, ready=ready, forecast=a_forecast(4.0))
+    return planned(replace(seen, overdue_seconds=150.0), a_policy(limits=Limits(**limits)))
+
+
+def test_beside_a_restore_that_is_overdue_another_is_started() -> None:
+    assert overdue().starts == 2
+    assert (overdue().restoring, overdue().cancels) == (3, ())
+    assert (overdue(ready=1).starts, overdue(ready=2).starts) == (1, 0)
+    assert overdue(ready=2).cancels == ()
+
+
+def test_none_is_started_beside_an_overdue_one_beyond_the_limits() -> None:
+    assert overdue(max_replicas=4).starts == 1
+    assert overdue(max_replicas=3).starts == 0
+
+
+def test_a_cold_start_is_not_overdue_when_a_restore_would_be() -> None:
+    seen = an_observation(a_restore_of(200.0, StartKind.COLD), forecast=a_forecast(1.0))
+    assert planned(replace(seen, overdue_seconds=150.0)).starts == 0
+
+
 def test_starts_whose_time_has_not_come_are_listed_with_it() -> None:
     steps = [1.0] * 10 + [3.0] * 10 + [2.0] * 4 + [4.0] * 6
     seen = an_observation(ready=1, forecast=a_forecast(steps), lead_time_seconds=55.0)
@@ -95,6 +129,16 @@ def test_without_a_forecast_the_reactive_part_is_alone_in_charge() -> None:
     )
     assert (blind.floor, blind.target, blind.reason) == (0, 10, Reason.NO_FORECAST)
     assert stale == blind
+
+
+def test_nothing_but_the_surest_forecast_counts_while_demand_is_not_heard_of() -> None:
+    wide = a_forecast(2.0, spread=0.5)
+    heard = an_observation(reading=a_reading(2.0), forecast=wide)
+    unheard = replace(heard, now=NOW + 61.0)
+    assert planned(heard).floor == 2
+    assert (planned(unheard).floor, planned(unheard).quantile_level) == (6, 0.99)
+    surer_yet = replace(unheard, peak_per_second=100.0)
+    assert planned(surer_yet, calibration=Calibration(level=6.0)).floor == 8
 
 
 def test_the_plan_says_what_it_rests_on() -> None:

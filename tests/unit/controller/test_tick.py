@@ -5,9 +5,11 @@ import pytest
 
 from controller.actions import Cancel, Release, Start
 from controller.cluster_view import Fleet, Phase, ReplicaName, StartKind
+from controller.forecast_trust import Awaited, ForecastTrust
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.pair_memory import PairMemory
+from controller.plan import Reason
 from controller.policy import Cost, Limits, Mode, Objective, Restore, WorkloadPolicy
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState, WorkloadState
@@ -177,11 +179,52 @@ def test_what_goes_is_asked_to_go_before_anything_is_started() -> None:
         a_replica("chat-1", node="node-01", phase=Phase.FAILED),
         nodes=3,
     )
-    result = a_tick(fleet, demands(chat=1.0, search=0.0), a_policy(), a_policy(SEARCH))
+    known = TickState(workloads={WorkloadName(SEARCH): WorkloadState(began_at=NOW - 600.0)})
+    policies = (a_policy(), a_policy(SEARCH))
+    result = a_tick(fleet, demands(chat=1.0, search=0.0), *policies, state=known)
     assert [type(action) for action in result.actions] == [Cancel, Release, Start]
     assert result.actions[1] == Release(
         name=ReplicaName("search-1"), drain_seconds=30.0, reason="target 0"
     )
+
+
+def test_who_comes_up_holds_what_it_finds() -> None:
+    fleet = a_fleet(a_replica("chat-1"), a_replica("chat-2", node="node-01"))
+    first = a_tick(fleet, demands(chat=0.0))
+    assert (first.plans[0].target, first.plans[0].reason, first.actions) == (2, Reason.HOLD, ())
+    later = tick(
+        replace(fleet, seen_at=NOW + 61.0),
+        demands(chat=0.0),
+        first.state,
+        NOW + 61.0,
+        policies=(a_policy(hold_seconds=60.0),),
+        settings=TickSettings(),
+    )
+    assert later.plans[0].target == 0
+
+
+def test_a_forecast_that_is_far_off_is_not_planned_with() -> None:
+    far_off = ForecastTrust(excess=1.0, seconds=600.0)
+    state = TickState(workloads={CHAT: WorkloadState(began_at=NOW - 600.0, trust=far_off)})
+    settings = TickSettings()
+    outlooks = {CHAT: an_outlook(reading=a_reading(2.0), forecast=a_forecast(30.0))}
+    lost = a_tick(a_fleet(nodes=40), outlooks, state=state, settings=settings).plans[0]
+    assert (lost.floor, lost.target, lost.reason) == (0, 3, Reason.NO_FORECAST)
+    trusting = a_tick(a_fleet(nodes=40), outlooks, settings=settings).plans[0]
+    assert trusting.floor == 30
+
+
+def test_the_loop_says_once_that_a_forecast_is_not_used() -> None:
+    nearly = ForecastTrust(
+        awaited=(Awaited(due_at=NOW, said=30.0, plain=2.0, seconds=10.0),),
+        excess=-1.0,
+        seconds=600.0,
+    )
+    state = TickState(workloads={CHAT: WorkloadState(began_at=NOW - 600.0, trust=nearly)})
+    first = a_tick(a_fleet(), demands(chat=2.0), state=state, settings=TickSettings())
+    assert first.events == ("chat: the forecast is not used, it is far off",)
+    again = a_tick(a_fleet(), demands(chat=2.0), state=first.state, settings=TickSettings())
+    assert again.events == ()
 
 
 def test_who_is_below_the_smallest_number_of_replicas_comes_first() -> None:

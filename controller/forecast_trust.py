@@ -1,0 +1,127 @@
+"""Whether a forecast is to be leaned on: what it said of demand, held against demand that came.
+
+Whoever makes forecasts judges them too, over days and by small margins. This is the last guard,
+for a forecast that is wildly wrong for whatever reason: far worse than to say that demand stays as
+it is. Minutes of that are enough to plan without it, an hour or two of good ones to go back.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from models.forecast import KNOWN_EVENTS, Forecast
+from models.outlook import DemandReading, Outlook
+
+#: How long errors are remembered.
+_MEMORY_SECONDS = 1800.0
+#: Before so much was compared nothing is said.
+_ENOUGH_SECONDS = 60.0
+#: What is wildly wrong is so at once too, and noticed sooner there than a lead time later.
+_SOON_SECONDS = 30.0
+#: A forecast may err as much as the plain one and by so much of demand besides: of five traces'
+#: forecasts, none that was made in earnest ever came to four fifths of that in half an hour.
+_SHARE_OF_DEMAND = 0.2
+#: No lead time is longer; more forecasts than fit into it need not be kept.
+_MOST_AWAITED = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """The median forecast of one instant, and the demand that was usual when it was made."""
+
+    due_at: float
+    said: float
+    plain: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastTrust:
+    """What is remembered of the forecasts of one workload.
+
+    ``excess`` is the error beyond what is allowed, in requests (or tokens), fading; ``seconds``
+    is how long forecasts have been compared.
+    """
+
+    awaited: tuple[Awaited, ...] = ()
+    issued_at: float = -math.inf
+    measured_at: float = -math.inf
+    excess: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def is_lost(self) -> bool:
+        """Say whether to plan without the forecast."""
+        return self.excess > 0.0 and self.seconds >= _ENOUGH_SECONDS
+
+
+def judged(
+    trust: ForecastTrust,
+    outlook: Outlook | None,
+    *,
+    now: float,
+    lead_time_seconds: float,
+    plain_per_second: float,
+) -> ForecastTrust:
+    """Return the trust after a new reading and a new forecast, if there are.
+
+    What a forecast says of half a minute and of a lead time ahead is compared, once that is
+    measured, with what came and with ``plain_per_second``, the mean demand of now.
+    """
+    if outlook is None:
+        return trust
+    if outlook.reading is not None and outlook.reading.measured_at > trust.measured_at:
+        trust = _compared(trust, outlook.reading)
+    forecast = outlook.forecast
+    if forecast is None or forecast.issued_at <= trust.issued_at or _is_announced(forecast):
+        return trust
+    since = min(forecast.issued_at - trust.issued_at, forecast.step_seconds)
+    coming = tuple(
+        Awaited(due_at=due_at, said=said, plain=plain_per_second, seconds=since)
+        for due_at in (now + _SOON_SECONDS, now + lead_time_seconds)
+        if (said := _said(forecast, due_at)) is not None
+    )
+    awaited = (*trust.awaited, *coming)[-_MOST_AWAITED:]
+    return replace(trust, awaited=awaited, issued_at=forecast.issued_at)
+
+
+def trusted(outlook: Outlook | None, trust: ForecastTrust) -> Outlook | None:
+    """Return the outlook without its forecast if that can't be leaned on.
+
+    What was announced is nobody's guess, and stays.
+    """
+    if outlook is None or outlook.forecast is None or not trust.is_lost:
+        return outlook
+    return outlook if _is_announced(outlook.forecast) else replace(outlook, forecast=None)
+
+
+def _is_announced(forecast: Forecast) -> bool:
+    return forecast.basis.endswith(KNOWN_EVENTS)
+
+
+def _said(forecast: Forecast, due_at: float) -> float | None:
+    """Return the median forecast of an instant, None beyond the horizon."""
+    step = int(max(due_at - forecast.issued_at, 0.0) / forecast.step_seconds)
+    return float(forecast.values[step, 0]) if step < len(forecast.values) else None
+
+
+def _compared(trust: ForecastTrust, reading: DemandReading) -> ForecastTrust:
+    """Return the trust after the demand of a while was measured."""
+    since, actual = reading.measured_at - reading.window_seconds, reading.per_second
+    excess, seconds, later = trust.excess, trust.seconds, []
+    for one in trust.awaited:
+        if one.due_at > reading.measured_at:
+            later.append(one)
+        elif one.due_at > since:  # what was due before that was never measured
+            allowed = abs(actual - one.plain) + _SHARE_OF_DEMAND * actual
+            more = (abs(actual - one.said) - allowed) * one.seconds
+            excess = excess * math.exp(-one.seconds / _MEMORY_SECONDS) + more
+            seconds += one.seconds
+    return replace(
+        trust,
+        awaited=tuple(later),
+        measured_at=reading.measured_at,
+        excess=excess,
+        seconds=seconds,
+    )
