@@ -22,6 +22,7 @@ _STEP_SECONDS = 10.0
 _REACH_SECONDS = 900.0
 #: A portfolio's windows of residuals, which cost the most, are full after 2,000 steps.
 _WARMUP_STEPS = 2200
+_ASKED = 100
 _MEASURED_STEPS = {1: 2000, 10: 400, 100: 50}
 
 
@@ -42,7 +43,12 @@ def main() -> None:
     began = time.process_time()
     models = fit_learned(series, grid.steps, 7)
     print(f"  fit on {len(series.values):,} steps: {time.process_time() - began:.1f} s")
-    for origins, rounds in ((1, 10), (64, 5), (4096, 1)):
+    began = time.process_time()
+    for _ in range(_ASKED):
+        models.predict_newest(series)
+    took = (time.process_time() - began) / _ASKED * 1e6
+    print(f"  fitted experts, of the newest origin: {took:8.0f} µs")
+    for origins, rounds in ((64, 5), (4096, 1)):
         took = ask_microseconds(models, series, origins=origins, rounds=rounds)
         print(f"  fitted experts, {origins:4d} origins at once: {took:8.0f} µs an origin")
 

@@ -138,8 +138,7 @@ class LiveWorkload:
         if self.models is None:
             return None
         if self._said is None or self._said[0] != self.history.end:
-            newest = np.array([len(self.history.values) - 1])
-            self._said = self.history.end, self.models.predict(self.history, newest)
+            self._said = self.history.end, self.models.predict_newest(self.history)
         return self._said[1]
 
 

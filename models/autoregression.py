@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.features import ewma, filled, offset_of
 from models.forecast import FloatArray
+from models.newest_features import steps_back
 
 _ORDER = 24
 _SLOW_HALF_LIFE = 240.0
@@ -27,6 +28,11 @@ class Autoregression:
 
     weights: FloatArray
     offset: float
+
+    @property
+    def steps_back(self) -> int:
+        """How many steps before the last of a forecast's origins have a part in it."""
+        return steps_back(_SLOW_HALF_LIFE) + int(self.weights.shape[1])
 
     def predict(self, demand: FloatArray, origins: NDArray[np.intp]) -> FloatArray:
         """Return demand per second, shape [origins, horizons]; ``demand`` is filled."""

@@ -6,14 +6,17 @@ scale. Realized changes at the same time of earlier hours and days tell of what 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 
 _LAGS = (0, 1, 2, 3, 5, 10)
-_HALF_LIVES = (2.0, 6.0, 20.0, 60.0, 300.0)
-_LEVEL_HALF_LIFE = 2.0
+LEVEL_HALF_LIFE = 2.0
+#: Of what is known of an origin beside its level.
+HALF_LIVES, ROUGH_HALF_LIVES = (6.0, 20.0, 60.0, 300.0), (6.0, 60.0)
 _DAYS_BACK = (1, 2, 3, 7)
 _HOURS_BACK = (1, 2, 3)
 # A season must have been seen a few times before its sines mean anything.
@@ -25,6 +28,8 @@ _SHORTEST_FOR_WEEKS = 9 * 86400.0
 def filled(demand: FloatArray) -> FloatArray:
     """Return demand with each missing step taking the value before it, 0 before the first."""
     known = ~np.isnan(demand)
+    if known.all():
+        return demand
     last = np.maximum.accumulate(np.where(known, np.arange(len(demand)), -1))
     return np.asarray(np.where(last >= 0, demand[np.maximum(last, 0)], 0.0))
 
@@ -47,29 +52,41 @@ def offset_of(demand: FloatArray, *, step_seconds: float) -> float:
     return max(1.0 / step_seconds, 0.02 * middle)
 
 
-class FeatureMaker:
-    """Features of many origins of one series, computed at once.
+class Features(ABC):
+    """Features of origins of one series; the steps are numbered from its first.
 
-    ``demand`` is filled demand per second, its first step starting at ``start`` (epoch seconds).
+    ``demand`` is filled demand per second, its first step starting at ``start`` (epoch seconds);
+    ``offset`` is added before logarithms.
     """
 
     def __init__(
         self, demand: FloatArray, *, start: float, step_seconds: float, offset: float
     ) -> None:
-        """Prepare the running quantities over the whole span."""
-        self._log = np.log(demand + offset)
-        self.level = np.log(ewma(demand, _LEVEL_HALF_LIFE) + offset)
-        self._levels = [np.log(ewma(demand, half) + offset) for half in _HALF_LIVES]
-        change = np.abs(np.diff(self._log, prepend=self._log[:1]))
-        self._rough = [ewma(change, half) for half in (6.0, 60.0)]
+        """Keep what is needed."""
+        self._demand, self._offset = demand, offset
         self._start, self._step = start, step_seconds
+        # Trees and lines ask for the same pairs, one after the other.
+        self._recurred: tuple[NDArray[np.intp], NDArray[np.intp], list[FloatArray]] | None = None
+
+    @abstractmethod
+    def log_at(self, steps: NDArray[np.intp]) -> FloatArray:
+        """Return the logarithm of demand of steps."""
+
+    @abstractmethod
+    def level_at(self, steps: NDArray[np.intp]) -> FloatArray:
+        """Return the logarithm of the short level after steps."""
+
+    @abstractmethod
+    def smooth(self, origins: NDArray[np.intp]) -> list[FloatArray]:
+        """Return longer levels, in logarithms, and how rough demand was, after origins."""
 
     def of_origins(self, origins: NDArray[np.intp]) -> FloatArray:
         """Return what does not depend on the horizon, shape [origins, features]."""
-        level = self.level[origins]
-        columns = [self._log[np.maximum(origins - lag, 0)] - level for lag in _LAGS]
-        columns += [values[origins] - level for values in self._levels[1:]]
-        columns += [values[origins] for values in self._rough]
+        level = self.level_at(origins)
+        columns = [self.log_at(np.maximum(origins - lag, 0)) - level for lag in _LAGS]
+        smooth = self.smooth(origins)
+        columns += [values - level for values in smooth[: len(HALF_LIVES)]]
+        columns += smooth[len(HALF_LIVES) :]
         columns.append(level)
         return np.column_stack(columns)
 
@@ -93,14 +110,14 @@ class FeatureMaker:
         return np.column_stack(columns + self._recurring(origins, ahead))
 
     def seasons(
-        self, origins: NDArray[np.intp], ahead: int, *, history_seconds: float
+        self, origins: NDArray[np.intp], ahead: NDArray[np.intp], *, history_seconds: float
     ) -> FloatArray:
-        """Return what recurs, for a linear model of one horizon, shape [origins, features].
+        """Return what recurs, for a linear model of each horizon, shape [pairs, features].
 
         Sines only of the cycles that a history so long has seen a few times.
         """
         end = self._start + (origins + ahead + 0.5) * self._step
-        columns = self._recurring(origins, np.full(len(origins), ahead))
+        columns = [*self._recurring(origins, ahead)]
         if history_seconds >= _SHORTEST_FOR_HOURS:
             columns += _waves(end, 3600.0, harmonics=2)
         if history_seconds >= _SHORTEST_FOR_DAYS:
@@ -111,6 +128,10 @@ class FeatureMaker:
 
     def _recurring(self, origins: NDArray[np.intp], ahead: NDArray[np.intp]) -> list[FloatArray]:
         """Return what came after the same moment of earlier days and hours, 0 where unknown."""
+        if self._recurred is not None:
+            of, steps, known_columns = self._recurred
+            if np.array_equal(of, origins) and np.array_equal(steps, ahead):
+                return known_columns
         columns: list[FloatArray] = []
         for cycle, counts in ((86400.0, _DAYS_BACK), (3600.0, _HOURS_BACK)):
             past = np.stack([self._change(origins, ahead, n * cycle) for n in counts])
@@ -122,7 +143,9 @@ class FeatureMaker:
                 np.where(known, past, np.inf).min(axis=0, initial=np.inf),
                 past[0],
             ]
-        return [np.where(np.isfinite(column), column, 0.0) for column in columns]
+        columns = [np.where(np.isfinite(column), column, 0.0) for column in columns]
+        self._recurred = origins, ahead, columns
+        return columns
 
     def _change(
         self, origins: NDArray[np.intp], ahead: NDArray[np.intp], back_seconds: float
@@ -134,8 +157,35 @@ class FeatureMaker:
         then = origins - back
         # What followed then must itself lie at or before the origin.
         usable = (then >= 0) & (ahead <= back)
-        safe, target = np.maximum(then, 0), np.clip(then + ahead, 0, len(self._log) - 1)
-        return np.where(usable, self._log[target] - self.level[safe], np.nan)
+        safe, target = np.maximum(then, 0), np.clip(then + ahead, 0, len(self._demand) - 1)
+        return np.where(usable, self.log_at(target) - self.level_at(safe), np.nan)
+
+
+class FeatureMaker(Features):
+    """Features of many origins, from running quantities over the whole span."""
+
+    def __init__(
+        self, demand: FloatArray, *, start: float, step_seconds: float, offset: float
+    ) -> None:
+        """Prepare the running quantities."""
+        super().__init__(demand, start=start, step_seconds=step_seconds, offset=offset)
+        self._log = np.log(demand + offset)
+        self._level = np.log(ewma(demand, LEVEL_HALF_LIFE) + offset)
+        change = np.abs(np.diff(self._log, prepend=self._log[:1]))
+        self._smooth = [np.log(ewma(demand, half) + offset) for half in HALF_LIVES]
+        self._smooth += [ewma(change, half) for half in ROUGH_HALF_LIVES]
+
+    def log_at(self, steps: NDArray[np.intp]) -> FloatArray:
+        """Look it up."""
+        return np.asarray(self._log[steps])
+
+    def level_at(self, steps: NDArray[np.intp]) -> FloatArray:
+        """Look it up."""
+        return np.asarray(self._level[steps])
+
+    def smooth(self, origins: NDArray[np.intp]) -> list[FloatArray]:
+        """Look them up."""
+        return [values[origins] for values in self._smooth]
 
 
 def _waves(

@@ -13,6 +13,7 @@ from models.boosted import BoostedQuantiles, fit_boosted
 from models.features import FeatureMaker, filled
 from models.fitted import Learned
 from models.linear import LinearQuantiles, fit_linear
+from models.newest_features import NewestFeatures
 from models.series import DemandSeries
 
 #: Fewer steps than this teach a boosted model nothing that EWMA does not know.
@@ -45,6 +46,23 @@ class LearnedModels:
             points=self.autoregression.predict(demand, origins),
             boosted=self.boosted.predict(maker, origins),
             linear=self.linear.predict(maker, origins),
+        )
+
+    def predict_newest(self, series: DemandSeries) -> Learned:
+        """Forecast from the last step: what ``predict`` says of it, for a fraction of the work."""
+        demand = filled(series.values)
+        newest = np.array([len(demand) - 1])
+        maker = NewestFeatures(
+            demand,
+            start=series.start,
+            step_seconds=series.step_seconds,
+            offset=self.boosted.offset,
+        )
+        recent = demand[-self.autoregression.steps_back :]
+        return Learned(
+            points=self.autoregression.predict(recent, np.array([len(recent) - 1])),
+            boosted=self.boosted.predict(maker, newest),
+            linear=self.linear.predict(maker, newest),
         )
 
 

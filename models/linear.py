@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.features import FeatureMaker, filled, offset_of
+from models.features import FeatureMaker, Features, filled, offset_of
 from models.forecast import QUANTILES, FloatArray
 
 _ROWS = 6000
@@ -44,17 +44,17 @@ class LinearQuantiles:
     history_seconds: float
     steps: NDArray[np.intp]
 
-    def predict(self, maker: FeatureMaker, origins: NDArray[np.intp]) -> FloatArray:
+    def predict(self, maker: Features, origins: NDArray[np.intp]) -> FloatArray:
         """Return demand per second, shape [origins, horizons, quantiles], ascending."""
-        said = np.empty((len(origins), len(self.steps), len(QUANTILES)))
-        level = maker.level[origins][:, None]
-        steady = maker.of_origins(origins)
-        for row, ahead in enumerate(self.steps):
-            seasons = maker.seasons(origins, int(ahead), history_seconds=self.history_seconds)
-            table = np.hstack([steady, seasons])
-            table = np.clip(table, self.lowest[row], self.highest[row])
-            logs = table @ self.weights[row, 1:] + self.weights[row, 0]
-            said[:, row] = np.exp(np.clip(logs, *self.ratios[row]) + level) - self.offset
+        count = len(self.steps)
+        steady = np.repeat(maker.of_origins(origins), count, axis=0)
+        rows, ahead = np.repeat(origins, count), np.tile(self.steps, len(origins))
+        seasons = maker.seasons(rows, ahead, history_seconds=self.history_seconds)
+        table = np.hstack([steady, seasons]).reshape(len(origins), count, -1)
+        table = np.clip(table, self.lowest, self.highest).swapaxes(0, 1)
+        logs = (table @ self.weights[:, 1:] + self.weights[:, :1]).swapaxes(0, 1)
+        logs = np.clip(logs, self.ratios[:, :1], self.ratios[:, 1:])
+        said = np.exp(logs + maker.level_at(origins)[:, None, None]) - self.offset
         return np.sort(np.maximum(said, 0.0), axis=-1)
 
 
@@ -74,9 +74,10 @@ def fit_linear(
         origins = origins[known[origins] & known[origins + ahead]]
         if len(origins) > _ROWS:
             origins = np.sort(generator.choice(origins, size=_ROWS, replace=False))
-        seasons = maker.seasons(origins, int(ahead), history_seconds=history_seconds)
+        pairs = np.full(len(origins), int(ahead))
+        seasons = maker.seasons(origins, pairs, history_seconds=history_seconds)
         table = np.hstack([maker.of_origins(origins), seasons])
-        target = np.log(demand[origins + ahead] + offset) - maker.level[origins]
+        target = np.log(demand[origins + ahead] + offset) - maker.level_at(origins)
         fits.append(_fitted(table, target, levels))
     weights, lowest, highest, ratios = zip(*fits, strict=True)
     return LinearQuantiles(

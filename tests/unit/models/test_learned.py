@@ -105,3 +105,27 @@ def test_a_fit_is_due_after_half_as_much_again_or_a_day_or_an_eighth(
 def test_fits_are_due_wherever_the_one_before_says_so() -> None:
     assert list(refit_points(2430, step_seconds=10.0)) == [720, 1080, 1620, 2430]
     assert list(refit_points(719, step_seconds=10.0)) == []
+
+
+@pytest.mark.parametrize("count", [1, 30, 720, 899])
+def test_what_is_said_of_the_newest_step_is_what_is_said_of_it_among_all(
+    models: LearnedModels, count: int
+) -> None:
+    demand = DEMAND[:count].copy()
+    demand[count // 3 : count // 2] = NAN
+    series = a_series(demand)
+    newest, among_all = models.predict_newest(series), models.predict(series, np.array([count - 1]))
+    assert newest.points == pytest.approx(among_all.points, rel=1e-9)
+    assert newest.boosted == pytest.approx(among_all.boosted, rel=1e-9)
+    assert newest.linear == pytest.approx(among_all.linear, rel=1e-9)
+
+
+def test_the_newest_step_of_days_needs_none_of_what_has_faded() -> None:
+    demand = some_demand(40_000)
+    demand[:100] = 1e9
+    series = DemandSeries(start=500_000.0, step_seconds=10.0, values=demand)
+    fit = fit_learned(series, STEPS, seed=7)
+    newest, among_all = fit.predict_newest(series), fit.predict(series, np.array([39_999]))
+    assert newest.points == pytest.approx(among_all.points, rel=1e-9)
+    assert newest.boosted == pytest.approx(among_all.boosted, rel=1e-9)
+    assert newest.linear == pytest.approx(among_all.linear, rel=1e-9)

@@ -103,7 +103,7 @@ def test_an_outage_all_along_says_nothing() -> None:
 @pytest.mark.parametrize(("days", "features"), [(0.1, 8), (1.0, 12), (3.0, 18), (10.0, 19)])
 def test_only_cycles_seen_a_few_times_are_features(days: float, features: int) -> None:
     maker = FeatureMaker(np.ones(50), start=0.0, step_seconds=STEP_SECONDS, offset=1.0)
-    found = maker.seasons(np.arange(50), 3, history_seconds=days * 86400.0)
+    found = maker.seasons(np.arange(50), np.full(50, 3), history_seconds=days * 86400.0)
     assert found.shape == (50, features)
 
 
