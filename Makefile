@@ -21,6 +21,11 @@ SUITABLE := import sys; sys.exit(sys.version_info < (3, 11))
 # The first of these that is new enough; looked for only when a virtual environment is made.
 PYTHON = $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
 	"$$name" -c '$(SUITABLE)' 2>/dev/null && echo "$$name" && break; done)
+# Most of what takes long waits for real time, so three processes do well on two cores. Files that
+# take longest go first (tests/longest.py); a file's tests stay together, as they share its servers.
+AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
+# Nothing else needs a cluster, and collecting all the rest takes longer than one would think.
+OF_CLUSTER := tests/integration/kubernetes
 DEMO :=
 UPGRADE :=
 # Pure code, where a line that no test runs is a defect.
@@ -42,18 +47,18 @@ demo: $(VENV)/.runs
 	@$(VENV)/bin/headstart demo $(DEMO)
 
 test: ready
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not cluster"
+	@$(PY) -m pytest $(AT_ONCE) -m "not cluster"
 
-# In one process, as they share one control plane. Without a part it would be no test: that is said
-# in one line.
+# Each process has a control plane of its own. Without a part it would be no test: that is said in
+# one line.
 test-cluster: develop
 	@$(PY) -m tests.parts.go_build etcd kubernetes kwok helm
-	@$(PY) -m pytest -m "cluster and not keda and not trial"
+	@$(PY) -m pytest $(AT_ONCE) -m "cluster and not keda and not trial" $(OF_CLUSTER)
 
-# Whole processes, KEDA among them, through outages that last for minutes: each with a machine to itself.
+# Whole processes, KEDA among them, through outages that last for minutes.
 test-trials: develop
 	@$(PY) -m tests.parts.go_build
-	@$(PY) -m pytest -m "keda or trial"
+	@$(PY) -m pytest $(AT_ONCE) -m "keda or trial" $(OF_CLUSTER)
 
 # A part that can't be had fails the tests that need it, in their own words; the rest still runs.
 ready: develop

@@ -32,6 +32,7 @@ class Acts:
     held_back: int
     trouble: str
     is_cluster_up: bool
+    is_pause_kept: bool
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class Acting:
     _refused: dict[int, RefusedAction] = field(default_factory=dict)
     _trouble: str = ""
     _is_cluster_up: bool = True
+    _pauses_kept: list[bool] = field(default_factory=list)
 
     async def carry_out(self, actions: Sequence[Action]) -> Acts:
         """Act for the workloads that may be acted for; after trouble begin nothing more."""
@@ -66,6 +68,7 @@ class Acting:
             held_back=len(actions) - len(self._acted) - len(self._refused),
             trouble=self._trouble,
             is_cluster_up=self._is_cluster_up,
+            is_pause_kept=bool(self._pauses_kept) and all(self._pauses_kept),
         )
 
     def _lanes(self, actions: Sequence[Action]) -> list[list[_Numbered]]:
@@ -106,5 +109,8 @@ class Acting:
         except (ClusterUnavailableError, TimeoutError) as error:
             why = str(error) or self.settings.no_answer("act")
             self._trouble, self._is_cluster_up = f"cluster: {why}", False
+            self._pauses_kept.append(
+                isinstance(error, ClusterUnavailableError) and error.is_pause_kept
+            )
         else:
             self._acted[index] = action

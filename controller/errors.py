@@ -15,7 +15,12 @@ class ControllerError(Exception):
 
 
 class ClusterUnavailableError(ControllerError):
-    """The cluster did not answer."""
+    """The cluster did not answer.
+
+    ``is_pause_kept`` if it said when to come again, and nothing is sent to it before.
+    """
+
+    is_pause_kept = False
 
 
 class ActionRefusedError(ControllerError):

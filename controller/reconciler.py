@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Generic
 
@@ -108,11 +109,12 @@ class Reconciler(Generic[State]):
             report = await self._observe_decide_act()
         except ClusterUnavailableError as error:
             report = self._in_trouble(f"cluster: {error}", is_cluster_up=False)
+            report = replace(report, is_pause_kept=error.is_pause_kept)
         except Exception as error:
             # The loop's edge: a bug met by one tick must not end the process.
             _log.exception("the tick failed and will be tried again")
             report = self._in_trouble(f"{type(error).__name__}: {error}", is_cluster_up=True)
-        self._failures = self._failures + 1 if report.trouble else 0
+        self._failures = self._failures_after(report)
         self._tell(report)
         return report
 
@@ -149,6 +151,7 @@ class Reconciler(Generic[State]):
             events=result.events,
             trouble=acts.trouble,
             is_cluster_up=acts.is_cluster_up,
+            is_pause_kept=acts.is_pause_kept,
         )
 
     async def _observe(self) -> Fleet:
@@ -157,6 +160,16 @@ class Reconciler(Generic[State]):
                 return await self._outside.cluster.observe()
         except TimeoutError as error:
             raise ClusterUnavailableError(self._settings.no_answer("observe")) from error
+
+    def _failures_after(self, report: TickReport) -> int:
+        """Return how many turns in a row have failed, as far as waiting longer may help.
+
+        A server that takes some actions, or that says itself how long to leave it alone, is not
+        away: many starts by a busy one would else end in minutes without any.
+        """
+        if not report.trouble:
+            return 0
+        return 1 if report.acted or report.is_pause_kept else self._failures + 1
 
     def _is_stale(self, fleet: Fleet) -> bool:
         return self._outside.clock() - fleet.seen_at > self._settings.stale_after_seconds

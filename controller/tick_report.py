@@ -59,7 +59,8 @@ class TickReport:
 
     ``fleet`` is None if the cluster did not answer, and ``trouble`` then says so; ``acted`` has
     the actions that the cluster accepted, ``held_back`` how many were not even asked for:
-    the mode forbade them, or the view had become too old.
+    the mode forbade them, or the view had become too old. ``is_pause_kept`` if the cluster said
+    when to come again.
     """
 
     now: float
@@ -73,3 +74,4 @@ class TickReport:
     events: tuple[str, ...] = ()
     trouble: str = ""
     is_cluster_up: bool = True
+    is_pause_kept: bool = False

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import hypothesis
 import pytest
 
+from tests.longest import longest_first
 from tests.parts.errors import RealPartError
 from tests.parts.fetch import alertmanager_folder, kafka_jars, prometheus_folder
 from tests.parts.kafka import KafkaBroker
@@ -60,6 +61,7 @@ def pytest_configure() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that need a real part, so that ``-m 'not real'`` leaves them out."""
+    items[:] = longest_first(items)
     for item in items:
         if _needs_real_part(item):
             item.add_marker(pytest.mark.real)

@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
+from statistics import mean
 
 import pytest
 
@@ -45,8 +45,6 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::Reso
 SOURCES = ("kafka", "prometheus")
 #: Plans are made each second; a machine with more to do may take longer.
 LONGEST_SILENCE_SECONDS = 6.0
-#: How long a request may wait by the objective's default.
-WAIT_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -86,40 +84,52 @@ def test_both_sources_agree_on_the_demand(run: Run) -> None:
 
 
 def test_restores_start_a_lead_time_before_the_rise_needs_them(run: Run) -> None:
-    lead_time_seconds = median(
-        plan["leadTimeSeconds"] for plan in run.plans(run.rise_at, run.rise_at + RISE_SECONDS)
-    )
-    ahead_seconds, short = [], []
+    late, ahead_seconds = [], []
     for replicas, needed_at in times_of_need(run):
-        fleet = [fleet for fleet in run.up.fleets if fleet["seenAt"] <= needed_at + WAIT_SECONDS][
-            -1
-        ]
-        ready = [one for one in fleet["replicas"] if one["phase"] == "ready"]
-        if len(ready) <= replicas:
-            short.append(f"{len(ready)} ready when {replicas} no longer sufficed")
-            continue
-        last = sorted(one["decidedAt"] for one in ready)[replicas]
+        decided = decisions(run, needed_at)
+        assert len(decided) > replicas, f"{replicas} no longer sufficed, and no other was started"
+        last = decided[replicas]
         # What was decided earlier is left of the night, and proves nothing.
         if last > run.rise_at:
             ahead_seconds.append(needed_at - last)
-    # One restore in ten takes longer than the lead time that was planned with.
-    assert len(short) <= 1, short
-    assert len(ahead_seconds) >= 2
-    assert median(ahead_seconds) >= lead_time_seconds
+            if ahead_seconds[-1] < lead_time_at(run, last):
+                late.append(f"{replicas} no longer sufficed {ahead_seconds[-1]:.1f} s later")
+    assert len(ahead_seconds) >= 3
+    # Plans are made for what demand stays below in 85 of 100 cases, and at its end the recording
+    # leaps by a fifth in less time than demand takes to be known and replicas take to be ready.
+    assert len(late) <= 1, late
+
+
+def decisions(run: Run, at: float) -> list[float]:
+    """Return when each replica was decided, of those that served or were to serve then."""
+    fleet = [fleet for fleet in run.up.fleets if fleet["seenAt"] <= at][-1]
+    alive = (one for one in fleet["replicas"] if one["phase"] in ("ready", "restoring"))
+    return sorted(one["decidedAt"] for one in alive)
+
+
+def lead_time_at(run: Run, at: float) -> float:
+    """Return the lead time that the plan of that time was made with, in seconds."""
+    return float([plan for plan in run.up.plans if plan["at"] <= at][-1]["leadTimeSeconds"])
 
 
 def times_of_need(run: Run) -> list[tuple[int, float]]:
-    """Return for each number of replicas when measured demand exceeded what they serve."""
+    """Return for each number of replicas when measured demand exceeded what they serve.
+
+    For two windows of measurement, as one holds but two seconds' requests, and chance.
+    """
     measured = {
         outlook["reading"]["measuredAt"] - outlook["reading"]["windowSeconds"]: outlook["reading"]
         for outlook in run.outlooks(run.rise_at, run.rise_at + RISE_SECONDS + SETTLED_SECONDS)
     }
     needs = []
-    night = max(one["perSecond"] for at, one in measured.items() if at <= run.rise_at)
-    top = max(one["perSecond"] for one in measured.values())
+    demand = [(at, one["perSecond"]) for at, one in sorted(measured.items())]
+    night = max(per_second for at, per_second in demand if at <= run.rise_at)
+    top = max(per_second for _, per_second in demand)
     for replicas in range(math.ceil(night / CAPACITY), math.ceil(top / CAPACITY)):
-        beyond = [at for at, one in measured.items() if one["perSecond"] > replicas * CAPACITY]
-        needs.append((replicas, min(beyond)))
+        beyond = [(at, per_second > replicas * CAPACITY) for at, per_second in demand]
+        both = (at for (at, now), (_, then) in itertools.pairwise(beyond) if now and then)
+        if (needed_at := next(both, None)) is not None:
+            needs.append((replicas, needed_at))
     return needs
 
 
@@ -165,8 +175,10 @@ def test_the_loop_goes_on_with_the_other_source(run: Run, source: str) -> None:
     times = [outage.killed_at, *(plan["at"] for plan in plans), outage.recovered_at]
     assert outage.recovered_at - outage.killed_at > OUTAGE_SECONDS
     assert max(later - at for at, later in itertools.pairwise(times)) < LONGEST_SILENCE_SECONDS
-    for plan in plans:
-        assert plan["demandPerSecond"] == pytest.approx(run.busy, rel=0.15)
+    demand = [plan["demandPerSecond"] for plan in plans]
+    assert mean(demand) == pytest.approx(run.busy, rel=0.05)
+    # A machine that halts for a moment has what was to be sent then sent at once, a window later.
+    assert all(0.7 * run.busy < one < 1.3 * run.busy for one in demand)
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -33,6 +33,7 @@ class UnavailableError(ClusterUnavailableError):
         """Keep what a caller may want to know."""
         super().__init__(message)
         self.status, self.retry_after_seconds = status, retry_after_seconds
+        self.is_pause_kept = retry_after_seconds is not None
 
 
 class RefusedError(ActionRefusedError):

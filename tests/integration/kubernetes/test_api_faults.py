@@ -163,7 +163,7 @@ async def test_a_server_that_is_too_busy_gets_the_pause_it_asks_for(
     server.answer = lambda handler: reply(handler, {}, 429, Retry_After="1")
     with pytest.raises(UnavailableError) as caught:
         await api.get("/x")
-    assert caught.value.retry_after_seconds == 1.0
+    assert (caught.value.retry_after_seconds, caught.value.is_pause_kept) == (1.0, True)
     server.answer = lambda handler: reply(handler, {})
     before = time.monotonic()
     await api.get("/x")

@@ -58,6 +58,8 @@ def test_every_trouble_of_a_node_is_met_and_told(
         # Of those left the first two can't restore, and the next two go while they do.
         ask_for(5)
         plane.until(lambda: is_restoring_on(plane, namespace, gone, down), "restores run")
+        # What it never saw it can't miss.
+        plane.until(lambda: {gone, down} <= nodes_seen_restoring(controller), "it sees them")
         plane.delete_nodes([gone])
         plane.set_node_ready(down, ready=False)
         plane.until(
@@ -136,6 +138,12 @@ def is_restoring_on(plane: ControlPlane, namespace: str, *nodes: str) -> bool:
     placed = {pod["spec"].get("nodeName"): pod for pod in pods_of(plane, namespace)}
     pods = [placed.get(node) for node in nodes]
     return all(pod is not None and pod["status"].get("startTime") for pod in pods)
+
+
+def nodes_seen_restoring(controller: Controller) -> set[str]:
+    """Return the nodes on which the controller, at its last look, saw a restore."""
+    fleet = controller.get("/v1/fleet") or {"replicas": []}
+    return {one["node"] for one in fleet["replicas"] if one["phase"] == "restoring"}
 
 
 def a_foreign_pod(namespace: str, node: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class FakeCluster:
         self.is_down = False
         self.refuses: frozenset[str] = frozenset()
         self.breaks_after: int | None = None
+        self.names_a_pause = False
         self.after_act: Callable[[], None] = lambda: None
         self.is_frozen = False
 
@@ -35,17 +36,22 @@ class FakeCluster:
         if self.is_frozen:
             await asyncio.Event().wait()
         if self.is_down:
-            raise ClusterUnavailableError("connection refused")
+            raise self._error("connection refused")
         return self.fleet
 
     async def act(self, action: Action) -> None:
         if self.breaks_after is not None and len(self.acted) >= self.breaks_after:
-            raise ClusterUnavailableError("connection reset")
+            raise self._error("connection reset")
         name = action.workload if isinstance(action, Resize) else action.name
         if name in self.refuses:
             raise ActionRefusedError(f"{name}: the node was taken")
         self.acted.append(action)
         self.after_act()
+
+    def _error(self, what: str) -> ClusterUnavailableError:
+        error = ClusterUnavailableError(what)
+        error.is_pause_kept = self.names_a_pause
+        return error
 
 
 class FakeOutlooks:
@@ -247,6 +253,33 @@ async def test_the_loop_backs_off_further_and_further_and_then_turns_once_a_tick
     with pytest.raises(asyncio.CancelledError):
         await reconciler.run_forever()
     assert clock.waits == [1.0, 2.0, 4.0, 8.0, 5.0, 5.0]
+
+
+@pytest.mark.parametrize("is_busy_at", ["observe", "act"])
+async def test_a_cluster_that_names_its_pause_is_not_left_alone_for_longer(is_busy_at: str) -> None:
+    cluster, clock = FakeCluster(), Clock(turns=5)
+    cluster.names_a_pause = True
+    cluster.is_down = is_busy_at == "observe"
+    cluster.breaks_after = 0
+    with pytest.raises(asyncio.CancelledError):
+        await a_reconciler(cluster, FakeTick((a_start(),)), clock=clock).run_forever()
+    assert clock.waits == [1.0] * 5
+
+
+async def test_a_cluster_that_takes_some_actions_is_not_left_alone_for_longer_and_longer() -> None:
+    cluster, clock = FakeCluster(), Clock(turns=5)
+    cluster.breaks_after = 1
+    actions = (a_start("chat-1"), a_start("chat-2"))
+    reconciler = a_reconciler(cluster, FakeTick(actions), clock=clock)
+
+    def take_one_more_after_three_failures(_: TickReport) -> None:
+        if len(clock.waits) == 3:
+            cluster.breaks_after = len(cluster.acted) + 1
+
+    reconciler.subscribe(take_one_more_after_three_failures)
+    with pytest.raises(asyncio.CancelledError):
+        await reconciler.run_forever()
+    assert clock.waits == [1.0, 2.0, 4.0, 8.0, 1.0]
 
 
 async def test_the_time_a_turn_takes_is_part_of_its_tick() -> None:

@@ -79,6 +79,11 @@ class Scaled:
             within_seconds=PATIENCE_SECONDS,
         )
 
+    def metrics(self) -> list[str]:
+        """Return the names of the metrics that its ScaledObject says it is scaled by."""
+        status = self.plane.get("scaledobject", NAME, "-n", NAMESPACE)["status"]
+        return list(status.get("externalMetricNames", ()))
+
     def is_so(self, condition: str) -> str:
         """Return ``Status/Reason`` of a condition of its ScaledObject."""
         return self.plane.condition("scaledobject", NAME, condition, NAMESPACE)
