@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 import pytest
 
@@ -176,9 +176,11 @@ def test_the_loop_goes_on_with_the_other_source(run: Run, source: str) -> None:
     assert outage.recovered_at - outage.killed_at > OUTAGE_SECONDS
     assert max(later - at for at, later in itertools.pairwise(times)) < LONGEST_SILENCE_SECONDS
     demand = [plan["demandPerSecond"] for plan in plans]
+    # One window may well be wrong: on a machine that halts for a moment, what was to be sent then
+    # is sent at once, and counted or scraped in the next window.
     assert mean(demand) == pytest.approx(run.busy, rel=0.05)
-    # A machine that halts for a moment has what was to be sent then sent at once, a window later.
-    assert all(0.7 * run.busy < one < 1.3 * run.busy for one in demand)
+    assert median(demand) == pytest.approx(run.busy, rel=0.05)
+    assert min(demand) > 0
 
 
 @pytest.mark.parametrize("source", SOURCES)
