@@ -19,7 +19,8 @@ class Observation:
     ``assumed`` is how many replicas there would be besides, had the plans of a mode that may not
     act been carried out. ``boost_per_second`` is demand announced by alerts, ``smooth_per_second``
     the mean demand of the last minute, ``peak_per_second`` the highest seen of late. A restore
-    under way for longer than ``overdue_seconds`` is not counted on.
+    under way for longer than ``overdue_seconds`` is not counted on. ``silent_seconds`` is how long
+    demand has not been measured.
     """
 
     workload: WorkloadName
@@ -33,3 +34,4 @@ class Observation:
     smooth_per_second: float = 0.0
     peak_per_second: float = 0.0
     overdue_seconds: float = math.inf
+    silent_seconds: float = 0.0

@@ -25,6 +25,10 @@ from controller.observation import Observation
 from controller.plan import Plan, Reason, Upcoming
 from controller.policy import WorkloadPolicy
 
+#: A reading or two may be missing. After longer demand counts as not measured, for a start takes
+#: about as long again.
+_UNHEARD_SECONDS = 30.0
+
 
 def plan(
     observation: Observation,
@@ -74,7 +78,7 @@ def _level(observation: Observation, calibration: Calibration) -> float:
 
     What is short then nobody sees, so it lasts until demand is heard of again.
     """
-    if fresh_reading(observation) is not None:
+    if fresh_reading(observation) is not None or observation.silent_seconds <= _UNHEARD_SECONDS:
         return calibration.level
     return max(calibration.level, SUREST_FORECAST)
 

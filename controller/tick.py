@@ -214,6 +214,7 @@ def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPoli
         assumed=assumed(state, policy, seen.replicas),
         smooth_per_second=outcomes.smooth_per_second,
         peak_per_second=outcomes.peak_per_second,
+        silent_seconds=0.0 if outcomes.until is None else seen.now - outcomes.until,
     )
 
 

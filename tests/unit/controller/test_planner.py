@@ -134,9 +134,11 @@ def test_without_a_forecast_the_reactive_part_is_alone_in_charge() -> None:
 def test_nothing_but_the_surest_forecast_counts_while_demand_is_not_heard_of() -> None:
     wide = a_forecast(2.0, spread=0.5)
     heard = an_observation(reading=a_reading(2.0), forecast=wide)
-    unheard = replace(heard, now=NOW + 61.0)
+    unheard = replace(heard, now=NOW + 61.0, silent_seconds=61.0)
     assert planned(heard).floor == 2
     assert (planned(unheard).floor, planned(unheard).quantile_level) == (6, 0.99)
+    missing = replace(an_observation(forecast=wide), silent_seconds=30.0)
+    assert planned(missing).floor == 2
     surer_yet = replace(unheard, peak_per_second=100.0)
     assert planned(surer_yet, calibration=Calibration(level=6.0)).floor == 8
 
