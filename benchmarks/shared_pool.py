@@ -26,8 +26,9 @@ from controller.simulation_records import ReplicaRecord
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
 from headstart.demand_track import DemandTrack, step_of
+from headstart.forecast_blocks import forecast_blocks
 from headstart.forecast_feed import ForecastFeed
-from headstart.forecast_track import fit_pool, learned_track
+from headstart.forecast_track import fit_pool
 from headstart.reach import reach_seconds
 from headstart.replay import TICK_SECONDS
 from headstart.scoring import score
@@ -133,8 +134,8 @@ def _outlooks(players: Sequence[Player], start: float) -> list[Outlooks]:
         reach = reach_seconds([player.policy], tick_seconds=TICK_SECONDS)
         grid = grid_reaching(reach, step_seconds=series.step_seconds)
         with fit_pool(1) as pool:
-            tracks = learned_track(series, grid, pool)
-            feed = ForecastFeed(name, series, grid, tracks, delay_seconds=5.0)
+            blocks = forecast_blocks(series, grid, pool)
+            feed = ForecastFeed(name, series, grid, blocks, delay_seconds=5.0)
             for place, now in enumerate(_instants(start).tolist()):
                 seen[place][name] = Outlook(
                     workload=name,

@@ -7,10 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from headstart.forecast_track import LearnedTrack, advance
+from headstart.forecast_blocks import ForecastBlock
 from models.forecast import MOVING_AVERAGE, QUANTILES, Forecast, WorkloadName
 from models.horizons import HorizonGrid
-from models.portfolio import Portfolio
 from models.series import DemandSeries
 
 
@@ -23,7 +22,7 @@ class Forecasts(Protocol):
 
 
 class ForecastFeed:
-    """Forecasts of one workload, each made when its last step had been measured.
+    """Forecasts of one workload, each seen when its last step had been measured.
 
     ``delay_seconds`` is how late measurements are.
     """
@@ -33,16 +32,16 @@ class ForecastFeed:
         workload: WorkloadName,
         series: DemandSeries,
         grid: HorizonGrid,
-        tracks: Iterator[tuple[int, LearnedTrack]],
+        blocks: Iterator[ForecastBlock],
         *,
         delay_seconds: float,
     ) -> None:
-        """Begin before the first step; ``tracks`` yields what fitted experts say."""
-        self._series, self._grid, self._tracks = series, grid, tracks
+        """Begin before the first step; ``blocks`` are the forecasts of every step."""
+        self._series, self._grid, self._blocks = series, grid, blocks
         self._workload, self._delay = workload, delay_seconds
-        self._portfolio = Portfolio(grid, step_seconds=series.step_seconds)
+        self._known = ~np.isnan(series.values)
         self._done = 0
-        self._covered, self._track = next(tracks)
+        self._block: ForecastBlock | None = None
         self._newest: Forecast | None = None
 
     def at(self, now: float) -> Forecast | None:
@@ -52,25 +51,23 @@ class ForecastFeed:
         """
         measured = (now - self._delay - self._series.start) / self._series.step_seconds
         due = min(int(measured + 1e-9), len(self._series.values))
-        known_until = 0
-        while self._done < due:
-            while self._done >= self._covered:
-                self._covered, self._track = next(self._tracks)
-            advance(self._portfolio, self._series, self._done, self._track)
-            self._done += 1
-            if not np.isnan(self._series.values[self._done - 1]):
-                known_until = self._done
-        if known_until:
-            self._newest = self._made(known_until)
+        if due > self._done:
+            known = np.flatnonzero(self._known[self._done : due])
+            if len(known):
+                self._newest = self._made(self._done + int(known[-1]) + 1)
+            self._done = due
         return self._newest
 
     def _made(self, steps: int) -> Forecast:
-        values = self._grid.dense @ self._portfolio.quantiles[0]
+        while self._block is None or self._block.end < steps:
+            self._block = next(self._blocks)
+        quantiles, is_gated = self._block.made_at(steps - 1)
+        values = self._grid.dense @ quantiles
         return Forecast(
             workload=self._workload,
             issued_at=self._series.start + steps * self._series.step_seconds,
             step_seconds=self._series.step_seconds,
             quantiles=QUANTILES,
             values=np.maximum.accumulate(values, axis=1),
-            basis=MOVING_AVERAGE if self._portfolio.is_gated[0] else "blend",
+            basis=MOVING_AVERAGE if is_gated else "blend",
         )

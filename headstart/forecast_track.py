@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,32 +32,35 @@ _BLOCK = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LearnedTrack:
-    """What the fitted experts say of every step; NaN where there is no fit yet."""
+    """What the experts of one fit say of the steps from ``first`` on."""
 
+    first: int
     points: FloatArray
     boosted: FloatArray
     linear: FloatArray
 
     def at(self, step: int) -> Learned:
         """Return what they say of one step."""
+        row = step - self.first
         return Learned(
-            points=self.points[step][None],
-            boosted=self.boosted[step][None],
-            linear=self.linear[step][None],
+            points=self.points[row][None],
+            boosted=self.boosted[row][None],
+            linear=self.linear[row][None],
         )
 
-    def put(self, first: int, said: Learned | LearnedTrack) -> None:
+    def put(self, first: int, said: Learned) -> None:
         """Write down what they say of the steps from ``first`` on."""
-        steps = slice(first, first + len(said.points))
+        steps = slice(first - self.first, first - self.first + len(said.points))
         self.points[steps] = said.points
         self.boosted[steps] = said.boosted
         self.linear[steps] = said.linear
 
 
-def _blank(steps: int, horizons: int) -> LearnedTrack:
-    """Return a track of nothing."""
+def _blank(first: int, steps: int, horizons: int) -> LearnedTrack:
+    """Return a track to be written on."""
     shape = (steps, horizons, len(QUANTILES))
     return LearnedTrack(
+        first=first,
         points=np.full(shape[:2], np.nan, dtype=np.float32),
         boosted=np.full(shape, np.nan, dtype=np.float32),
         linear=np.full(shape, np.nan, dtype=np.float32),
@@ -72,11 +75,13 @@ def fit_pool(workers: int) -> ProcessPoolExecutor:
 
 
 def learned_track(
-    series: DemandSeries, grid: HorizonGrid, pool: ProcessPoolExecutor
-) -> Iterator[tuple[int, LearnedTrack]]:
-    """Yield (steps done, track) as fits finish, the last when the whole series is covered."""
+    series: DemandSeries, grid: HorizonGrid, pool: Executor
+) -> Iterator[tuple[int, LearnedTrack | None]]:
+    """Yield (until, track) as fits finish: what the fits say of the steps from the last one on.
+
+    None until the first is done. The last reaches to the end of the series.
+    """
     count = len(series.values)
-    track = _blank(count, len(grid))
     due = list(refit_points(count - 1, step_seconds=series.step_seconds))
     delay = int(np.ceil(_FIT_SECONDS / series.step_seconds))
     ends = [*due[1:], count][: len(due)]
@@ -87,12 +92,9 @@ def learned_track(
         pool.submit(_fit_and_ask, _first(series, max(steps, high)), grid.steps, steps, low, high)
         for steps, (low, high) in zip(due, spans, strict=True)
     ]
-    if due:
-        yield due[0], track
-    for end, (low, _), answer in zip(ends, spans, asked, strict=True):
-        track.put(low, answer.result())
-        yield end, track
-    yield count, track
+    yield (min(spans[0][0], count) if due else count), None
+    for (_, high), answer in zip(spans, asked, strict=True):
+        yield high, answer.result()
 
 
 def _first(series: DemandSeries, steps: int) -> DemandSeries:
@@ -105,17 +107,19 @@ def _fit_and_ask(
 ) -> LearnedTrack:
     """Fit on the first ``steps``, and ask of the origins [low, high); meant for a process pool."""
     model = fit_learned(_first(series, steps), horizons, _SEED)
-    said = _blank(max(high - low, 0), len(horizons))
+    said = _blank(low, max(high - low, 0), len(horizons))
     for begin in range(low, high, _BLOCK):
         origins = np.arange(begin, min(begin + _BLOCK, high))
-        said.put(begin - low, model.predict(series, origins))
+        said.put(begin, model.predict(series, origins))
     return said
 
 
-def advance(portfolio: Portfolio, series: DemandSeries, step: int, track: LearnedTrack) -> None:
+def advance(
+    portfolio: Portfolio, series: DemandSeries, step: int, track: LearnedTrack | None
+) -> None:
     """Let the portfolio take in one step of the series."""
     portfolio.advance(
         series.start + (step + 1) * series.step_seconds,
         series.values[step : step + 1],
-        track.at(step),
+        None if track is None else track.at(step),
     )

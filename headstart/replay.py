@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -22,8 +23,9 @@ from controller.simulation_records import ReplicaRecord
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
 from headstart.demand_track import DemandTrack, step_of
+from headstart.forecast_blocks import blocks_ahead
 from headstart.forecast_feed import ForecastFeed, Forecasts
-from headstart.forecast_track import fit_pool, learned_track
+from headstart.forecast_track import fit_pool
 from headstart.plan_log import PlanLog
 from headstart.reach import reach_seconds
 from models.forecast import FloatArray, Forecast
@@ -89,12 +91,12 @@ def forecast_feed(scenario: Scenario) -> Iterator[ForecastFeed]:
     series = _track(scenario).series(step_of(scenario.bin_seconds))
     reach = reach_seconds([scenario.policy], tick_seconds=TICK_SECONDS)
     grid = grid_reaching(reach, step_seconds=series.step_seconds)
-    with fit_pool(_WORKERS) as pool:
+    with blocks_ahead(series, grid, partial(fit_pool, _WORKERS)) as blocks:
         yield ForecastFeed(
             scenario.policy.workload,
             series,
             grid,
-            learned_track(series, grid, pool),
+            blocks,
             delay_seconds=scenario.environment.metrics.delay_seconds,
         )
 
