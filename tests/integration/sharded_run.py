@@ -36,9 +36,9 @@ PARTITIONS = 32
 TOPIC, UNDISTURBED = "forecasts", "undisturbed"
 README = Path(__file__).parents[2] / "README.md"
 #: How long what is left of three predictors may take to go on with everything, and to forecast it
-#: anew: histories are learned one by one, which takes many of them minutes on two busy cores.
+#: anew: a session's ten seconds, joining again, and reading and learning the histories.
 TAKEOVER_SECONDS = 30.0
-ANEW_SECONDS = 150.0 if IS_SOAK else 30.0
+ANEW_SECONDS = 30.0
 #: How often a predictor is stopped for longer than its session, and then goes on.
 FREEZES = 1 if IS_SOAK else 0
 NAMES = [f"w{number:03d}" for number in range(WORKLOADS)]
