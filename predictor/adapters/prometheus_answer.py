@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +118,7 @@ def _values(series: object, grid: Grid) -> FloatArray:
     points = series.get("values") if isinstance(series, dict) else None
     if not isinstance(points, list):
         raise SourceUnavailableError("answered a series without float values (a histogram?)")
-    times, demand = np.array([_point(point) for point in points]).reshape(-1, 2).T
+    times, demand = _samples(points)
     places = np.rint((times - grid.first) / grid.step_seconds)
     is_off = np.abs(grid.first + places * grid.step_seconds - times) > TIME_TOLERANCE_SECONDS
     _refuse(
@@ -141,6 +142,26 @@ def _values(series: object, grid: Grid) -> FloatArray:
     values = np.full(grid.points, np.nan)
     values[places.astype(np.intp)] = np.maximum(demand, 0.0)
     return values
+
+
+def _samples(points: list[object]) -> FloatArray:
+    """Return the times and the values of samples, [2, samples]."""
+    found = _plain_samples(points)
+    return (
+        found if found is not None else np.array([_point(one) for one in points]).reshape(-1, 2).T
+    )
+
+
+def _plain_samples(points: list[Any]) -> FloatArray | None:
+    """Return samples that all are as they should be; else None: one by one tells what is wrong."""
+    try:
+        ats, texts = zip(*points, strict=True)
+        if set(map(type, ats)) <= {int, float} and set(map(type, texts)) <= {str}:
+            found = np.array([ats, [float(text) for text in texts]], dtype=np.float64)
+            return found if np.isfinite(found[0]).all() else None
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return None
 
 
 def _refuse(is_wrong: NDArray[np.bool_], said: Callable[[int], str]) -> None:
