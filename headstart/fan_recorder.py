@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 
 from headstart.replay import ReplayTick
@@ -14,8 +16,9 @@ class FanRecorder:
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
-        self._times: list[float] = []
-        self._values: list[FloatArray] = []
+        # Plain numbers, one after the other: small arrays by the hundred thousand would take MiBs.
+        self._times = array("d")
+        self._values = array("d")
         self._issued_at = float("-inf")
 
     def see(self, tick: ReplayTick) -> None:
@@ -29,8 +32,7 @@ class FanRecorder:
         age = max(0.0, tick.plan.at - forecast.issued_at)
         step = min(int((age + lead) / forecast.step_seconds), len(forecast.values) - 1)
         self._times.append(tick.now + lead)
-        # A copy: a view would keep every forecast of the replay alive.
-        self._values.append(forecast.values[step].copy())
+        self._values.extend(forecast.values[step])
 
     def fan(self, times: FloatArray) -> Fan | None:
         """Return the fan at ascending times; NaN before the first and after the last one known."""
@@ -39,7 +41,7 @@ class FanRecorder:
         # A lead time that shrinks could make a later forecast fall before an earlier one.
         order = np.argsort(self._times, kind="stable")
         at = np.array(self._times)[order]
-        noted = np.array(self._values)[order]
+        noted = np.array(self._values).reshape(len(order), -1)[order]
         values = [
             np.interp(times, at, noted[:, column], left=np.nan, right=np.nan)
             for column in range(noted.shape[1])

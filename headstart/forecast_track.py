@@ -27,7 +27,7 @@ from models.series import DemandSeries
 _FIT_SECONDS = 60.0
 _SEED = 7
 #: Origins asked at once: enough to share the overhead, few enough to stay small in memory.
-_BLOCK = 4096
+_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

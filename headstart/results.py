@@ -31,7 +31,7 @@ REPLICA_COLUMNS = (
     "outcome",
 )
 PLAN_COLUMNS = (*COLUMNS, "reason")
-#: Rows of forecasts that are formatted in one go.
+#: Rows that are formatted in one go: as Python's numbers they take eight times the memory.
 ROWS_AT_ONCE = 20_000
 
 
@@ -111,9 +111,11 @@ def write_plans(path: Path, plans: PlanLog) -> None:
 
     def rows() -> Iterator[str]:
         yield ",".join(PLAN_COLUMNS) + "\n"
-        for number, row in enumerate(plans.numbers[: plans.count].tolist()):
-            cells = ("" if cell != cell else f"{cell:.10g}" for cell in row)
-            yield f"{','.join(cells)},{reasons[number]}\n"
+        for first in range(0, plans.count, ROWS_AT_ONCE):
+            part = plans.numbers[first : min(first + ROWS_AT_ONCE, plans.count)]
+            for number, row in enumerate(part.tolist(), start=first):
+                cells = ("" if cell != cell else f"{cell:.10g}" for cell in row)
+                yield f"{','.join(cells)},{reasons[number]}\n"
 
     write_whole(path, rows())
 
