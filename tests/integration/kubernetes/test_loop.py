@@ -152,11 +152,9 @@ def test_what_was_measured_of_a_start_outlives_the_controller(
         assert any("restored" in name and namespace in name for name in counted)
     with ExitStack() as stack:
         started(Controller(account, demand, "third"), stack)
-        before = plane.get("prp", "chat", "-n", namespace)["status"]["lastPlan"]["at"]
+        before = planned_at(plane, namespace)
         plane.until(
-            lambda: plane.get("prp", "chat", "-n", namespace)["status"]["lastPlan"]["at"] > before,
-            "the third plans",
-            within_seconds=120.0,
+            lambda: planned_at(plane, namespace) > before, "the third plans", within_seconds=120.0
         )
         assert len(measured()) == 4
         learned = plane.get("prp", "chat", "-n", namespace)["status"]["leadTime"]
@@ -168,6 +166,12 @@ def times_of(pod: dict[str, Any]) -> dict[str, float]:
     notes = pod["metadata"]["annotations"]
     found: dict[str, float] = json.loads(notes["headstart.dev/phases"])
     return found
+
+
+def planned_at(plane: ControlPlane, namespace: str) -> str:
+    """Return when the status says that it was planned last; who has just begun says nothing."""
+    status = plane.get("prp", "chat", "-n", namespace)["status"]
+    return str(status.get("lastPlan", {}).get("at", ""))
 
 
 def kind_of(reference: dict[str, str]) -> str:
