@@ -91,10 +91,13 @@ class LiveWorkload:
 
     def feed(self, learner: Learner, until: float) -> Feed:
         """Return what is to be learned next, up to a time; from then on it counts as learned."""
-        series = self.history.between(learner.until, min(until, self.history.end))
-        learner.until = series.end
+        step, begin = self.history.step_seconds, self.history.start
+        first = max(0, round((learner.until - begin) / step))
+        last = max(first, round((min(until, self.history.end) - begin) / step))
+        learner.until = begin + last * step
         said = self._asked() if self.is_through(learner) else None
-        return Feed(row=learner.row, start=series.start, demand=series.values, learned=said)
+        demand = self.history.values[first:last]
+        return Feed(row=learner.row, start=begin + first * step, demand=demand, learned=said)
 
     def renew(self) -> Forecast | None:
         """Return the forecast from the last known step on; None as long as there is none.

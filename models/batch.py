@@ -143,15 +143,20 @@ class Batch:
     def _packed(self, cohorts: Sequence[_Cohort]) -> list[list[_Cohort]]:
         """Return which of these to join, the largest first; who knows nothing joins anybody."""
         packed: list[list[_Cohort]] = []
-        ordered = sorted(cohorts, key=lambda one: (one.portfolio.time is None, -len(one.rows)))
-        for cohort in ordered:
-            for others in packed:
-                is_room = sum(len(one.rows) for one in (cohort, *others)) <= self._most_together
-                if is_room and cohort.portfolio.time in (None, others[0].portfolio.time):
-                    others.append(cohort)
+        room: dict[int, int] = {}  # in those that have any, by their places
+        for cohort in sorted(cohorts, key=lambda one: (one.portfolio.time is None, -len(one.rows))):
+            rows, time = len(cohort.rows), cohort.portfolio.time
+            for place, left in room.items():
+                if rows <= left and time in (None, packed[place][0].portfolio.time):
                     break
             else:
-                packed.append([cohort])
+                place = len(packed)
+                packed.append([])
+                left = self._most_together
+            packed[place].append(cohort)
+            room[place] = left - rows
+            if room[place] <= 0:
+                del room[place]
         return packed
 
     def _joined(self, cohorts: Sequence[_Cohort]) -> _Cohort:
