@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from controller.objective import demand_at
 from controller.observation import Observation
 from models.forecast import FloatArray, Forecast
@@ -21,7 +23,7 @@ class DemandCurve:
     def peak(self, within_seconds: float) -> float:
         """Return the most demand of the steps that begin within a while from now."""
         count = math.ceil((within_seconds + self.begun_seconds) / self.step_seconds)
-        return float(self.values[: max(count, 1)].max())
+        return float(np.maximum.reduce(self.values[: max(count, 1)]))
 
 
 def demand_curve(observation: Observation, level: float) -> DemandCurve | None:

@@ -199,12 +199,12 @@ def carried_out(
 
     Otherwise demand that others serve would count as late, and teach a level that knows no end.
     """
-    state = replace(state, target=planned.target, hold=hold)
+    outcomes = state.outcomes
     is_new = state.began_at is not None and planned.at <= state.began_at
-    if policy.mode is Mode.ACT and not is_new:
-        return state
-    ready = max(planned.ready, planned.target)
-    return replace(state, outcomes=with_ready(state.outcomes, now=planned.at, ready=ready))
+    if policy.mode is not Mode.ACT or is_new:
+        ready = max(planned.ready, planned.target)
+        outcomes = with_ready(outcomes, now=planned.at, ready=ready)
+    return replace(state, target=planned.target, hold=hold, outcomes=outcomes)
 
 
 def _window_closed(

@@ -118,9 +118,9 @@ def _compared(trust: ForecastTrust, reading: DemandReading) -> ForecastTrust:
             more = (abs(actual - one.said) - allowed) * one.seconds
             excess = excess * math.exp(-one.seconds / _MEMORY_SECONDS) + more
             seconds += one.seconds
-    return replace(
-        trust,
+    return ForecastTrust(
         awaited=tuple(later),
+        issued_at=trust.issued_at,
         measured_at=reading.measured_at,
         excess=excess,
         seconds=seconds,

@@ -7,6 +7,8 @@ has asked for it for a hold, nor does now.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
@@ -180,15 +182,14 @@ def _upcoming(
     """List the starts whose time has not come, as the forecast stands now."""
     if curve is None:
         return ()
-    if curve.values.max() <= have * policy.demand_per_replica:
+    if np.maximum.reduce(curve.values) <= have * policy.demand_per_replica:
         return ()
     begins = observation.now - curve.begun_seconds
-    rising = np.maximum.accumulate(np.ceil(curve.values / policy.demand_per_replica - 1e-9))
+    rising = np.maximum.accumulate(curve.values) / policy.demand_per_replica - 1e-9
     upcoming = []
-    for index in (0, *(np.flatnonzero(rising[1:] > rising[:-1]) + 1).tolist()):
-        needed = int(rising[index])
-        if needed > have:
-            at = begins + index * curve.step_seconds - observation.lead_time_seconds
-            upcoming.append(Upcoming(start_at=max(at, observation.now), count=needed - have))
-            have = needed
+    while (index := int(rising.searchsorted(have, "right"))) < len(rising):
+        needed = math.ceil(rising[index])
+        at = begins + index * curve.step_seconds - observation.lead_time_seconds
+        upcoming.append(Upcoming(start_at=max(at, observation.now), count=needed - have))
+        have = needed
     return tuple(upcoming)

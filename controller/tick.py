@@ -6,6 +6,7 @@ Feedback goes in and out as state: lead times measured, calibration, holds, fail
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -68,13 +69,7 @@ def tick(
     workloads: dict[WorkloadName, WorkloadState] = {}
     for policy in policies:
         name = policy.workload
-        seen = Observation(
-            workload=name,
-            now=now,
-            replicas=tuple(owned[name]),
-            outlook=outlooks.get(name),
-            lead_time_seconds=0.0,
-        )
+        seen = _seen(tuple(owned[name]), outlooks.get(name), state, now, policy, settings)
         planned, workloads[name], said = _planned(seen, state, policy, settings)
         plans.append(planned)
         lines += said
@@ -124,11 +119,6 @@ def _planned(
     seen: Observation, known: TickState, policy: WorkloadPolicy, settings: TickSettings
 ) -> tuple[Plan, WorkloadState, tuple[str, ...]]:
     """Judge what became of one workload's demand and plan it; return state, and what to log."""
-    boost = settings.boosts.get(policy.workload)
-    if boost is not None:
-        more = boost_per_second(boost, _reading_per_second(seen.outlook), policy)
-        seen = replace(seen, boost_per_second=more)
-    seen = _with_lead_times(seen, known, policy, settings)
     state, said = forecast_judged(known.workloads[policy.workload], seen, settings)
     if state.trust.is_lost:
         seen = replace(seen, outlook=trusted(seen.outlook, state.trust))
@@ -182,20 +172,45 @@ def _by_workload(
     return dict(owned)
 
 
-def _with_lead_times(
-    seen: Observation, state: TickState, policy: WorkloadPolicy, settings: TickSettings
+def _seen(
+    replicas: tuple[Replica, ...],
+    outlook: Outlook | None,
+    state: TickState,
+    now: float,
+    policy: WorkloadPolicy,
+    settings: TickSettings,
 ) -> Observation:
-    """Return the observation with how long starts take, and when one of them is overdue."""
+    """Return what is known of one workload before its demand is judged."""
+    lead, overdue = _lead_times(replicas, state, now, policy, settings)
+    boost = settings.boosts.get(policy.workload)
+    return Observation(
+        workload=policy.workload,
+        now=now,
+        replicas=replicas,
+        outlook=outlook,
+        lead_time_seconds=lead,
+        overdue_seconds=overdue,
+        boost_per_second=boost_per_second(boost, _reading_per_second(outlook), policy),
+    )
+
+
+def _lead_times(
+    replicas: tuple[Replica, ...],
+    state: TickState,
+    now: float,
+    policy: WorkloadPolicy,
+    settings: TickSettings,
+) -> tuple[float, float]:
+    """Return how long starts take, and after how long one of them is overdue."""
     if settings.fixed_lead_time_seconds is not None:
-        return replace(seen, lead_time_seconds=settings.fixed_lead_time_seconds)
+        return settings.fixed_lead_time_seconds, math.inf
     known = estimate(state.lead_times, key_of(policy))
     calibration = state.workloads[policy.workload].calibration
     # While nothing but time-outs come in the estimate may pass the timeout; no start does.
     most = policy.restore.timeout_seconds
     lead = min(known.quantile(calibration.lead_time_quantile), most)
-    lead = max(lead, overrun_seconds(seen.replicas, lead, now=seen.now))
-    overdue = max(lead, min(known.quantile(_OVERDUE_QUANTILE), most))
-    return replace(seen, lead_time_seconds=lead, overdue_seconds=overdue)
+    lead = max(lead, overrun_seconds(replicas, lead, now=now))
+    return lead, max(lead, min(known.quantile(_OVERDUE_QUANTILE), most))
 
 
 def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:
