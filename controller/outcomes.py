@@ -137,24 +137,23 @@ def _toward(per_second: float, smooth: float, seconds: float) -> float:
 def queue_ahead(
     outcomes: Outcomes, *, now: float, per_second: float, window_seconds: float, capacity: float
 ) -> float:
-    """Return the reckoned queue at ``now``, past the replicas that were ready at each instant.
+    """Return the reckoned queue at ``now``.
 
     Demand is taken to go on as last measured for as long as that was measured for, then at no
-    more than the mean of late: the rate of a few seconds says little of the minute after.
+    more than the mean of late: the rate of a few seconds says little of the minute after. Of the
+    first span the replicas of now are taken, though some became ready within it: restores under
+    way work a queue off besides, and to count it exactly asks for them twice.
     """
     if outcomes.until is None or not outcomes.seen_seconds:
         return 0.0
     # What was measured long ago says nothing of the queue since.
     end = min(now, outcomes.until + _LONGEST_GAP_SECONDS)
     turn = min(outcomes.until + window_seconds, end)
-    spans = (
-        (outcomes.until, turn, per_second),
-        (turn, end, min(per_second, outcomes.smooth_per_second)),
-    )
-    queue = outcomes.queue
-    for since, until, rate in spans:
-        for seconds, ready in _pieces(outcomes.ready_log, since, until):
-            queue = max(queue + (rate - ready * capacity) * seconds, 0.0)
+    serving = outcomes.ready_log[-1][1] * capacity
+    queue = max(outcomes.queue + (per_second - serving) * max(turn - outcomes.until, 0.0), 0.0)
+    rate = min(per_second, outcomes.smooth_per_second)
+    for seconds, ready in _pieces(outcomes.ready_log, turn, end):
+        queue = max(queue + (rate - ready * capacity) * seconds, 0.0)
     return queue
 
 

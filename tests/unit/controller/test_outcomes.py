@@ -152,6 +152,14 @@ def queue_at(
     )
 
 
+def calm(*, ready: int) -> Outcomes:
+    """Return ten minutes of four requests a second."""
+    outcomes = an_account(ready=ready)
+    for until in range(60, 660, 60):
+        outcomes = flow(outcomes, 4.0, until=until)
+    return outcomes
+
+
 def test_the_queue_ahead_has_grown_since_the_reading() -> None:
     outcomes = flow(an_account(ready=1), 3.0, until=10.0)
     assert queue_at(15.0, outcomes, 3.0) == pytest.approx(20.0 + 10.0)
@@ -160,20 +168,22 @@ def test_the_queue_ahead_has_grown_since_the_reading() -> None:
 
 def test_the_queue_ahead_flows_past_the_replicas_that_were_ready_at_each_instant() -> None:
     # Four were ready for ten seconds, and now that they have gone one is.
-    outcomes = with_ready(flow(an_account(ready=4), 4.0, until=10.0), now=20.0, ready=1)
-    assert queue_at(22.0, outcomes, 4.0, window_seconds=60.0) == pytest.approx(3.0 * 2.0)
+    outcomes = with_ready(calm(ready=4), now=610.0, ready=1)
+    assert queue_at(612.0, outcomes, 4.0, window_seconds=0.0) == pytest.approx(3.0 * 2.0)
+
+
+def test_replicas_that_became_ready_within_the_first_window_count_for_all_of_it() -> None:
+    outcomes = with_ready(flow(an_account(ready=4), 8.0, until=10.0), now=14.0, ready=6)
+    assert queue_at(15.0, outcomes, 8.0) == pytest.approx(4.0 * 10.0 + 2.0 * 5.0)
 
 
 def test_a_queue_that_was_worked_off_does_not_count_as_spare() -> None:
-    outcomes = with_ready(flow(an_account(ready=9), 4.0, until=10.0), now=20.0, ready=1)
-    assert queue_at(22.0, outcomes, 4.0, window_seconds=60.0) == pytest.approx(3.0 * 2.0)
+    outcomes = with_ready(calm(ready=9), now=610.0, ready=1)
+    assert queue_at(612.0, outcomes, 4.0, window_seconds=0.0) == pytest.approx(3.0 * 2.0)
 
 
 def test_a_rate_of_seconds_goes_on_for_no_longer_than_it_was_measured() -> None:
-    calm = an_account(ready=4)
-    for until in range(60, 660, 60):
-        calm = flow(calm, 4.0, until=until)
-    burst = flow(calm, 14.0, until=605.0)
+    burst = flow(calm(ready=4), 14.0, until=605.0)
     surplus = burst.smooth_per_second - 4.0
     assert 0.0 < surplus < 5.0
     expected = burst.queue + 10.0 * 5.0 + surplus * 15.0
