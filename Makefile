@@ -69,7 +69,7 @@ check: develop
 	$(PY) -m ruff check --quiet .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(PY) -m pytest -q -m "not real" --cov=models --cov=controller --cov-report=
+	$(PY) -m pytest -q -n 2 -m "not real" --cov=models --cov=controller --cov-report=
 	$(PY) -m coverage report --include="$(COVERED)" --skip-covered --show-missing --fail-under=100
 
 bench: develop

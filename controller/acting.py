@@ -49,19 +49,23 @@ class Acting:
     is_stale: Callable[[], bool]
     _acted: dict[int, Action] = field(default_factory=dict)
     _refused: dict[int, RefusedAction] = field(default_factory=dict)
+    _bugs: list[Exception] = field(default_factory=list)
     _trouble: str = ""
     _is_cluster_up: bool = True
     _pauses_kept: list[bool] = field(default_factory=list)
 
     async def carry_out(self, actions: Sequence[Action]) -> Acts:
-        """Act for the workloads that may be acted for; after trouble begin nothing more."""
+        """Act for the workloads that may be acted for; after trouble begin nothing more.
+
+        Raises:
+            Exception: a bug that an action met, once what was under way has ended.
+        """
         waiting = deque(self._lanes(actions))
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(self.settings.actions_at_once, len(waiting))):
-                    tasks.create_task(self._work_off(waiting))
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(min(self.settings.actions_at_once, len(waiting))):
+                tasks.create_task(self._work_off(waiting))
+        if self._bugs:
+            raise self._bugs[0]
         return Acts(
             acted=tuple(self._acted[index] for index in sorted(self._acted)),
             refused=tuple(self._refused[index] for index in sorted(self._refused)),
@@ -112,5 +116,8 @@ class Acting:
             self._pauses_kept.append(
                 isinstance(error, ClusterUnavailableError) and error.is_pause_kept
             )
+        except Exception as error:  # met by one action, it must not break off the others midway
+            self._bugs.append(error)
+            self._trouble = f"{type(error).__name__}: {error}"
         else:
             self._acted[index] = action

@@ -22,8 +22,8 @@ _SOON_SECONDS = 30.0
 #: A forecast may err as much as the plain one and by so much of demand besides: of five traces'
 #: forecasts, none that was made in earnest ever came to four fifths of that in half an hour.
 _SHARE_OF_DEMAND = 0.2
-#: No lead time is longer; more forecasts than fit into it need not be kept.
-_MOST_AWAITED = 512
+#: Two of each step of a second fit into a lead time of a quarter of an hour: more need not be kept.
+_MOST_AWAITED = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.cluster_view import Phase, Replica
+from controller.cluster_view import Phase, Replica, StartKind
 
 
 def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: float) -> float:
     """Return what starts take at the least, if most that should be ready are not; 0 if they are.
 
     A slowdown shows in starts under way before the first of them ends. One alone may hang, so the
-    longest under way does not count, and those that came ready meanwhile speak against it.
+    longest under way does not count, and those that came ready meanwhile speak against it. Of cold
+    starts, which take longer anyway, nothing is concluded.
     """
     ages = sorted(
         now - one.decided_at
         for one in replicas
-        if one.phase is Phase.RESTORING and one.deadline_at > now
+        if one.phase is Phase.RESTORING and one.deadline_at > now and one.kind is StartKind.RESTORE
     )
     late = [age for age in ages if age > usual_seconds]
     if len(late) < 2:
@@ -24,5 +25,6 @@ def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: f
     came = sum(
         one.phase is Phase.READY and usual_seconds < now - one.decided_at <= late[-1]
         for one in replicas
+        if one.kind is StartKind.RESTORE
     )
     return late[-2] if len(late) > came else 0.0

@@ -80,7 +80,9 @@ def _level(observation: Observation, calibration: Calibration) -> float:
 
     What is short then nobody sees, so it lasts until demand is heard of again.
     """
-    if fresh_reading(observation) is not None or observation.silent_seconds <= _UNHEARD_SECONDS:
+    reading = observation.outlook.reading if observation.outlook else None
+    window = reading.window_seconds if reading is not None else 0.0
+    if observation.silent_seconds <= max(_UNHEARD_SECONDS, 2.5 * window):
         return calibration.level
     return max(calibration.level, SUREST_FORECAST)
 

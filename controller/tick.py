@@ -73,7 +73,12 @@ def tick(
         planned, workloads[name], said = _planned(seen, state, policy, settings)
         plans.append(planned)
         lines += said
-    plans = within_pools(plans, policies, fleet, outlooks)
+    believed = {
+        name: outlook
+        for name, state_of in workloads.items()
+        if (outlook := trusted(outlooks.get(name), state_of.trust)) is not None
+    }
+    plans = within_pools(plans, policies, fleet, believed)
     placements = _placements(fleet, plans, policies, state, settings)
     memory = after_placement(state.memory, placements)
     state = TickState(workloads=workloads, lead_times=state.lead_times, memory=memory)

@@ -48,12 +48,15 @@ class LiveForecaster:
         self._clock = clock
         self._workloads: dict[WorkloadName, LiveWorkload] = {}
         self._batches: dict[float, Batch] = {}
+        self._fitting: dict[WorkloadName, LiveWorkload] = {}
         # Of workloads let go, which is said beside a forecast under way.
         self._gone: deque[LiveWorkload] = deque()
 
     def extend(self, workload: WorkloadName, series: DemandSeries) -> None:
         """Keep newly finished steps; a gap before them, or another step, begins anew."""
         known = self._workloads.get(workload)
+        if known is not None:
+            series = known.beyond(series)
         if known is None or not known.continues(series):
             self.forget(workload)
             known = self._workloads[workload] = self._begin(workload, series)
@@ -128,15 +131,17 @@ class LiveForecaster:
         for one in sorted(due, key=lambda one: (one.models is not None, one.fit_due - one.steps)):
             steps = one.batch.grid.steps
             if self._pool.submit(one.name, fit_learned, one.history, steps, _SEED):
+                self._fitting[one.name] = one
                 one.fit_due = refit_after(one.steps, step_seconds=one.history.step_seconds)
 
     def _take_in_fits(self) -> None:
         for fit in self._pool.collect():
             if fit.error is not None:
                 _log.warning("%s: a fit failed, the models before it stay: %s", fit.key, fit.error)
-            known = self._workloads.get(WorkloadName(fit.key))
-            if known is not None and isinstance(fit.result, LearnedModels):
-                known.models = fit.result
+            # One that has begun anew meanwhile, with another step perhaps, has no use for it.
+            asked = self._fitting.pop(WorkloadName(fit.key), None)
+            if asked is not None and isinstance(fit.result, LearnedModels):
+                asked.models = fit.result
 
 
 def _learn(learners: Iterable[_Pair], until: float) -> None:

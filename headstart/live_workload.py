@@ -58,6 +58,14 @@ class LiveWorkload:
         same_step = self.history.step_seconds == series.step_seconds
         return same_step and abs(series.start - self.history.end) < series.step_seconds / 2
 
+    def beyond(self, series: DemandSeries) -> DemandSeries:
+        """Return the steps without those that are known: whoever failed after that repeats them."""
+        known, step = self.history, self.history.step_seconds
+        is_repeated = known.start + step / 2 < series.start < known.end - step / 2 < series.end
+        if series.step_seconds != step or not is_repeated:
+            return series
+        return series.between(known.end, series.end)
+
     def extend(self, series: DemandSeries) -> None:
         """Keep newly finished steps."""
         self.history = _joined(self.history, series)

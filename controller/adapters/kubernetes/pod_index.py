@@ -52,7 +52,8 @@ class PodIndex:
             return
         if before is not None:
             del self._ours[key]
-            self._by_replica.pop(before, None)
+            if self._by_replica.get(before) == key:
+                del self._by_replica[before]
         if name is not None:
             self._ours[key] = name
             self._by_replica[name] = key

@@ -119,7 +119,10 @@ def test_what_was_measured_of_a_start_outlives_the_controller(
 ) -> None:
     plane = control_plane
     demand.turn_to(35.0)
-    plane.apply(a_policy(namespace, notes={"lab/restore-seconds": "8"}))
+    # The same replicas throughout: one let go or started meanwhile would be measured besides.
+    limits = {"minReplicas": 4, "maxReplicas": 4}
+    notes = {"lab/restore-seconds": "8"}
+    plane.apply(a_policy(namespace, notes=notes, spec={"limits": limits}))
 
     def measured() -> list[dict[str, Any]]:
         status = plane.get("prp", "chat", "-n", namespace).get("status", {})

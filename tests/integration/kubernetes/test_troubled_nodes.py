@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,10 @@ def see_what_was_told(
     plane.until(lambda: "ReplicaLost" in told(plane, namespace), "the loss is told")
     events = [*plane.get("events", "-n", namespace), *plane.get("events", "-n", "default")]
     texts = [f"{event['reason']} {event['message']}" for event in events]
-    reported = {event["involvedObject"]["name"]: event["message"] for event in events}
+    reported: dict[str, str] = defaultdict(str)
+    for event in events:
+        # The node controller tells of nodes, too.
+        reported[event["involvedObject"]["name"]] += f"{event['message']}\n"
     for reason, node, words in (
         ("RestoreFailed", failing, "RestoreIncompatible"),
         ("RestoreFailed", down, "is not Ready"),

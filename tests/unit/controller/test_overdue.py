@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from controller.cluster_view import Phase, Replica
+from controller.cluster_view import Phase, Replica, StartKind
 from controller.overdue import overrun_seconds
 from tests.builders import a_replica
 from tests.unit.controller.builders import NOW
@@ -29,3 +29,10 @@ def test_a_few_that_overrun_among_many_that_came_say_nothing() -> None:
     assert overrun_seconds(under_way(70.0, 90.0) + came, 60.0, now=NOW) == 0.0
     long_ago = under_way(300.0, 400.0, 500.0, phase=Phase.READY)
     assert overrun_seconds(under_way(70.0, 90.0) + long_ago, 60.0, now=NOW) == 70.0
+
+
+def test_cold_starts_which_take_longer_anyway_say_nothing_of_restores() -> None:
+    cold = [replace(one, kind=StartKind.COLD) for one in under_way(70.0, 90.0, 110.0)]
+    assert overrun_seconds(cold, 60.0, now=NOW) == 0.0
+    came = [replace(one, kind=StartKind.COLD) for one in under_way(65.0, 75.0, phase=Phase.READY)]
+    assert overrun_seconds(under_way(70.0, 90.0) + came, 60.0, now=NOW) == 70.0

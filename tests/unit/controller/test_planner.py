@@ -137,6 +137,12 @@ def test_nothing_but_the_surest_forecast_counts_while_demand_is_not_heard_of() -
     unheard = replace(heard, now=NOW + 61.0, silent_seconds=61.0)
     assert planned(heard).floor == 2
     assert (planned(unheard).floor, planned(unheard).quantile_level) == (6, 0.99)
+    # A reading that nobody renews is as good as none; one of a minute is awaited for longer.
+    kept = replace(heard, now=NOW + 40.0, silent_seconds=40.0)
+    assert (planned(kept).floor, planned(kept).quantile_level) == (6, 0.99)
+    of_a_minute = replace(a_reading(2.0), window_seconds=60.0)
+    slow = replace(an_observation(reading=of_a_minute, forecast=wide), silent_seconds=100.0)
+    assert planned(slow).floor == 2
     missing = replace(an_observation(forecast=wide), silent_seconds=30.0)
     assert planned(missing).floor == 2
     surer_yet = replace(unheard, peak_per_second=100.0)

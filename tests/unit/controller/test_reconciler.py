@@ -376,10 +376,18 @@ async def test_starts_on_different_nodes_are_under_way_together_and_told_in_thei
     assert max(len(nodes) for nodes in cluster.together) == 3
 
 
-async def test_a_bug_met_while_acting_is_said_and_ends_nothing() -> None:
-    class Broken(FakeCluster):
+async def test_a_bug_met_while_acting_is_said_and_breaks_off_nothing_under_way() -> None:
+    class Broken(SlowCluster):
         async def act(self, action: Action) -> None:
-            raise KeyError("spec")
+            if isinstance(action, Start) and action.node == "node-0":
+                raise KeyError("spec")
+            await super().act(action)
 
-    report = await a_reconciler(Broken(), FakeTick((a_start(),))).turn()
+    cluster = Broken()
+    starts = tuple(
+        replace(a_start(f"chat-{number}"), node=NodeName(f"node-{number}")) for number in range(3)
+    )
+    settings = LoopSettings(actions_at_once=3)
+    report = await a_reconciler(cluster, FakeTick(starts), settings=settings).turn()
     assert report.trouble == "KeyError: 'spec'"
+    assert cluster.under_way == []

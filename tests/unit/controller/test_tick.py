@@ -214,6 +214,20 @@ def test_a_forecast_that_is_far_off_is_not_planned_with() -> None:
     assert trusting.floor == 30
 
 
+def test_a_forecast_that_is_far_off_does_not_say_who_gets_the_gpus() -> None:
+    far_off = ForecastTrust(excess=1.0, seconds=600.0)
+    state = TickState(workloads={CHAT: WorkloadState(began_at=NOW - 600.0, trust=far_off)})
+    few = a_forecast(0.9, spread=0.01)
+    outlooks = {
+        # By its forecast the two GPUs there are would help nobody.
+        CHAT: an_outlook(reading=a_reading(2.0), forecast=a_forecast(30.0)),
+        WorkloadName(SEARCH): an_outlook(workload=SEARCH, reading=a_reading(0.9), forecast=few),
+    }
+    policies = (a_policy(), a_policy(SEARCH))
+    result = a_tick(a_fleet(nodes=2), outlooks, *policies, state=state, settings=TickSettings())
+    assert [plan.target for plan in result.plans] == [2, 0]
+
+
 def test_the_loop_says_once_that_a_forecast_is_not_used() -> None:
     nearly = ForecastTrust(
         awaited=(Awaited(due_at=NOW, said=30.0, plain=2.0, seconds=10.0),),

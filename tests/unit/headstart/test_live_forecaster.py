@@ -58,6 +58,16 @@ def test_the_first_known_step_after_a_gap_brings_a_new_forecast() -> None:
     assert made(forecaster).values[0, 0] > before.values[0, 0]
 
 
+def test_steps_that_are_handed_on_again_are_not_learned_again() -> None:
+    forecaster, undisturbed = a_forecaster(), a_forecaster()
+    forecaster.extend(CHAT, steps(0.0, [40.0] * 60))
+    forecaster.extend(CHAT, steps(600.0, [44.0]))
+    forecaster.extend(CHAT, steps(600.0, [44.0, 48.0]))
+    undisturbed.extend(CHAT, steps(0.0, [40.0] * 60 + [44.0, 48.0]))
+    assert made(forecaster).issued_at == 620.0
+    assert np.array_equal(made(forecaster).values, made(undisturbed).values)
+
+
 def test_nothing_but_missing_steps_is_no_forecast() -> None:
     forecaster = a_forecaster()
     forecaster.extend(CHAT, steps(0.0, [NAN] * 10))
