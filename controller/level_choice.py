@@ -23,8 +23,9 @@ _AIM = 0.7
 #: to be made up for, and within which shares of the aim.
 _PACE_SECONDS, _LOWEST_PACE, _HIGHEST_PACE = 86400.0, 0.5, 1.1
 #: What is believed before there is evidence: a level for an objective of 99 %, and that each unit
-#: more halves the misses and costs 4 %. Worth six hours of usual demand.
-_LEVEL_AT_99 = 1.5
+#: more halves the misses and costs 4 %. Worth six hours of usual demand. In a first hour misses are
+#: dearer than replicas: what they leave waiting calls for more of these than had been saved.
+_LEVEL_AT_99 = 2.0
 _RARER_A_UNIT, _DEARER_A_UNIT = 0.7, 0.04
 _BELIEF_SECONDS = 21600.0
 #: Not to pay, in shares of the cost, for one of all requests less being late. Who misses more

@@ -129,7 +129,7 @@ def test_the_first_level_rises_with_the_objective() -> None:
     shares = (0.5, 0.95, 0.99, 0.999, 0.999999)
     levels = [first_level(a_policy(objective=Objective(attainment=share))) for share in shares]
     assert levels == sorted(levels)
-    assert levels[2] == pytest.approx(1.5)
+    assert levels[2] == pytest.approx(2.0)
     assert (levels[0], levels[-1]) == (-1.0, 12.0)
 
 
