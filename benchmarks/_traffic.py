@@ -14,6 +14,7 @@ from models.forecast import FloatArray
 #: 2026-03-02 00:00:00 UTC, a Monday.
 START_EPOCH_SECONDS = 1_772_409_600
 _DAY = 86400.0
+_TRACE_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 
 
 def requests(*, days: float, step_seconds: float, seed: int, mean: float = 20.0) -> FloatArray:
@@ -38,3 +39,16 @@ def write_trace(path: Path, counts: FloatArray, *, step_seconds: float) -> None:
         file.write("timestamp,requests\n")
         for number, count in enumerate(counts):
             file.write(f"{START_EPOCH_SECONDS + number * step_seconds:.0f},{count:.0f}\n")
+
+
+def generated(folder: Path, *, days: float) -> Path:
+    """Write a trace of some days into a folder, in steps of 10 s, and return the folder."""
+    counts = requests(days=days, step_seconds=10.0, seed=5)
+    write_trace(folder / "generated.csv", counts, step_seconds=10.0)
+    return folder
+
+
+def trace_paths(folder: Path, only: str) -> list[Path]:
+    """Return a folder's traces with ``only`` in their names, sorted."""
+    found = sorted(folder.iterdir())
+    return [path for path in found if path.name.endswith(_TRACE_SUFFIXES) and only in path.name]

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks._traffic import requests, write_trace
+from benchmarks._traffic import generated, trace_paths
 from controller.environment import Environment, StartLatency
 from headstart.assessment import CLAIRVOYANT, REACTIVE, assess
 from headstart.replay import Scenario, replay
@@ -28,7 +28,6 @@ from headstart.world_files import default_policy
 _MEDIANS_SECONDS = (10.0, 60.0, 180.0)
 _GENERATED_MEDIANS_SECONDS = (60.0,)
 _ATTAINMENT = 0.99
-_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +47,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as made:
         folder, medians = arguments.folder, arguments.median or _MEDIANS_SECONDS
         if folder is None:
-            folder, medians = Path(made), arguments.median or _GENERATED_MEDIANS_SECONDS
-            counts = requests(days=2, step_seconds=10.0, seed=5)
-            write_trace(folder / "generated.csv", counts, step_seconds=10.0)
-        paths = [
-            path
-            for path in sorted(folder.iterdir())
-            if path.name.endswith(_SUFFIXES) and arguments.only in path.name
-        ]
+            folder = generated(Path(made), days=2)
+            medians = arguments.median or _GENERATED_MEDIANS_SECONDS
+        paths = trace_paths(folder, arguments.only)
         if not paths:
             print(f"no trace in {folder}", file=sys.stderr)
             return 2

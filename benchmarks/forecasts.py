@@ -20,12 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._traffic import requests, write_trace
+from benchmarks._traffic import generated, trace_paths
 from headstart.backtest import Backtest, backtest
 from headstart.traces import Trace, default_warmup, read_trace
 from models.forecast import FloatArray
 
-_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 _SHOWN_QUANTILES = (0.9, 0.95, 0.99)
 _WINDOW_ORIGINS = 500
 _COVERAGE_WITHIN = (0.01, 0.01, 0.005)
@@ -48,16 +47,8 @@ def main() -> int:
     """Backtest every trace and print; 1 if a folder's traces missed the goal."""
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as made:
-        folder = arguments.folder
-        if folder is None:
-            folder = Path(made)
-            counts = requests(days=2, step_seconds=10.0, seed=5)
-            write_trace(folder / "generated.csv", counts, step_seconds=10.0)
-        paths = [
-            path
-            for path in sorted(folder.iterdir())
-            if path.name.endswith(_SUFFIXES) and arguments.only in path.name
-        ]
+        folder = arguments.folder or generated(Path(made), days=2)
+        paths = trace_paths(folder, arguments.only)
         if not paths:
             print(f"no trace in {folder}", file=sys.stderr)
             return 2

@@ -17,20 +17,20 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._traffic import requests, write_trace
+from benchmarks._traffic import generated, trace_paths
 from benchmarks._verdict import TITLES, Case, row
 from benchmarks._worlds import KeptForecasts, NoiseForecasts, World, worlds
 from controller.environment import Environment, StartLatency
+from headstart.assessment import trial_of
 from headstart.baselines import play_hpa
 from headstart.forecast_feed import Forecasts
 from headstart.replay import Scenario, forecast_feed, replay
 from headstart.scoring import Score, score
 from headstart.traces import Trace, default_warmup, read_trace
-from headstart.trial import Capacity, Trial
+from headstart.trial import Capacity
 from headstart.world_files import default_policy
 from models.forecast import Forecast
 
-_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 _SEED = 7
 
 
@@ -40,7 +40,8 @@ def main() -> int:
     print(TITLES, flush=True)
     cases = []
     with tempfile.TemporaryDirectory() as made:
-        for path in _paths(arguments.folder or _generated(Path(made)), arguments.only):
+        folder = arguments.folder or generated(Path(made), days=3)
+        for path in trace_paths(folder, arguments.only):
             trace = _first_days(read_trace(path), arguments.days)
             for median in arguments.median or (60.0,):
                 for case in _cases(trace, median, arguments.world):
@@ -63,17 +64,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--world", default="", metavar="NAME", help="worlds with this in the name")
     parser.add_argument("--days", type=float, default=5.0, help="how much of each trace is played")
     return parser.parse_args()
-
-
-def _generated(folder: Path) -> Path:
-    counts = requests(days=3, step_seconds=10.0, seed=5)
-    write_trace(folder / "generated.csv", counts, step_seconds=10.0)
-    return folder
-
-
-def _paths(folder: Path, only: str) -> list[Path]:
-    found = sorted(folder.iterdir())
-    return [path for path in found if path.name.endswith(_SUFFIXES) and only in path.name]
 
 
 def _first_days(trace: Trace, days: float) -> Trace:
@@ -139,16 +129,7 @@ def _forecasts(world: World, kept: tuple[Forecast, ...] | None) -> Forecasts | N
 
 def _played(scenario: Scenario, forecasts: Forecasts | None) -> tuple[Score, Score]:
     result = replay(scenario, forecasts=forecasts)
-    policy = scenario.policy
-    trial = Trial(
-        demand_per_second=scenario.requests / scenario.bin_seconds,
-        bin_seconds=scenario.bin_seconds,
-        start=result.start,
-        end=result.end,
-        capacity_per_replica=policy.demand_per_replica,
-        wait_seconds=policy.objective.wait_seconds,
-        attainment=policy.objective.attainment,
-    )
+    trial = trial_of(scenario, result)
     reactive = Capacity.from_records(play_hpa(trial, scenario.environment))
     return score(trial, Capacity.from_records(result.records)), score(trial, reactive)
 

@@ -7,6 +7,7 @@ the last would begin seconds late. Two on one node would get into each other's w
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from controller.ports import Cluster
 from controller.tick_report import RefusedAction
 from models.forecast import WorkloadName
 
+_log = logging.getLogger(__name__)
 _Numbered = tuple[int, Action]
 
 
@@ -49,23 +51,16 @@ class Acting:
     is_stale: Callable[[], bool]
     _acted: dict[int, Action] = field(default_factory=dict)
     _refused: dict[int, RefusedAction] = field(default_factory=dict)
-    _bugs: list[Exception] = field(default_factory=list)
     _trouble: str = ""
     _is_cluster_up: bool = True
     _pauses_kept: list[bool] = field(default_factory=list)
 
     async def carry_out(self, actions: Sequence[Action]) -> Acts:
-        """Act for the workloads that may be acted for; after trouble begin nothing more.
-
-        Raises:
-            Exception: a bug that an action met, once what was under way has ended.
-        """
+        """Act for the workloads that may be acted for; after trouble begin nothing more."""
         waiting = deque(self._lanes(actions))
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(self.settings.actions_at_once, len(waiting))):
                 tasks.create_task(self._work_off(waiting))
-        if self._bugs:
-            raise self._bugs[0]
         return Acts(
             acted=tuple(self._acted[index] for index in sorted(self._acted)),
             refused=tuple(self._refused[index] for index in sorted(self._refused)),
@@ -116,8 +111,9 @@ class Acting:
             self._pauses_kept.append(
                 isinstance(error, ClusterUnavailableError) and error.is_pause_kept
             )
-        except Exception as error:  # met by one action, it must not break off the others midway
-            self._bugs.append(error)
+        except Exception as error:
+            # A bug that one action met must not break off the others, nor hide what was done.
+            _log.exception("an action failed")
             self._trouble = f"{type(error).__name__}: {error}"
         else:
             self._acted[index] = action

@@ -9,6 +9,7 @@ from controller.cluster_view import Phase, Replica, StartKind
 from controller.forecast_trust import judged
 from controller.hold import Hold
 from controller.level_choice import Served, chosen_level, first_level
+from controller.needs import WINDOWS_AWAITED
 from controller.objective import Calibration, lead_quantile_after
 from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
@@ -130,7 +131,7 @@ def demand_judged(
             outcomes,
             until=reading.measured_at,
             per_second=reading.per_second,
-            longest_gap_seconds=2.5 * reading.window_seconds,
+            longest_gap_seconds=WINDOWS_AWAITED * reading.window_seconds,
             capacity=policy.demand_per_replica,
             wait_seconds=policy.objective.wait_seconds,
         )

@@ -29,6 +29,8 @@ _BLIND_UTILIZATION = 0.7
 _MOST_REPLICAS = 1e6
 #: After this long without a reading nobody knows what demand is.
 _SILENCE_SECONDS = 60.0
+#: Readings come once a window: it takes more than two to tell silence from one that is missing.
+WINDOWS_AWAITED = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ def fresh_reading(observation: Observation) -> DemandReading | None:
     reading = observation.outlook.reading if observation.outlook else None
     if reading is None:
         return None
-    oldest = max(_SILENCE_SECONDS, 2.5 * reading.window_seconds)
+    oldest = max(_SILENCE_SECONDS, WINDOWS_AWAITED * reading.window_seconds)
     return reading if observation.now - reading.measured_at <= oldest else None
 
 

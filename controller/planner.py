@@ -15,6 +15,7 @@ from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
 from controller.demand_curve import DemandCurve, demand_curve
 from controller.hold import Hold, hold_seconds
 from controller.needs import (
+    WINDOWS_AWAITED,
     Need,
     fresh_reading,
     most_replicas,
@@ -82,7 +83,7 @@ def _level(observation: Observation, calibration: Calibration) -> float:
     """
     reading = observation.outlook.reading if observation.outlook else None
     window = reading.window_seconds if reading is not None else 0.0
-    if observation.silent_seconds <= max(_UNHEARD_SECONDS, 2.5 * window):
+    if observation.silent_seconds <= max(_UNHEARD_SECONDS, WINDOWS_AWAITED * window):
         return calibration.level
     return max(calibration.level, SUREST_FORECAST)
 

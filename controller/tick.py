@@ -6,27 +6,22 @@ Feedback goes in and out as state: lead times measured, calibration, holds, fail
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.actions import Action
-from controller.boosts import boost_per_second
 from controller.cluster_view import Fleet, Replica
 from controller.feedback import (
-    assumed,
     begun,
     carried_out,
     demand_judged,
     forecast_judged,
-    key_of,
     starts_judged,
 )
 from controller.forecast_trust import trusted
 from controller.observation import Observation
-from controller.outcomes import queue_ahead
-from controller.overdue import overrun_seconds
+from controller.observing import observed, with_outcomes
 from controller.placement import Placement, after_placement, assign
 from controller.plan import Plan
 from controller.plan_actions import actions_of, is_placed
@@ -36,11 +31,7 @@ from controller.pool_shares import within_pools
 from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.forecast import WorkloadName
-from models.lead_time import estimate
 from models.outlook import Outlook
-
-#: A restore that takes longer than so many do is started once more, beside it.
-_OVERDUE_QUANTILE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +60,7 @@ def tick(
     workloads: dict[WorkloadName, WorkloadState] = {}
     for policy in policies:
         name = policy.workload
-        seen = _seen(tuple(owned[name]), outlooks.get(name), state, now, policy, settings)
+        seen = observed(tuple(owned[name]), outlooks.get(name), state, now, policy, settings)
         planned, workloads[name], said = _planned(seen, state, policy, settings)
         plans.append(planned)
         lines += said
@@ -129,7 +120,7 @@ def _planned(
         seen = replace(seen, outlook=trusted(seen.outlook, state.trust))
     judged = demand_judged(state, policy, seen, settings)
     planned, hold = plan(
-        _with_outcomes(seen, judged, policy),
+        with_outcomes(seen, judged, policy),
         policy,
         judged.calibration,
         judged.hold,
@@ -175,68 +166,3 @@ def _by_workload(
         if replica.workload in owned:
             owned[replica.workload].append(replica)
     return dict(owned)
-
-
-def _seen(
-    replicas: tuple[Replica, ...],
-    outlook: Outlook | None,
-    state: TickState,
-    now: float,
-    policy: WorkloadPolicy,
-    settings: TickSettings,
-) -> Observation:
-    """Return what is known of one workload before its demand is judged."""
-    lead, overdue = _lead_times(replicas, state, now, policy, settings)
-    boost = settings.boosts.get(policy.workload)
-    return Observation(
-        workload=policy.workload,
-        now=now,
-        replicas=replicas,
-        outlook=outlook,
-        lead_time_seconds=lead,
-        overdue_seconds=overdue,
-        boost_per_second=boost_per_second(boost, _reading_per_second(outlook), policy),
-    )
-
-
-def _lead_times(
-    replicas: tuple[Replica, ...],
-    state: TickState,
-    now: float,
-    policy: WorkloadPolicy,
-    settings: TickSettings,
-) -> tuple[float, float]:
-    """Return how long starts take, and after how long one of them is overdue."""
-    if settings.fixed_lead_time_seconds is not None:
-        return settings.fixed_lead_time_seconds, math.inf
-    known = estimate(state.lead_times, key_of(policy))
-    calibration = state.workloads[policy.workload].calibration
-    # While nothing but time-outs come in the estimate may pass the timeout; no start does.
-    most = policy.restore.timeout_seconds
-    lead = min(known.quantile(calibration.lead_time_quantile), most)
-    lead = max(lead, overrun_seconds(replicas, lead, now=now))
-    return lead, max(lead, min(known.quantile(_OVERDUE_QUANTILE), most))
-
-
-def _with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:
-    """Return the observation with what the reckoned queue says."""
-    reading = seen.outlook.reading if seen.outlook else None
-    outcomes = state.outcomes
-    return replace(
-        seen,
-        backlog=queue_ahead(
-            outcomes,
-            now=seen.now,
-            per_second=reading.per_second if reading else 0.0,
-            window_seconds=reading.window_seconds if reading else 0.0,
-            capacity=policy.demand_per_replica,
-        ),
-        assumed=assumed(state, policy, seen.replicas),
-        smooth_per_second=outcomes.smooth_per_second,
-        peak_per_second=outcomes.peak_per_second,
-        silent_seconds=0.0 if outcomes.until is None else seen.now - outcomes.until,
-    )
-
-
-def _reading_per_second(outlook: Outlook | None) -> float:
-    return outlook.reading.per_second if outlook and outlook.reading else 0.0

@@ -52,7 +52,7 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
     The planner that knows the future is left out where nodes are lost: it knows nothing of nodes,
     so what it needs would be no bound.
     """
-    trial, cost = _trial(scenario, result), scenario.policy.objective.cost
+    trial, cost = trial_of(scenario, result), scenario.policy.objective.cost
     capacity = Capacity.from_records(result.records)
     own = score(trial, capacity)
     if cost is not None:
@@ -106,7 +106,8 @@ def summarize(
     )
 
 
-def _trial(scenario: Scenario, result: ReplayResult) -> Trial:
+def trial_of(scenario: Scenario, result: ReplayResult) -> Trial:
+    """Return a replay's scored part, as everybody is judged on it."""
     policy = scenario.policy
     return Trial(
         demand_per_second=scenario.requests / scenario.bin_seconds,

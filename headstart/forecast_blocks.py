@@ -5,6 +5,7 @@ Forecasts do not depend on plans, so a long replay plans one block while the nex
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
@@ -105,7 +106,8 @@ def _make(
             except BrokenPipeError:
                 pool.shutdown(cancel_futures=True)  # nobody reads any more
     except Exception as error:
-        pipe.send(error)
+        with contextlib.suppress(BrokenPipeError):  # nobody is left to be told
+            pipe.send(error)
 
 
 def _received(pipe: Connection) -> Iterator[ForecastBlock]:

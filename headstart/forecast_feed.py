@@ -62,12 +62,11 @@ class ForecastFeed:
         while self._block is None or self._block.end < steps:
             self._block = next(self._blocks)
         quantiles, is_gated = self._block.made_at(steps - 1)
-        values = self._grid.dense @ quantiles
         return Forecast(
             workload=self._workload,
             issued_at=self._series.start + steps * self._series.step_seconds,
             step_seconds=self._series.step_seconds,
             quantiles=QUANTILES,
-            values=np.maximum.accumulate(values, axis=1),
+            values=self._grid.every_step(quantiles),
             basis=MOVING_AVERAGE if is_gated else "blend",
         )

@@ -129,13 +129,12 @@ class LiveWorkload:
         quantiles = self.batch.quantiles(learner.row)
         if np.isnan(quantiles).any():
             return None
-        dense = self.batch.grid.dense @ quantiles
         return Forecast(
             workload=self.name,
             issued_at=issued_at,
             step_seconds=self.history.step_seconds,
             quantiles=QUANTILES,
-            values=np.maximum.accumulate(np.maximum(dense, 0.0), axis=1),
+            values=self.batch.grid.every_step(quantiles),
             basis=self._basis(learner),
         )
 

@@ -29,6 +29,13 @@ class HorizonGrid:
         """How many steps ahead the grid reaches."""
         return int(self.steps[-1])
 
+    def every_step(self, quantiles: FloatArray) -> FloatArray:
+        """Return demand at every step ahead from quantiles on the grid, [len(steps), quantiles].
+
+        Ascending in the quantiles, and never below 0.
+        """
+        return np.asarray(np.maximum.accumulate(np.maximum(self.dense @ quantiles, 0.0), axis=1))
+
     def __len__(self) -> int:
         """Count the steps on the grid."""
         return len(self.steps)

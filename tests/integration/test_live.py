@@ -45,6 +45,8 @@ pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::Reso
 SOURCES = ("kafka", "prometheus")
 #: Plans are made each second; a machine with more to do may take longer.
 LONGEST_SILENCE_SECONDS = 6.0
+#: How long a request may wait by the objective's default.
+WAIT_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +102,20 @@ def test_restores_start_a_lead_time_before_the_rise_needs_them(run: Run) -> None
     assert len(late) <= 1, late
 
 
-def decisions(run: Run, at: float) -> list[float]:
-    """Return when each replica was decided, of those that served or were to serve then."""
+def test_replicas_are_ready_when_the_rise_needs_them(run: Run) -> None:
+    short = [
+        f"{ready} ready when {replicas} no longer sufficed"
+        for replicas, needed_at in times_of_need(run)
+        if (ready := len(decisions(run, needed_at + WAIT_SECONDS, "ready"))) <= replicas
+    ]
+    # One restore in ten takes longer than the lead time that was planned with.
+    assert len(short) <= 1, short
+
+
+def decisions(run: Run, at: float, *phases: str) -> list[float]:
+    """Return when each replica was decided, of those in some phase; served or to serve if none."""
     fleet = [fleet for fleet in run.up.fleets if fleet["seenAt"] <= at][-1]
-    alive = (one for one in fleet["replicas"] if one["phase"] in ("ready", "restoring"))
+    alive = (one for one in fleet["replicas"] if one["phase"] in (phases or ("ready", "restoring")))
     return sorted(one["decidedAt"] for one in alive)
 
 
@@ -181,6 +193,8 @@ def test_the_loop_goes_on_with_the_other_source(run: Run, source: str) -> None:
     assert mean(demand) == pytest.approx(run.busy, rel=0.05)
     assert median(demand) == pytest.approx(run.busy, rel=0.05)
     assert min(demand) > 0
+    near = [one for one in demand if one == pytest.approx(run.busy, rel=0.15)]
+    assert len(near) >= 0.9 * len(demand), demand
 
 
 @pytest.mark.parametrize("source", SOURCES)

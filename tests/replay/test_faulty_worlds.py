@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks._worlds import NoiseForecasts
 from controller.environment import Change, Environment, Metrics, Outage, StandbyNodes, StartLatency
 from controller.policy import Mode, WorkloadPolicy
+from headstart.assessment import trial_of
 from headstart.baselines import play_hpa
 from headstart.replay import ReplayResult, ReplayTick, Scenario, forecast_feed, replay
 from headstart.scoring import Score, score
@@ -74,13 +75,7 @@ def played(
             result = replay(scenario, ticks.append, noise)
     else:
         result = replay(scenario, ticks.append)
-    trial = Trial(
-        demand_per_second=scenario.requests / BIN_SECONDS,
-        bin_seconds=BIN_SECONDS,
-        start=result.start,
-        end=result.end,
-        capacity_per_replica=CAPACITY,
-    )
+    trial = trial_of(scenario, result)
     reactive = score(trial, Capacity.from_records(play_hpa(trial, environment)))
     return Played(ticks=ticks, result=result, trial=trial, reactive=reactive)
 

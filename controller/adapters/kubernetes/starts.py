@@ -96,10 +96,9 @@ def _policy(start: Start, policies: Sequence[WorkloadPolicy]) -> WorkloadPolicy:
 def _check_room(view: View, start: Start) -> None:
     """Refuse a start on a node that has no room, or may not be used; ``view`` is of it alone."""
     fleet = fleet_of(view)
-    seen = next((one for one in fleet.nodes if one.name == start.node), None)
-    why = "is not in the pool any more" if seen is None else seen.unfit_reason
-    if why:
-        raise ActionRefusedError(f"{start.node}: {why}")
+    (seen,) = fleet.nodes
+    if seen.unfit_reason:
+        raise ActionRefusedError(f"{start.node}: {seen.unfit_reason}")
     free = fleet.free_gpus().get(start.node, 0)
     if free < start.gpus:
         raise ActionRefusedError(f"{start.node}: {free} GPUs free, {start.gpus} needed")

@@ -162,7 +162,7 @@ def test_nothing_is_let_go_of_where_nobody_else_may_start() -> None:
     big, small = shared(
         wanting(BIG, 3, ready=2),
         wanting(SMALL, 2, ready=2),
-        fleet=replace(a_fleet(nodes=0), nodes=nodes, replicas=serving),
+        fleet=replace(a_fleet(*serving), nodes=nodes),
         outlooks=outlooks,
     )
     assert (big.target, big.waiting, big.releases) == (2, 1, ())
@@ -181,7 +181,7 @@ def test_who_is_brought_down_makes_room_where_others_may_start() -> None:
     big, small = shared(
         wanting(BIG, 3, ready=2),
         wanting(SMALL, 2, ready=2),
-        fleet=replace(a_fleet(nodes=0), nodes=nodes, replicas=serving),
+        fleet=replace(a_fleet(*serving), nodes=nodes),
         outlooks=outlooks,
     )
     assert (big.target, big.starts) == (3, 1)

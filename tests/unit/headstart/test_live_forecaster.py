@@ -14,7 +14,7 @@ from models.forecast import FloatArray, Forecast, WorkloadName
 from models.horizons import grid_reaching
 from models.portfolio import Portfolio
 from models.series import DemandSeries
-from predictor.fitting import FitPool
+from predictor.fitting import Fit, FitPool
 from tests.builders import CHAT
 
 NAN = float("nan")
@@ -177,6 +177,45 @@ def test_those_who_are_up_to_date_are_forecast_while_others_read_back_their_hist
     forecaster.extend(code, steps(12_000.0, [5.0]))
     assert forecaster.forecast([CHAT, code]).keys() == {code}
     assert forecaster.forecast([code, CHAT])[code].issued_at == 12_010.0
+
+
+class FitsInHand(FitPool):
+    """Keeps what is to be fitted until the test has it done, here and now."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+        self.asked: list[tuple[str, Callable[..., object], tuple[object, ...]]] = []
+        self.done: list[Fit] = []
+
+    def submit(self, key: str, function: Callable[..., object], *args: object) -> bool:
+        self.asked.append((key, function, args))
+        return True
+
+    def collect(self) -> list[Fit]:
+        done, self.done = self.done, []
+        return done
+
+    def finish(self) -> None:
+        self.done += [Fit(key=key, result=fit(*args)) for key, fit, args in self.asked]
+        self.asked = []
+
+
+def test_a_fit_that_ends_after_its_workload_began_anew_is_of_no_use_to_it() -> None:
+    pool = FitsInHand()
+    forecaster = LiveForecaster(pool, reach_seconds=300.0, tick_seconds=2.0, clock=lambda: 0.0)
+    demand = np.random.default_rng(1).gamma(4.0, 2.0, 800)
+    forecaster.extend(CHAT, steps(0.0, list(demand)))
+    made(forecaster)
+    # With another step the grid of horizons is another one too.
+    slower = DemandSeries(start=8000.0, step_seconds=30.0, values=demand[:60])
+    forecaster.extend(CHAT, slower)
+    pool.finish()
+    assert made(forecaster).basis == "online experts"
+    forecaster.extend(CHAT, DemandSeries(start=9800.0, step_seconds=30.0, values=demand[:800]))
+    made(forecaster)
+    pool.finish()
+    forecaster.extend(CHAT, DemandSeries(start=33_800.0, step_seconds=30.0, values=demand[:1]))
+    assert made(forecaster).basis == "blend"
 
 
 def test_workloads_of_different_steps_are_forecast_side_by_side() -> None:

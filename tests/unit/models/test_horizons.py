@@ -28,6 +28,11 @@ def test_steps_between_lie_on_the_line_between_their_neighbors(steps: list[int],
     assert grid.dense @ values == pytest.approx(expected)
 
 
+def test_every_step_has_its_quantiles_in_order_and_none_below_zero() -> None:
+    values = grid_of((1, 3)).every_step(np.array([[-1.0, 2.0, 1.5], [3.0, 4.0, 5.0]]))
+    assert values.tolist() == [[0.0, 2.0, 2.0], [1.0, 3.0, 3.25], [3.0, 4.0, 5.0]]
+
+
 def test_a_grid_knows_its_length_and_its_reach() -> None:
     grid = grid_of((1, 4, 9))
     assert (len(grid), grid.last) == (3, 9)

@@ -1,0 +1,85 @@
+"""What is known of one workload when it is planned: its replicas, demand, queue and lead time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from controller.boosts import boost_per_second
+from controller.cluster_view import Replica
+from controller.feedback import assumed, key_of
+from controller.observation import Observation
+from controller.outcomes import queue_ahead
+from controller.overdue import overrun_seconds
+from controller.policy import WorkloadPolicy
+from controller.tick_state import TickSettings, TickState, WorkloadState
+from models.lead_time import estimate
+from models.outlook import Outlook
+
+#: A restore that takes longer than so many do is started once more, beside it.
+_OVERDUE_QUANTILE = 0.95
+
+
+def observed(
+    replicas: tuple[Replica, ...],
+    outlook: Outlook | None,
+    state: TickState,
+    now: float,
+    policy: WorkloadPolicy,
+    settings: TickSettings,
+) -> Observation:
+    """Return what is known of one workload before its demand is judged."""
+    lead, overdue = _lead_times(replicas, state, now, policy, settings)
+    boost = settings.boosts.get(policy.workload)
+    return Observation(
+        workload=policy.workload,
+        now=now,
+        replicas=replicas,
+        outlook=outlook,
+        lead_time_seconds=lead,
+        overdue_seconds=overdue,
+        boost_per_second=boost_per_second(boost, _reading_per_second(outlook), policy),
+    )
+
+
+def _lead_times(
+    replicas: tuple[Replica, ...],
+    state: TickState,
+    now: float,
+    policy: WorkloadPolicy,
+    settings: TickSettings,
+) -> tuple[float, float]:
+    """Return how long starts take, and after how long one of them is overdue."""
+    if settings.fixed_lead_time_seconds is not None:
+        return settings.fixed_lead_time_seconds, math.inf
+    known = estimate(state.lead_times, key_of(policy))
+    calibration = state.workloads[policy.workload].calibration
+    # While nothing but time-outs come in the estimate may pass the timeout; no start does.
+    most = policy.restore.timeout_seconds
+    lead = min(known.quantile(calibration.lead_time_quantile), most)
+    lead = max(lead, overrun_seconds(replicas, lead, now=now))
+    return lead, max(lead, min(known.quantile(_OVERDUE_QUANTILE), most))
+
+
+def with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:
+    """Return the observation with what the reckoned queue says."""
+    reading = seen.outlook.reading if seen.outlook else None
+    outcomes = state.outcomes
+    return replace(
+        seen,
+        backlog=queue_ahead(
+            outcomes,
+            now=seen.now,
+            per_second=reading.per_second if reading else 0.0,
+            window_seconds=reading.window_seconds if reading else 0.0,
+            capacity=policy.demand_per_replica,
+        ),
+        assumed=assumed(state, policy, seen.replicas),
+        smooth_per_second=outcomes.smooth_per_second,
+        peak_per_second=outcomes.peak_per_second,
+        silent_seconds=0.0 if outcomes.until is None else seen.now - outcomes.until,
+    )
+
+
+def _reading_per_second(outlook: Outlook | None) -> float:
+    return outlook.reading.per_second if outlook and outlook.reading else 0.0
