@@ -77,7 +77,6 @@ def a_policy(
 def define(plane: ControlPlane, file: str, resource: str) -> None:
     """Install a definition of another's resource, and wait until it is served."""
     plane.kubectl("apply", "--server-side", "-f", str(DEFINITIONS / file))
-    plane.kubectl("wait", "--for=condition=Established", f"crd/{resource}", "--timeout=60s")
     plane.until(lambda: plane.kubectl("get", resource, "-A") or "served", f"{resource} is served")
 
 

@@ -72,8 +72,11 @@ class Caller:
 def install_definition(plane: ControlPlane) -> None:
     """Install the custom resource, and wait until it can be used."""
     plane.kubectl("apply", "--server-side", "-f", str(DEPLOY / "kustomize/base/crd.yaml"))
-    name = "crd/prerestorepolicies.headstart.dev"
-    plane.kubectl("wait", "--for=condition=Established", name, "--timeout=60s")
+    name = "prerestorepolicies.headstart.dev"
+    # Not by `kubectl wait`, which fails if it comes before the server has noted any condition.
+    plane.until(
+        lambda: plane.condition("crd", name, "Established").startswith("True"), "it is established"
+    )
     # For a moment more it answers that its storage is not ready yet.
     admin, path = Caller(plane, plane.admin), "/apis/headstart.dev/v1alpha1/prerestorepolicies"
     _wait_until(lambda: admin.call("GET", path).status == 200, "the custom resource is not served")
