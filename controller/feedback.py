@@ -98,7 +98,6 @@ def forecast_judged(
         state.trust,
         observation.outlook,
         now=observation.now,
-        lead_time_seconds=observation.lead_time_seconds,
         plain_per_second=state.outcomes.smooth_per_second,
     )
     if trust is state.trust:

@@ -17,14 +17,14 @@ from models.outlook import DemandReading, Outlook
 _MEMORY_SECONDS = 1800.0
 #: Before so much was compared nothing is said.
 _ENOUGH_SECONDS = 60.0
-#: What is wildly wrong is so at once too, and noticed sooner there than a lead time later.
+#: How far ahead forecasts are judged. What is wildly wrong is so at once too, and noticed sooner
+#: there; minutes ahead of sudden bursts an earnest one is far off too, and still better than none.
 _SOON_SECONDS = 30.0
-#: A forecast may err as much as the plain one and by so much of demand besides. With restores of a
-#: minute earnest forecasts of five traces stayed below four fifths of that in any half hour; three
-#: minutes ahead of sudden bursts they pass it at times, which costs some percent there.
+#: A forecast may err as much as the plain one and by so much of demand besides. Earnest forecasts
+#: of five traces stayed below four fifths of that in any half hour.
 _SHARE_OF_DEMAND = 0.2
-#: Two of each step of a second fit into a lead time of a quarter of an hour: more need not be kept.
-_MOST_AWAITED = 2048
+#: Readings may be late: with steps of a second some minutes' forecasts are awaited, and no more.
+_MOST_AWAITED = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +62,12 @@ def judged(
     outlook: Outlook | None,
     *,
     now: float,
-    lead_time_seconds: float,
     plain_per_second: float,
 ) -> ForecastTrust:
     """Return the trust after a new reading and a new forecast, if there are.
 
-    What a forecast says of half a minute and of a lead time ahead is compared, once that is
-    measured, with what came and with ``plain_per_second``, the mean demand of now.
+    What a forecast says of half a minute ahead is compared, once that is measured, with what
+    came and with ``plain_per_second``, the mean demand of now.
     """
     if outlook is None:
         return trust
@@ -78,13 +77,13 @@ def judged(
     if forecast is None or forecast.issued_at <= trust.issued_at or _is_announced(forecast):
         return trust
     since = min(forecast.issued_at - trust.issued_at, forecast.step_seconds)
-    coming = tuple(
-        Awaited(due_at=due_at, said=said, plain=plain_per_second, seconds=since)
-        for due_at in (now + _SOON_SECONDS, now + lead_time_seconds)
-        if (said := _said(forecast, due_at)) is not None
-    )
-    awaited = (*trust.awaited, *coming)[-_MOST_AWAITED:]
-    return replace(trust, awaited=awaited, issued_at=forecast.issued_at)
+    trust = replace(trust, issued_at=forecast.issued_at)
+    due_at = now + _SOON_SECONDS
+    said = _said(forecast, due_at)
+    if said is None:
+        return trust
+    coming = Awaited(due_at=due_at, said=said, plain=plain_per_second, seconds=since)
+    return replace(trust, awaited=(*trust.awaited, coming)[-_MOST_AWAITED:])
 
 
 def trusted(outlook: Outlook | None, trust: ForecastTrust) -> Outlook | None:

@@ -28,9 +28,10 @@ _PACE_SECONDS, _LOWEST_PACE, _HIGHEST_PACE = 86400.0, 0.5, 1.1
 _LEVEL_AT_99 = 2.0
 _RARER_A_UNIT, _DEARER_A_UNIT = 0.7, 0.04
 _BELIEF_SECONDS = 21600.0
-#: Not to pay, in shares of the cost, for one of all requests less being late. Who misses more
-#: than is allowed pays ten times as much for each ninth of it.
-_DEAREST, _DEARER_WHEN_MISSING, _MISSING = 60.0, 20.0, 0.85
+#: Not to pay, in shares of the cost, for as many misses as are allowed. Who misses more than that
+#: pays up to e**1.5 times as much, and no more: after a surge that nobody could foresee, days of
+#: triple replicas would hardly show in what was attained.
+_DEAREST, _DEARER_WHEN_MISSING, _MISSING, _MOST_DEARER = 0.6, 20.0, 0.85, 1.5
 #: In the last hours so many times the allowed share may be late before the level is raised, and
 #: so much less must a higher level have missed to be worth it.
 _SHORT_ALLOWANCE, _SHORT_GAIN = 3.0, 1.2
@@ -118,9 +119,10 @@ def _dearest_level(account: Account, served: Served, allowed: float) -> float:
     ahead = served.usual_per_second * _PACE_SECONDS
     missed = (served.late + ahead * _AIM * allowed) / max(served.demand + ahead, 1e-9)
     beyond = max(missed / allowed - _MISSING, 0.0)
-    dearest = _DEAREST * math.exp(min(_DEARER_WHEN_MISSING * beyond, 8.0))
+    dearest = _DEAREST * math.exp(min(_DEARER_WHEN_MISSING * beyond, _MOST_DEARER))
     cost = account.replica_seconds / max(float(account.replica_seconds[0]), 1e-9)
-    return float(LEVELS[np.argmin(cost + dearest * account.late / max(account.demand, 1e-9))])
+    late = account.late / max(allowed * account.demand, 1e-9)
+    return float(LEVELS[np.argmin(cost + dearest * late)])
 
 
 def _short_level(account: Account, allowed: float) -> float:

@@ -6,7 +6,6 @@ from models.outlook import Outlook
 from tests.unit.controller.builders import a_forecast, a_reading, an_outlook
 
 STEP_SECONDS = 10.0
-LEAD_SECONDS = 60.0
 
 
 def said(per_second: float, at: float) -> Forecast:
@@ -35,7 +34,6 @@ def after(
             trust,
             outlook_at(now, demand=demand, forecast=forecast),
             now=now,
-            lead_time_seconds=LEAD_SECONDS,
             plain_per_second=plain,
         )
     return trust
@@ -81,12 +79,10 @@ def test_silence_says_nothing_of_a_forecast() -> None:
         after(3600.0, demand=None, forecast=30.0),
         outlook_at(3600.0, demand=10.0, forecast=30.0),
         now=3600.0,
-        lead_time_seconds=LEAD_SECONDS,
         plain_per_second=10.0,
     )
-    # Of all that was due meanwhile, what was said of the last step was measured: once for each
-    # of the two looks ahead.
-    assert heard_once.seconds == 2 * STEP_SECONDS
+    # Of all that was due meanwhile, what was said of the last step was measured.
+    assert heard_once.seconds == STEP_SECONDS
 
 
 def test_an_outlook_that_is_missing_or_has_no_forecast_changes_nothing() -> None:
@@ -95,23 +91,25 @@ def test_an_outlook_that_is_missing_or_has_no_forecast_changes_nothing() -> None
     bare = an_outlook()
     assert trusted(bare, lost) is bare
     for outlook in (None, bare):
-        assert judged(lost, outlook, now=0.0, lead_time_seconds=1.0, plain_per_second=1.0) is lost
+        assert judged(lost, outlook, now=0.0, plain_per_second=1.0) is lost
 
 
 def test_what_lies_beyond_the_horizon_is_not_judged() -> None:
+    outlook = outlook_at(0.0, demand=10.0, forecast=30.0)
+    assert outlook.forecast is not None
+    end = len(outlook.forecast.values) * outlook.forecast.step_seconds
     trust = judged(
         ForecastTrust(),
-        outlook_at(0.0, demand=10.0, forecast=30.0),
-        now=0.0,
-        lead_time_seconds=600.0,
+        outlook,
+        now=end - 20.0,
         plain_per_second=10.0,
     )
-    assert len(trust.awaited) == 1
+    assert trust.awaited == ()
 
 
 def test_what_was_announced_is_neither_judged_nor_withheld() -> None:
     announced = replace(said(30.0, 0.0), basis="blend" + KNOWN_EVENTS)
     outlook = an_outlook(reading=a_reading(10.0, at=0.0), forecast=announced)
-    trust = judged(ForecastTrust(), outlook, now=0.0, lead_time_seconds=60.0, plain_per_second=10.0)
+    trust = judged(ForecastTrust(), outlook, now=0.0, plain_per_second=10.0)
     assert trust.awaited == ()
     assert trusted(outlook, after(600.0, forecast=30.0)) is outlook
