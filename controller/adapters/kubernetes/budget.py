@@ -9,9 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
+#: What BACKGROUND leaves of the burst: a tick's actions must not wait for what nobody waits for.
+_RESERVED = 0.5
+
 
 class Priority(IntEnum):
-    """Who goes first when requests wait; URGENT (the lease) never waits."""
+    """Who goes first when requests wait.
+
+    URGENT (the lease) never waits, BACKGROUND leaves half of the burst to the others.
+    """
 
     URGENT = 0
     ACTION = 1
@@ -42,9 +48,14 @@ class Bucket:
             per_second=self.per_second, burst=self.burst, tokens=self.tokens - 1.0, at=self.at
         )
 
-    def seconds_to_next(self) -> float:
-        """Return how long until there is a whole token."""
-        return max(0.0, (1.0 - self.tokens) / self.per_second)
+    def seconds_until(self, tokens: float) -> float:
+        """Return how long until there are so many tokens."""
+        return max(0.0, (tokens - self.tokens) / self.per_second)
+
+    def asked_for(self, priority: Priority) -> float:
+        """Return how many tokens there must be for a request of that priority to go out."""
+        reserved = _RESERVED * self.burst if priority is Priority.BACKGROUND else 0.0
+        return min(1.0 + reserved, self.burst)
 
 
 class RequestBudget:
@@ -87,11 +98,16 @@ class RequestBudget:
             self._timer = None
         now = self._clock()
         self._bucket = self._bucket.refilled(now)
-        while self._waiting and now >= self._held_until and self._bucket.tokens >= 1.0:
+        while self._waiting and now >= self._held_until and self._seconds_to_next() <= 0.0:
             _, _, turn = heapq.heappop(self._waiting)
             if not turn.done():  # a caller that gave up holds no token
                 turn.set_result(None)
                 self._bucket = self._bucket.taken()
         if self._waiting:
-            pause = max(self._held_until - now, self._bucket.seconds_to_next(), 0.001)
+            pause = max(self._held_until - now, self._seconds_to_next(), 0.001)
             self._timer = asyncio.get_running_loop().call_later(pause, self._let_go)
+
+    def _seconds_to_next(self) -> float:
+        """Return how long until there are tokens for whoever comes first."""
+        priority = Priority(self._waiting[0][0])
+        return self._bucket.seconds_until(self._bucket.asked_for(priority))

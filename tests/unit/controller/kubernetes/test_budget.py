@@ -18,7 +18,8 @@ from controller.adapters.kubernetes.errors import (
 
 def test_a_bucket_fills_at_its_rate_and_no_further_than_its_burst() -> None:
     bucket = Bucket(per_second=2.0, burst=3.0, tokens=0.0, at=10.0)
-    assert bucket.seconds_to_next() == 0.5
+    assert bucket.seconds_until(1.0) == 0.5
+    assert bucket.seconds_until(0.0) == 0.0
     assert bucket.refilled(10.5).tokens == 1.0
     assert bucket.refilled(1e6).tokens == 3.0
     assert bucket.refilled(9.0) == bucket
@@ -49,6 +50,21 @@ async def test_those_that_wait_go_by_priority_then_in_order() -> None:
         await asyncio.sleep(0.02)
         begun.append(loop.time())
     assert order == ["lease", "start 1", "start 2", "list", "status"]
+
+
+async def test_what_nobody_waits_for_leaves_half_of_the_burst() -> None:
+    budget = RequestBudget(per_second=10.0, burst=8, clock=lambda: 0.0)
+    statuses = [asyncio.create_task(budget.take(Priority.BACKGROUND)) for _ in range(8)]
+    await asyncio.sleep(0)
+    assert sum(status.done() for status in statuses) == 4
+    async with asyncio.timeout(10):
+        for _ in range(4):
+            await budget.take(Priority.ACTION)
+    late = asyncio.create_task(budget.take(Priority.ACTION))
+    await asyncio.sleep(0)
+    assert not late.done()
+    for task in (late, *statuses):
+        task.cancel()
 
 
 async def test_a_pause_that_the_server_asked_for_holds_all_but_the_lease() -> None:

@@ -178,6 +178,17 @@ def test_what_moves_at_every_tick_is_no_reason_to_write() -> None:
     assert differs(more, before, calmly=True)
 
 
+def test_a_start_of_kin_is_no_reason_to_write_one_of_ones_own_is() -> None:
+    policy, before = a_policy(NAME), status_of(known(), {})
+    one = LeadTimeMeasurement(key=key_of(policy), at=NOW, seconds=40.0, ready=True)
+    taught = TickState(lead_times=learn(LeadTimes(), one))
+    later = status_of(known(state=taught), before)
+    assert later["leadTimeMeasurements"] != before["leadTimeMeasurements"]
+    assert not differs(later, before, calmly=True)
+    mine = status_of(known(state=taught, fleet=a_fleet(Phase.READY, Phase.READY)), before)
+    assert differs(mine, before, calmly=True)
+
+
 def test_measured_starts_come_back_from_the_status_to_the_last_bit() -> None:
     policy = a_policy(NAME)
     lead_times = LeadTimes()
