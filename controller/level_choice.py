@@ -16,6 +16,7 @@ import numpy as np
 from controller.objective import level_covering
 from controller.policy import Cost, WorkloadPolicy
 from controller.shadows import LEVELS, Account, Shadows
+from models.forecast import FloatArray
 
 #: The share of the allowed misses to aim at; the rest is for what shadows don't know.
 _AIM = 0.7
@@ -28,6 +29,10 @@ _PACE_SECONDS, _LOWEST_PACE, _HIGHEST_PACE = 86400.0, 0.5, 1.1
 _LEVEL_AT_99 = 2.0
 _RARER_A_UNIT, _DEARER_A_UNIT = 0.7, 0.04
 _BELIEF_SECONDS = 21600.0
+#: The same belief holds it unlikely that misses end at once: a unit above a level that missed some,
+#: a third of them is still to be expected. Bursts that come once in hours set one record after the
+#: other, and a level that was just enough for all of the past is not for the next.
+_RAREST_A_UNIT = 1.0
 #: Not to pay, in shares of the cost, for as many misses as are allowed. Who misses more than that
 #: pays up to e**1.5 times as much, and no more: after a surge that nobody could foresee, days of
 #: triple replicas would hardly show in what was attained.
@@ -84,14 +89,25 @@ def _worth_of_late(cost: Cost, policy: WorkloadPolicy) -> float:
 def _with_belief(
     account: Account, served: Served, level: float, late_share: float, policy: WorkloadPolicy
 ) -> Account:
-    """Return the account with six hours of what is believed: so much late at that level."""
+    """Return the account with six hours of what is believed: so much late at that level.
+
+    Or more, where levels below have missed more than that lets expect.
+    """
     demand = served.usual_per_second * _BELIEF_SECONDS
     dearer = 1.0 + _DEARER_A_UNIT * (LEVELS - level)
+    believed = late_share * np.exp(-_RARER_A_UNIT * (LEVELS - level))
+    believed = np.maximum(believed, _outlived(account.late / max(account.demand, 1e-9)))
     return Account(
         demand=account.demand + demand,
-        late=account.late + demand * late_share * np.exp(-_RARER_A_UNIT * (LEVELS - level)),
+        late=account.late + demand * believed,
         replica_seconds=account.replica_seconds + demand / policy.demand_per_replica * dearer,
     )
+
+
+def _outlived(shares: FloatArray) -> FloatArray:
+    """Return the share that each level misses if misses grow rarer no faster than believed."""
+    at_level_0 = np.maximum.accumulate(shares * np.exp(_RAREST_A_UNIT * LEVELS))
+    return np.asarray(at_level_0 * np.exp(-_RAREST_A_UNIT * LEVELS))
 
 
 def _paced(served: Served, allowed: float) -> float:

@@ -58,6 +58,13 @@ def test_the_least_level_that_missed_no_more_than_the_aim_is_chosen() -> None:
     assert chosen(np.zeros(len(LEVELS))) == LEVELS[0]
 
 
+def test_after_a_day_the_least_level_that_missed_nothing_is_not_sure_enough_yet() -> None:
+    # The next burst may be higher than any of one day; after two weeks it hardly is.
+    day = chosen(late_below(3.0), demand=86400.0)
+    assert day > 4.0 > chosen(late_below(3.0))
+    assert chosen(late_below(3.0), demand=3600.0) > day
+
+
 def test_between_two_levels_as_much_is_taken_as_the_aim_allows() -> None:
     shares = np.where(LEVELS < 3.0, 0.02, 0.004)
     assert 2.5 < chosen(shares) < 2.95
@@ -81,7 +88,7 @@ def test_who_has_missed_much_makes_up_for_it_and_who_has_not_may_use_it() -> Non
 
 def test_replicas_that_keep_almost_nothing_from_being_late_are_not_paid_for() -> None:
     # The last percent would take twice as many replicas.
-    shares = np.where(LEVELS < 2.0, 0.2, np.where(LEVELS < 8.0, 0.011, 0.001))
+    shares = np.where(LEVELS < 2.0, 0.03, np.where(LEVELS < 8.0, 0.011, 0.001))
     costs = np.where(LEVELS < 8.0, COSTS, COSTS + 1.0)
     assert chosen(shares, costs=costs) == 2.0
     assert chosen(shares, costs=costs, served_late=0.02) > 7.0
@@ -89,7 +96,7 @@ def test_replicas_that_keep_almost_nothing_from_being_late_are_not_paid_for() ->
 
 def test_no_miss_of_the_past_is_worth_any_price() -> None:
     # As after a surge: much was missed, and ever more replicas spare ever less.
-    shares = np.where(LEVELS < 2.0, 0.2, np.where(LEVELS < 8.0, 0.0112, 0.0108))
+    shares = np.where(LEVELS < 2.0, 0.03, np.where(LEVELS < 8.0, 0.0112, 0.0108))
     assert chosen(shares, served_late=0.05) == 2.0
 
 
