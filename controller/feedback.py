@@ -18,7 +18,13 @@ from controller.plan import Plan
 from controller.policy import Mode, WorkloadPolicy
 from controller.shadows import Shadows, shadowed
 from controller.tick_state import TickSettings, WorkloadState
-from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn
+from models.lead_time import (
+    LeadTimeKey,
+    LeadTimeMeasurement,
+    LeadTimes,
+    is_overtaken,
+    learn,
+)
 
 _WINDOW_SECONDS = 60.0
 
@@ -52,29 +58,35 @@ def starts_judged(
     if not fresh:
         return state, lead_times, memory, ()
     lines = []
-    for replica in fresh:
+    # In the order in which they ended: who came ready meanwhile speaks for starts given up now.
+    for replica in sorted(fresh, key=lambda one: one.ready_at or now):
         taken = (replica.ready_at or now) - replica.decided_at
         is_ready = replica.phase in (Phase.READY, Phase.DRAINING)
-        if taken > 0:
-            lead_times = learn(
-                lead_times,
-                LeadTimeMeasurement(
-                    key=key_of(policy, replica.kind),
-                    at=now,
-                    seconds=taken,
-                    ready=is_ready,
-                    failed=replica.phase is Phase.FAILED,
-                ),
-            )
+        measured = _measured(replica, policy, taken) if taken > 0 else None
         if not is_ready:
-            memory = memory.after_failure(replica, now)
+            overtaken = measured is not None and is_overtaken(lead_times, measured)
+            memory = memory.after_failure(replica, now, is_overtaken=overtaken)
             lines.append(_failure_line(replica, taken))
         elif taken > 0:
             memory = memory.after_success(replica)
             lines.append(f"{policy.workload}: {replica.name} ready after {taken:.1f} s")
+        if measured is not None:
+            lead_times = learn(lead_times, measured)
     alive = {replica.name for replica in replicas}
     judged = (state.judged & alive) | {replica.name for replica in fresh}
     return replace(state, judged=judged), lead_times, memory, tuple(lines)
+
+
+def _measured(
+    replica: Replica, policy: WorkloadPolicy, taken_seconds: float
+) -> LeadTimeMeasurement:
+    return LeadTimeMeasurement(
+        key=key_of(policy, replica.kind),
+        at=replica.decided_at + taken_seconds,
+        seconds=taken_seconds,
+        ready=replica.phase in (Phase.READY, Phase.DRAINING),
+        failed=replica.phase is Phase.FAILED,
+    )
 
 
 def _has_ended(replica: Replica, now: float) -> bool:

@@ -53,9 +53,17 @@ class PairMemory:
         return PairMemory(failures=kept, streaks=streaks, hangs=hangs)
 
     def after_failure(
-        self, replica: Replica, now: float, *, forget_after_seconds: float = FORGET_AFTER_SECONDS
+        self,
+        replica: Replica,
+        now: float,
+        *,
+        is_overtaken: bool = False,
+        forget_after_seconds: float = FORGET_AFTER_SECONDS,
     ) -> PairMemory:
-        """Remember a start that failed or hung; the same replica counts once."""
+        """Remember a start that failed or hung; the same replica counts once.
+
+        One that was overtaken, by a start decided no sooner that came ready, ends no row of any.
+        """
         if any(failure.replica == replica.name for failure in self.failures):
             return self
         failure = StartFailure(
@@ -68,8 +76,9 @@ class PairMemory:
         )
         failures = (*self.at(now).failures, failure)[-_MOST_FAILURES:]
         # A cold start that fails says nothing about the snapshot.
-        longer = self.streak(replica.workload) + (replica.kind is StartKind.RESTORE)
-        hung = self.hang_streak(replica.workload) + (replica.phase is Phase.RESTORING)
+        is_restore, is_hang = replica.kind is StartKind.RESTORE, replica.phase is Phase.RESTORING
+        longer = self.streak(replica.workload) + (is_restore and not is_overtaken)
+        hung = self.hang_streak(replica.workload) + (is_hang and not is_overtaken)
         return PairMemory(
             failures=failures,
             streaks=_with_count(self.streaks, replica.workload, longer),

@@ -30,6 +30,7 @@ __all__ = [
     "LeadTimes",
     "attempt_deadline",
     "estimate",
+    "is_overtaken",
     "learn",
     "measurements",
 ]
@@ -85,6 +86,11 @@ def estimate(state: LeadTimes, key: LeadTimeKey) -> LeadTimeEstimate:
     return state.remembered[asked]
 
 
+def is_overtaken(state: LeadTimes, measurement: LeadTimeMeasurement) -> bool:
+    """Say whether an attempt decided no sooner has come ready: this one is a case of its own."""
+    return state.histories.get(measurement.key, _NOTHING).is_overtaken(measurement)
+
+
 def measurements(state: LeadTimes) -> tuple[LeadTimeMeasurement, ...]:
     """Return what to store and learn again after a restart, oldest first."""
     held = itertools.chain.from_iterable(h.measurements for h in state.histories.values())
@@ -113,7 +119,7 @@ def _after_waits(state: LeadTimes, key: LeadTimeKey) -> LeadTimes:
     """Forget what was before the waits at a key's end, if those can't be chance."""
     history = state.histories[key]
     # One hang says little, and waits that nothing came before have nothing to be compared with.
-    if not 2 <= history.waits_at_end < history.count:
+    if not 2 <= len(history.waits_at_end) < history.count:
         return state
     after = history.after_waits(state.kin.prior(key).belief)
     return LeadTimes(histories={**state.histories, key: after})

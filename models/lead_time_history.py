@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -22,6 +23,8 @@ MEMORY_STRENGTH = 0.5
 MEMORY_DOF = 8.0
 #: So improbable a row of waits is no chance: four at a hang share of 5 %, seven at one of 20 %.
 WAITS_BY_CHANCE = 2e-5
+#: Instants of decisions are differences of large numbers: so close they are the same.
+_SAME_SECONDS = 1e-3
 #: A change is judged again from so many measurements on, and is beyond doubt after so many.
 PROOF = 6
 PROVED = 30
@@ -91,26 +94,37 @@ class History:
         start = [i for i, m in enumerate(self.measurements) if m.ready][-newer]
         return _regime(self.measurements[start:], old, before.ready)
 
-    @property
-    def waits_at_end(self) -> int:
-        """How many of the newest attempts were given up, one after the other."""
+    @cached_property
+    def newest_decided_at(self) -> float:
+        """When the newest of the attempts that came was decided; minus infinity if none did."""
+        return max((m.decided_at for m in self.measurements if m.ready), default=-math.inf)
+
+    def is_overtaken(self, measurement: LeadTimeMeasurement) -> bool:
+        """Say whether an attempt decided no sooner has come ready: then starts do come."""
+        return measurement.decided_at <= self.newest_decided_at + _SAME_SECONDS
+
+    @cached_property
+    def waits_at_end(self) -> tuple[LeadTimeMeasurement, ...]:
+        """The newest attempts that were given up, one after the other, and not overtaken."""
         run = itertools.takewhile(lambda m: not (m.ready or m.failed), reversed(self.measurements))
-        return sum(1 for _ in run)
+        return tuple(m for m in run if not self.is_overtaken(m))[::-1]
 
     def after_waits(self, prior: Belief) -> History:
         """Return the history that begins with the waits at its end, if they can't be chance.
 
         One hang says little, but several in a row, at the rate that hangs had until then, say that
-        starts have become slower than the deadline (or that none comes any more).
+        starts have become slower than the deadline (or that none comes any more). Those that began
+        together and end together say it only if none that began since has come.
         """
-        run = self.waits_at_end
-        old = replace(self, measurements=self.measurements[:-run]).fit(prior)
+        waits = self.waits_at_end
+        before = tuple(m for m in self.measurements if all(m is not wait for wait in waits))
+        old = replace(self, measurements=before).fit(prior)
         chance = 1.0
-        for measurement in self.measurements[-run:]:
+        for measurement in waits:
             chance *= chance_of_wait(measurement.log, old.belief, old.never_share)
         if chance > WAITS_BY_CHANCE:
             return self
-        return _regime(self.measurements[-run:], old.belief, self.ready)
+        return _regime(waits, old.belief, self.ready)
 
     @cached_property
     def _given_up(self) -> tuple[float, ...]:

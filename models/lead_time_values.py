@@ -89,6 +89,11 @@ class LeadTimeMeasurement:
             raise ValueError("failed: true is not allowed of an attempt that became ready")
         object.__setattr__(self, "log", math.log(max(self.seconds, SHORTEST_SECONDS)))
 
+    @property
+    def decided_at(self) -> float:
+        """When the attempt was decided, in seconds since the epoch."""
+        return self.at - self.seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadTimeEstimate:

@@ -47,9 +47,22 @@ def test_nothing_is_judged_while_a_start_is_under_way() -> None:
 @pytest.mark.parametrize("phase", [Phase.READY, Phase.DRAINING])
 def test_a_start_that_ended_well_is_measured_from_decision_to_ready(phase: Phase) -> None:
     (one,) = measured(replace(a_replica(phase=phase), decided_at=100.0, ready_at=142.5))
-    assert (one.key, one.seconds, one.ready, one.at) == (key_of(POLICY), 42.5, True, NOW)
+    assert (one.key, one.seconds, one.ready, one.at) == (key_of(POLICY), 42.5, True, 142.5)
     *_, lines = judged(replace(a_replica("chat-7"), decided_at=100.0, ready_at=142.5))
     assert lines == ("chat: chat-7 ready after 42.5 s",)
+
+
+def test_hangs_that_began_with_a_start_that_came_are_no_reason_to_start_cold() -> None:
+    came = replace(a_replica("came"), decided_at=NOW - 90.0, ready_at=NOW - 80.0)
+    hung = [
+        replace(a_replica(f"hung-{i}", phase=Phase.RESTORING, deadline_at=NOW), decided_at=since)
+        for i, since in enumerate((NOW - 90.0, NOW - 90.0, NOW - 90.0, NOW - 60.0))
+    ]
+    memory = judged(*hung, came)[2]
+    # Only the last began when nothing that began later had come.
+    assert (memory.streak(CHAT), memory.hang_streak(CHAT)) == (1, 1)
+    assert len(memory.failed_nodes(CHAT)) == len({one.node for one in hung})
+    assert judged(*hung)[2].streak(CHAT) == 4
 
 
 def test_a_hung_start_might_have_come_later_and_a_failed_one_never() -> None:

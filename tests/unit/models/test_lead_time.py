@@ -13,6 +13,7 @@ from models.lead_time import (
     LeadTimes,
     attempt_deadline,
     estimate,
+    is_overtaken,
     learn,
     measurements,
 )
@@ -34,13 +35,15 @@ def after(
     ready: bool = True,
     failed: bool = False,
 ) -> LeadTimes:
-    """Return the state after attempts a second apart, following those of ``state``."""
+    """Return the state after attempts a second apart, following those of ``state``.
+
+    Those that did not come were decided when all before had ended.
+    """
     learned = state or LeadTimes()
     start = max((measurement.at for measurement in measurements(learned)), default=-1.0) + 1
     for i, taken in enumerate(seconds):
-        attempt = LeadTimeMeasurement(
-            key=key, at=start + i, seconds=taken, ready=ready, failed=failed
-        )
+        at = start + i + (0.0 if ready else taken)
+        attempt = LeadTimeMeasurement(key=key, at=at, seconds=taken, ready=ready, failed=failed)
         learned = learn(learned, attempt)
     return learned
 
@@ -193,6 +196,24 @@ def test_a_slowdown_beyond_the_deadline_raises_the_lead_time() -> None:
 
 def test_hangs_in_a_row_alone_raise_the_lead_time() -> None:
     state = after([60.0] * 4, state=after(latencies(10.0, 50)), ready=False)
+    assert estimate(state, CHAT).median_seconds > 60.0
+
+
+def test_hangs_that_began_with_starts_that_came_are_no_slowdown() -> None:
+    # Ten decided at once: six came within ten seconds, four are given up a minute later.
+    state = after(latencies(10.0, 50))
+    decided = 1000.0
+    for seconds in [*latencies(10.0, 6, seed=2), *[60.0] * 4]:
+        ready = seconds < 60.0
+        one = LeadTimeMeasurement(key=CHAT, at=decided + seconds, seconds=seconds, ready=ready)
+        assert ready or is_overtaken(state, one)
+        state = learn(state, one)
+    assert estimate(state, CHAT).median_seconds < 12.0
+    # The same four say it if they were decided later than all that came.
+    for _ in range(4):
+        one = LeadTimeMeasurement(key=CHAT, at=decided + 65.0, seconds=60.0, ready=False)
+        assert not is_overtaken(state, one)
+        state = learn(state, one)
     assert estimate(state, CHAT).median_seconds > 60.0
 
 
