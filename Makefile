@@ -34,7 +34,7 @@ COVERED := $(COVERED),controller/placement.py,controller/tick.py,controller/outc
 COVERED := $(COVERED),controller/forecast_trust.py,controller/overdue.py,controller/observing.py
 COVERED := $(COVERED),controller/cloud_event.py,controller/told.py
 COVERED := $(COVERED),controller/replica_events.py,controller/plan_events.py
-COVERED := $(COVERED),controller/start_requests.py,controller/pool_shares.py,controller/sharing.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py
+COVERED := $(COVERED),controller/start_requests.py,controller/pool_shares.py,controller/sharing.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py,controller/ended_starts.py
 COVERED := $(COVERED),controller/plan_actions.py,controller/free_nodes.py
 COVERED := $(COVERED),controller/shadows.py,controller/level_choice.py
 

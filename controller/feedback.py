@@ -1,4 +1,4 @@
-"""Outcomes become state: starts measured, failures remembered, misses fed to the objective."""
+"""Outcomes become state: forecasts judged, misses fed to the objective."""
 
 from __future__ import annotations
 
@@ -13,18 +13,11 @@ from controller.needs import WINDOWS_AWAITED
 from controller.objective import Calibration, lead_quantile_after
 from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
-from controller.pair_memory import PairMemory
 from controller.plan import Plan
 from controller.policy import Mode, WorkloadPolicy
 from controller.shadows import Shadows, shadowed
 from controller.tick_state import TickSettings, WorkloadState
-from models.lead_time import (
-    LeadTimeKey,
-    LeadTimeMeasurement,
-    LeadTimes,
-    is_overtaken,
-    learn,
-)
+from models.lead_time import LeadTimeKey
 
 _WINDOW_SECONDS = 60.0
 
@@ -42,62 +35,6 @@ def key_of(policy: WorkloadPolicy, kind: StartKind = StartKind.RESTORE) -> LeadT
 def begun(policy: WorkloadPolicy) -> WorkloadState:
     """Return the state of a workload that is not known yet."""
     return WorkloadState(calibration=Calibration(level=first_level(policy)))
-
-
-def starts_judged(
-    replicas: Sequence[Replica],
-    state: WorkloadState,
-    policy: WorkloadPolicy,
-    lead_times: LeadTimes,
-    memory: PairMemory,
-    *,
-    now: float,
-) -> tuple[WorkloadState, LeadTimes, PairMemory, tuple[str, ...]]:
-    """Measure every start that has ended since the last tick, well or badly, each once."""
-    fresh = [r for r in replicas if r.name not in state.judged and _has_ended(r, now)]
-    if not fresh:
-        return state, lead_times, memory, ()
-    lines = []
-    # In the order in which they ended: who came ready meanwhile speaks for starts given up now.
-    for replica in sorted(fresh, key=lambda one: one.ready_at or now):
-        taken = (replica.ready_at or now) - replica.decided_at
-        is_ready = replica.phase in (Phase.READY, Phase.DRAINING)
-        measured = _measured(replica, policy, taken) if taken > 0 else None
-        if not is_ready:
-            overtaken = measured is not None and is_overtaken(lead_times, measured)
-            memory = memory.after_failure(replica, now, is_overtaken=overtaken)
-            lines.append(_failure_line(replica, taken))
-        elif taken > 0:
-            memory = memory.after_success(replica)
-            lines.append(f"{policy.workload}: {replica.name} ready after {taken:.1f} s")
-        if measured is not None:
-            lead_times = learn(lead_times, measured)
-    alive = {replica.name for replica in replicas}
-    judged = (state.judged & alive) | {replica.name for replica in fresh}
-    return replace(state, judged=judged), lead_times, memory, tuple(lines)
-
-
-def _measured(
-    replica: Replica, policy: WorkloadPolicy, taken_seconds: float
-) -> LeadTimeMeasurement:
-    return LeadTimeMeasurement(
-        key=key_of(policy, replica.kind),
-        at=replica.decided_at + taken_seconds,
-        seconds=taken_seconds,
-        ready=replica.phase in (Phase.READY, Phase.DRAINING),
-        failed=replica.phase is Phase.FAILED,
-    )
-
-
-def _has_ended(replica: Replica, now: float) -> bool:
-    return replica.phase is not Phase.RESTORING or replica.deadline_at <= now
-
-
-def _failure_line(replica: Replica, taken: float) -> str:
-    what = replica.failure or "not ready by its deadline"
-    return (
-        f"{replica.workload}: {replica.name} on {replica.node} failed after {taken:.0f} s: {what}"
-    )
 
 
 def forecast_judged(

@@ -12,13 +12,8 @@ from dataclasses import dataclass, replace
 
 from controller.actions import Action
 from controller.cluster_view import Fleet, Replica
-from controller.feedback import (
-    begun,
-    carried_out,
-    demand_judged,
-    forecast_judged,
-    starts_judged,
-)
+from controller.ended_starts import starts_judged
+from controller.feedback import begun, carried_out, demand_judged, forecast_judged
 from controller.forecast_trust import trusted
 from controller.observation import Observation
 from controller.observing import observed, with_outcomes

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from controller.cluster_view import Phase, Replica, StartKind
-from controller.feedback import demand_judged, key_of, starts_judged
+from controller.ended_starts import starts_judged
+from controller.feedback import demand_judged, key_of
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.pair_memory import PairMemory

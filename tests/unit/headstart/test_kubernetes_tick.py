@@ -14,7 +14,7 @@ from controller.adapters.kubernetes.exchange import Json, Listing
 from controller.adapters.kubernetes.policies import WatchedPolicies
 from controller.adapters.kubernetes.status_text import encoded_memory
 from controller.cluster_view import Phase
-from controller.feedback import starts_judged
+from controller.ended_starts import starts_judged
 from controller.objective import Calibration
 from controller.policy import WorkloadPolicy
 from controller.tick_state import TickSettings, TickState, WorkloadState

@@ -1,0 +1,69 @@
+"""Starts that have ended become state: how long they took, and what failed where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from controller.cluster_view import Phase, Replica
+from controller.feedback import key_of
+from controller.pair_memory import PairMemory
+from controller.policy import WorkloadPolicy
+from controller.tick_state import WorkloadState
+from models.lead_time import LeadTimeMeasurement, LeadTimes, is_overtaken, learn
+
+
+def starts_judged(
+    replicas: Sequence[Replica],
+    state: WorkloadState,
+    policy: WorkloadPolicy,
+    lead_times: LeadTimes,
+    memory: PairMemory,
+    *,
+    now: float,
+) -> tuple[WorkloadState, LeadTimes, PairMemory, tuple[str, ...]]:
+    """Measure every start that has ended since the last tick, well or badly, each once."""
+    fresh = [r for r in replicas if r.name not in state.judged and _has_ended(r, now)]
+    if not fresh:
+        return state, lead_times, memory, ()
+    lines = []
+    # In the order in which they ended: who came ready meanwhile speaks for starts given up now.
+    for replica in sorted(fresh, key=lambda one: one.ready_at or now):
+        taken = (replica.ready_at or now) - replica.decided_at
+        is_ready = replica.phase in (Phase.READY, Phase.DRAINING)
+        measured = _measured(replica, policy, taken) if taken > 0 else None
+        if not is_ready:
+            overtaken = measured is not None and is_overtaken(lead_times, measured)
+            memory = memory.after_failure(replica, now, is_overtaken=overtaken)
+            lines.append(_failure_line(replica, taken))
+        elif taken > 0:
+            memory = memory.after_success(replica)
+            lines.append(f"{policy.workload}: {replica.name} ready after {taken:.1f} s")
+        if measured is not None:
+            lead_times = learn(lead_times, measured)
+    alive = {replica.name for replica in replicas}
+    judged = (state.judged & alive) | {replica.name for replica in fresh}
+    return replace(state, judged=judged), lead_times, memory, tuple(lines)
+
+
+def _measured(
+    replica: Replica, policy: WorkloadPolicy, taken_seconds: float
+) -> LeadTimeMeasurement:
+    return LeadTimeMeasurement(
+        key=key_of(policy, replica.kind),
+        at=replica.decided_at + taken_seconds,
+        seconds=taken_seconds,
+        ready=replica.phase in (Phase.READY, Phase.DRAINING),
+        failed=replica.phase is Phase.FAILED,
+    )
+
+
+def _has_ended(replica: Replica, now: float) -> bool:
+    return replica.phase is not Phase.RESTORING or replica.deadline_at <= now
+
+
+def _failure_line(replica: Replica, taken: float) -> str:
+    what = replica.failure or "not ready by its deadline"
+    return (
+        f"{replica.workload}: {replica.name} on {replica.node} failed after {taken:.0f} s: {what}"
+    )
