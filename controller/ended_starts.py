@@ -10,7 +10,7 @@ from controller.feedback import key_of
 from controller.pair_memory import PairMemory
 from controller.policy import WorkloadPolicy
 from controller.tick_state import WorkloadState
-from models.lead_time import LeadTimeMeasurement, LeadTimes, is_overtaken, learn
+from models.lead_time import LeadTimeMeasurement, LeadTimes, learn
 
 
 def starts_judged(
@@ -33,8 +33,9 @@ def starts_judged(
         is_ready = replica.phase in (Phase.READY, Phase.DRAINING)
         measured = _measured(replica, policy, taken) if taken > 0 else None
         if not is_ready:
-            overtaken = measured is not None and is_overtaken(lead_times, measured)
-            memory = memory.after_failure(replica, now, is_overtaken=overtaken)
+            memory = memory.after_failure(
+                replica, now, is_overtaken=_is_overtaken(replica, replicas)
+            )
             lines.append(_failure_line(replica, taken))
         elif taken > 0:
             memory = memory.after_success(replica)
@@ -44,6 +45,16 @@ def starts_judged(
     alive = {replica.name for replica in replicas}
     judged = (state.judged & alive) | {replica.name for replica in fresh}
     return replace(state, judged=judged), lead_times, memory, tuple(lines)
+
+
+def _is_overtaken(hung: Replica, replicas: Sequence[Replica]) -> bool:
+    """Say whether a start of the same workload, decided no sooner than one that hung, has come."""
+    return hung.phase is Phase.RESTORING and any(
+        one.kind is hung.kind
+        and one.phase in (Phase.READY, Phase.DRAINING)
+        and one.decided_at >= hung.decided_at
+        for one in replicas
+    )
 
 
 def _measured(

@@ -17,8 +17,9 @@ from models.outlook import DemandReading, Outlook
 _MEMORY_SECONDS = 1800.0
 #: Before so much was compared nothing is said.
 _ENOUGH_SECONDS = 60.0
-#: How far ahead forecasts are judged. What is wildly wrong is so at once too, and noticed sooner
-#: there; minutes ahead of sudden bursts an earnest one is far off too, and still better than none.
+#: How far ahead forecasts are judged. What is wildly wrong throughout is noticed soonest there.
+#: Errors that begin later are left to whoever forecasts: minutes ahead of sudden bursts an earnest
+#: forecast is far off too, and still better than none.
 _SOON_SECONDS = 30.0
 #: A forecast may err as much as the plain one and by so much of demand besides. Earnest forecasts
 #: of five traces stayed below four fifths of that in any half hour.

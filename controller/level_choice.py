@@ -33,6 +33,8 @@ _BELIEF_SECONDS = 21600.0
 #: a third of them is still to be expected. Bursts that come once in hours set one record after the
 #: other, and a level that was just enough for all of the past is not for the next.
 _RAREST_A_UNIT = 1.0
+#: An hour of evidence says half of what can be said so; of seconds nobody can tell.
+_SAYING_SECONDS = 3600.0
 #: Not to pay, in shares of the cost, for as many misses as are allowed. Who misses more than that
 #: pays up to e**1.5 times as much, and no more: after a surge that nobody could foresee, days of
 #: triple replicas would hardly show in what was attained.
@@ -96,7 +98,10 @@ def _with_belief(
     demand = served.usual_per_second * _BELIEF_SECONDS
     dearer = 1.0 + _DEARER_A_UNIT * (LEVELS - level)
     believed = late_share * np.exp(-_RARER_A_UNIT * (LEVELS - level))
-    believed = np.maximum(believed, _outlived(account.late / max(account.demand, 1e-9)))
+    # What every level missed says nothing of levels; what little was seen says little.
+    enough = account.demand + served.usual_per_second * _SAYING_SECONDS
+    apart = (account.late - account.late.min()) / max(enough, 1e-9)
+    believed = np.maximum(believed, _outlived(apart))
     return Account(
         demand=account.demand + demand,
         late=account.late + demand * believed,

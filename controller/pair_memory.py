@@ -62,7 +62,7 @@ class PairMemory:
     ) -> PairMemory:
         """Remember a start that failed or hung; the same replica counts once.
 
-        One that was overtaken, by a start decided no sooner that came ready, ends no row of any.
+        One that was overtaken, by a start decided no sooner that came ready, lengthens no streak.
         """
         if any(failure.replica == replica.name for failure in self.failures):
             return self

@@ -30,7 +30,6 @@ __all__ = [
     "LeadTimes",
     "attempt_deadline",
     "estimate",
-    "is_overtaken",
     "learn",
     "measurements",
 ]
@@ -84,11 +83,6 @@ def estimate(state: LeadTimes, key: LeadTimeKey) -> LeadTimeEstimate:
     if asked not in state.remembered:
         state.remembered[asked] = _estimate(state, key)
     return state.remembered[asked]
-
-
-def is_overtaken(state: LeadTimes, measurement: LeadTimeMeasurement) -> bool:
-    """Say whether an attempt decided no sooner has come ready: this one is a case of its own."""
-    return state.histories.get(measurement.key, _NOTHING).is_overtaken(measurement)
 
 
 def measurements(state: LeadTimes) -> tuple[LeadTimeMeasurement, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -94,14 +93,12 @@ class History:
         start = [i for i, m in enumerate(self.measurements) if m.ready][-newer]
         return _regime(self.measurements[start:], old, before.ready)
 
-    @cached_property
-    def newest_decided_at(self) -> float:
-        """When the newest of the attempts that came was decided; minus infinity if none did."""
-        return max((m.decided_at for m in self.measurements if m.ready), default=-math.inf)
-
     def is_overtaken(self, measurement: LeadTimeMeasurement) -> bool:
-        """Say whether an attempt decided no sooner has come ready: then starts do come."""
-        return measurement.decided_at <= self.newest_decided_at + _SAME_SECONDS
+        """Say whether an attempt decided no sooner had come by its end: then starts do come."""
+        since = measurement.decided_at - _SAME_SECONDS
+        return any(
+            m.ready and m.decided_at >= since and m.at <= measurement.at for m in self.measurements
+        )
 
     @cached_property
     def waits_at_end(self) -> tuple[LeadTimeMeasurement, ...]:
@@ -117,7 +114,8 @@ class History:
         together and end together say it only if none that began since has come.
         """
         waits = self.waits_at_end
-        before = tuple(m for m in self.measurements if all(m is not wait for wait in waits))
+        in_row = set(map(id, waits))
+        before = tuple(m for m in self.measurements if id(m) not in in_row)
         old = replace(self, measurements=before).fit(prior)
         chance = 1.0
         for measurement in waits:

@@ -29,8 +29,8 @@ from models.outlook import Outlook
 #: Enough for an estimate; 50 of them are some 10 KB.
 MEASUREMENTS = 50
 _SHOWN_INCOMPATIBLE = 20
-#: What moves at every tick, and alone is no reason to write. Lead times are learned from kin and
-#: from all that share a snapshot; with a start of one's own the count of replicas changes besides.
+#: What moves at every tick, and alone is no reason to write at once. Lead times are learned from
+#: kin and all that share a snapshot; a start of one's own nearly always changes a count besides.
 _RESTLESS = (
     "lastPlan",
     "forecastPeak",

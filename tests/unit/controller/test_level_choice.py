@@ -62,7 +62,15 @@ def test_after_a_day_the_least_level_that_missed_nothing_is_not_sure_enough_yet(
     # The next burst may be higher than any of one day; after two weeks it hardly is.
     day = chosen(late_below(3.0), demand=86400.0)
     assert day > 4.0 > chosen(late_below(3.0))
-    assert chosen(late_below(3.0), demand=3600.0) > day
+
+
+def test_seconds_of_evidence_hardly_move_the_belief() -> None:
+    assert chosen(late_below(3.0), demand=10.0) == pytest.approx(1.5, abs=0.25)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 600.0, 3600.0])
+def test_what_every_level_missed_is_no_reason_to_be_less_sure(seconds: float) -> None:
+    assert chosen(np.full(len(LEVELS), 0.2), served_late=0.2, demand=seconds) >= 1.5
 
 
 def test_between_two_levels_as_much_is_taken_as_the_aim_allows() -> None:
@@ -92,6 +100,14 @@ def test_replicas_that_keep_almost_nothing_from_being_late_are_not_paid_for() ->
     costs = np.where(LEVELS < 8.0, COSTS, COSTS + 1.0)
     assert chosen(shares, costs=costs) == 2.0
     assert chosen(shares, costs=costs, served_late=0.02) > 7.0
+
+
+def test_what_a_miss_may_cost_goes_by_how_few_are_allowed() -> None:
+    strict = a_policy(objective=Objective(attainment=0.999))
+    shares = np.where(LEVELS < 2.0, 0.003, np.where(LEVELS < 8.0, 0.0011, 0.0001))
+    costs = np.where(LEVELS < 8.0, COSTS, COSTS + 1.0)
+    assert chosen(shares, costs=costs, served_late=0.0007, policy=strict) == 2.0
+    assert chosen(shares, costs=costs, served_late=0.002, policy=strict) > 7.0
 
 
 def test_no_miss_of_the_past_is_worth_any_price() -> None:

@@ -13,7 +13,6 @@ from models.lead_time import (
     LeadTimes,
     attempt_deadline,
     estimate,
-    is_overtaken,
     learn,
     measurements,
 )
@@ -199,22 +198,29 @@ def test_hangs_in_a_row_alone_raise_the_lead_time() -> None:
     assert estimate(state, CHAT).median_seconds > 60.0
 
 
-def test_hangs_that_began_with_starts_that_came_are_no_slowdown() -> None:
-    # Ten decided at once: six came within ten seconds, four are given up a minute later.
-    state = after(latencies(10.0, 50))
-    decided = 1000.0
-    for seconds in [*latencies(10.0, 6, seed=2), *[60.0] * 4]:
-        ready = seconds < 60.0
-        one = LeadTimeMeasurement(key=CHAT, at=decided + seconds, seconds=seconds, ready=ready)
-        assert ready or is_overtaken(state, one)
-        state = learn(state, one)
-    assert estimate(state, CHAT).median_seconds < 12.0
-    # The same four say it if they were decided later than all that came.
+def hangs_after_ten_starts(
+    decided_later_seconds: float, *, came_late_seconds: float = 0.0
+) -> float:
+    """Return the median after fifty starts, six decided at once, and four that hang."""
+    state, decided = after(latencies(10.0, 50)), 1.7e9
+    for seconds in latencies(10.0, 6, seed=2):
+        at = decided + came_late_seconds + seconds
+        state = learn(state, LeadTimeMeasurement(key=CHAT, at=at, seconds=seconds, ready=True))
+    at = decided + decided_later_seconds + 60.0
     for _ in range(4):
-        one = LeadTimeMeasurement(key=CHAT, at=decided + 65.0, seconds=60.0, ready=False)
-        assert not is_overtaken(state, one)
-        state = learn(state, one)
-    assert estimate(state, CHAT).median_seconds > 60.0
+        hung = LeadTimeMeasurement(key=CHAT, at=at, seconds=60.0, ready=False)
+        state = learn(state, hung)
+    return estimate(state, CHAT).median_seconds
+
+
+def test_hangs_decided_no_later_than_starts_that_came_are_no_slowdown() -> None:
+    assert hangs_after_ten_starts(0.0) < 12.0
+    assert hangs_after_ten_starts(-30.0) < 12.0
+    assert hangs_after_ten_starts(1.0) > 60.0
+
+
+def test_starts_of_a_clock_that_was_ahead_overtake_nothing() -> None:
+    assert hangs_after_ten_starts(1.0, came_late_seconds=3600.0) > 60.0
 
 
 def test_one_hang_after_a_failure_is_no_row() -> None:
