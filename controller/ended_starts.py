@@ -30,18 +30,15 @@ def starts_judged(
     # In the order in which they ended: who came ready meanwhile speaks for starts given up now.
     for replica in sorted(fresh, key=lambda one: one.ready_at or now):
         taken = (replica.ready_at or now) - replica.decided_at
-        is_ready = replica.phase in (Phase.READY, Phase.DRAINING)
-        measured = _measured(replica, policy, taken) if taken > 0 else None
-        if not is_ready:
-            memory = memory.after_failure(
-                replica, now, is_overtaken=_is_overtaken(replica, replicas)
-            )
+        if taken > 0:
+            lead_times = learn(lead_times, _measured(replica, policy, taken))
+        if not _has_come(replica):
+            overtaken = _is_overtaken(replica, replicas)
+            memory = memory.after_failure(replica, now, is_overtaken=overtaken)
             lines.append(_failure_line(replica, taken))
         elif taken > 0:
             memory = memory.after_success(replica)
             lines.append(f"{policy.workload}: {replica.name} ready after {taken:.1f} s")
-        if measured is not None:
-            lead_times = learn(lead_times, measured)
     alive = {replica.name for replica in replicas}
     judged = (state.judged & alive) | {replica.name for replica in fresh}
     return replace(state, judged=judged), lead_times, memory, tuple(lines)
@@ -50,9 +47,7 @@ def starts_judged(
 def _is_overtaken(hung: Replica, replicas: Sequence[Replica]) -> bool:
     """Say whether a start of the same workload, decided no sooner than one that hung, has come."""
     return hung.phase is Phase.RESTORING and any(
-        one.kind is hung.kind
-        and one.phase in (Phase.READY, Phase.DRAINING)
-        and one.decided_at >= hung.decided_at
+        one.kind is hung.kind and _has_come(one) and one.decided_at >= hung.decided_at
         for one in replicas
     )
 
@@ -64,9 +59,13 @@ def _measured(
         key=key_of(policy, replica.kind),
         at=replica.decided_at + taken_seconds,
         seconds=taken_seconds,
-        ready=replica.phase in (Phase.READY, Phase.DRAINING),
+        ready=_has_come(replica),
         failed=replica.phase is Phase.FAILED,
     )
+
+
+def _has_come(replica: Replica) -> bool:
+    return replica.phase in (Phase.READY, Phase.DRAINING)
 
 
 def _has_ended(replica: Replica, now: float) -> bool:

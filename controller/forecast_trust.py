@@ -21,8 +21,8 @@ _ENOUGH_SECONDS = 60.0
 #: Errors that begin later are left to whoever forecasts: minutes ahead of sudden bursts an earnest
 #: forecast is far off too, and still better than none.
 _SOON_SECONDS = 30.0
-#: A forecast may err as much as the plain one and by so much of demand besides. Earnest forecasts
-#: of five traces stayed below four fifths of that in any half hour.
+#: A forecast may err as much as the plain one and by so much of demand besides. In replays of spiky
+#: five-minute traffic earnest forecasts were never given up so.
 _SHARE_OF_DEMAND = 0.2
 #: Readings may be late: with steps of a second some minutes' forecasts are awaited, and no more.
 _MOST_AWAITED = 1024

@@ -34,8 +34,9 @@ class StartFailure:
 class PairMemory:
     """The failures not yet forgotten, and how many restores failed since the last success.
 
-    ``hangs`` counts those of the streak that ran out of time, so that patience grows with them
-    alone: a start that fails at once says nothing of how long one takes.
+    Hangs that began no later than a start that came are not among these. ``hangs`` counts those of
+    the streak that ran out of time, so that patience grows with them alone: a start that fails at
+    once says nothing of how long one takes.
     """
 
     failures: tuple[StartFailure, ...] = ()

@@ -93,18 +93,11 @@ class History:
         start = [i for i, m in enumerate(self.measurements) if m.ready][-newer]
         return _regime(self.measurements[start:], old, before.ready)
 
-    def is_overtaken(self, measurement: LeadTimeMeasurement) -> bool:
-        """Say whether an attempt decided no sooner had come by its end: then starts do come."""
-        since = measurement.decided_at - _SAME_SECONDS
-        return any(
-            m.ready and m.decided_at >= since and m.at <= measurement.at for m in self.measurements
-        )
-
     @cached_property
     def waits_at_end(self) -> tuple[LeadTimeMeasurement, ...]:
         """The newest attempts that were given up, one after the other, and not overtaken."""
         run = itertools.takewhile(lambda m: not (m.ready or m.failed), reversed(self.measurements))
-        return tuple(m for m in run if not self.is_overtaken(m))[::-1]
+        return tuple(m for m in run if not self._is_overtaken(m))[::-1]
 
     def after_waits(self, prior: Belief) -> History:
         """Return the history that begins with the waits at its end, if they can't be chance.
@@ -123,6 +116,13 @@ class History:
         if chance > WAITS_BY_CHANCE:
             return self
         return _regime(waits, old.belief, self.ready)
+
+    def _is_overtaken(self, measurement: LeadTimeMeasurement) -> bool:
+        """Say whether an attempt decided no sooner had come by its end: then starts do come."""
+        since = measurement.decided_at - _SAME_SECONDS
+        return any(
+            m.ready and m.decided_at >= since and m.at <= measurement.at for m in self.measurements
+        )
 
     @cached_property
     def _given_up(self) -> tuple[float, ...]:
