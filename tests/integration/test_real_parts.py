@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, TypeVar
 
 import pytest
@@ -15,6 +15,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from tests.conftest import StartKafka, StartPrometheus
 from tests.parts.errors import RealPartError
 from tests.parts.kafka import KafkaBroker
+from tests.parts.loopback_server import LoopbackServer
 from tests.parts.prometheus import PrometheusServer
 from tests.parts.remote_write import WrittenSeries
 
@@ -119,7 +120,7 @@ def counter_target() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Counter)
+    server = LoopbackServer(("127.0.0.1", 0), Counter)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -7,9 +7,10 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
+from tests.parts.loopback_server import LoopbackServer
 from tests.parts.prometheus import PrometheusServer
 from tests.parts.remote_write import WrittenSeries
 
@@ -29,8 +30,7 @@ class DemandGauges:
     def __init__(self, names: Sequence[str]) -> None:
         """Take a port; nothing is served before ``with``."""
         self._names = list(names)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _exposition_of(self))
-        self._server.daemon_threads = True
+        self._server = LoopbackServer(("127.0.0.1", 0), _exposition_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, name="gauges")
         self.target = f"127.0.0.1:{self._server.server_port}"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
+
+from tests.parts.loopback_server import LoopbackServer
 
 
 class Exporter:
@@ -19,8 +21,7 @@ class Exporter:
         self.values, self.rates = values, rates
         self._counted = dict.fromkeys(rates, 0.0)
         self._counted_at = time.monotonic()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = LoopbackServer(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, name="exporter")
         self.target = f"127.0.0.1:{self._server.server_port}"
 

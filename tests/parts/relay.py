@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
 import requests
+
+from tests.parts.loopback_server import LoopbackServer
 
 FORWARD_SECONDS = 30
 
@@ -33,8 +35,7 @@ class Relay:
         self.target = target
         self.passed: list[Passed] = []
         self.faults: deque[int] = deque()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = LoopbackServer(("127.0.0.1", 0), _handler_of(self))
         self._thread = threading.Thread(target=self._server.serve_forever, name="relay")
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

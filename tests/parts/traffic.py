@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from kafka import KafkaProducer
+
+from tests.parts.loopback_server import LoopbackServer
 
 PACE_SECONDS = 0.02
 ACKNOWLEDGED_WITHIN_SECONDS = 60
@@ -86,8 +88,7 @@ class Traffic:
             delivery_timeout_ms=ACKNOWLEDGED_WITHIN_SECONDS * 1000,
             metrics_enabled=False,
         )
-        self._exporter = ThreadingHTTPServer(("127.0.0.1", 0), _exposition_of(self))
-        self._exporter.daemon_threads = True
+        self._exporter = LoopbackServer(("127.0.0.1", 0), _exposition_of(self))
         self._threads = [
             threading.Thread(target=self._play, name="traffic"),
             threading.Thread(target=self._exporter.serve_forever, name="exporter"),

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,6 +17,7 @@ import requests
 
 from tests.integration.kubernetes.shipped import NAMESPACE
 from tests.parts.control_plane import ControlPlane
+from tests.parts.loopback_server import LoopbackServer
 from tests.parts.service import HeadstartUp
 
 POOL = "headstart.dev/pool"
@@ -78,7 +79,7 @@ class Demand:
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = LoopbackServer(("127.0.0.1", 0), Handler)
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"

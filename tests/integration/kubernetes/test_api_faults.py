@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from controller.adapters.kubernetes.api import KubernetesApi
 from controller.adapters.kubernetes.errors import GoneError, RefusedError, UnavailableError
 from controller.adapters.kubernetes.exchange import ApiSettings, Exchange, Json
 from controller.errors import InvalidFileError
+from tests.parts.loopback_server import LoopbackServer
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 IMPATIENT = ApiSettings(timeout_seconds=0.5, silence_seconds=0.5)
@@ -43,8 +44,7 @@ class Server:
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        self.http = LoopbackServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     @property

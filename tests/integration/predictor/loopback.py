@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.parts.loopback_server import LoopbackServer
 
 Answer = Callable[["Handler"], None]
 
@@ -52,8 +54,7 @@ def web_server(answer: Answer) -> Iterator[tuple[str, list[Handler]]]:
     """Serve; yield the address and the requests as they come."""
     asked: list[Handler] = []
     handler = type("Answering", (Handler,), {"answer": staticmethod(answer), "asked": asked})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = LoopbackServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from headstart.__main__ import main
 from headstart.explanation import explain, log_line
 from headstart.plan_facts import PlanFacts
 from tests.builders import a_plan
+from tests.parts.loopback_server import LoopbackServer
 
 HEADER = (
     "time,demand_per_second,target,floor,reactive,ready,restoring,lead_time_seconds,"
@@ -42,7 +43,7 @@ def a_controller(answers: dict[str, tuple[int, str]]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -26,6 +26,7 @@ from headstart.service_options import Address, address_of
 from models.series import DemandSeries
 from predictor.fitting import FitPool
 from tests.builders import CHAT
+from tests.parts.loopback_server import LoopbackServer
 
 POLICY = """\
 apiVersion: headstart.dev/v1alpha1
@@ -77,7 +78,7 @@ def a_prometheus(per_second: float) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = LoopbackServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
