@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from controller.adapters.kubernetes.errors import ConflictError
 from controller.adapters.kubernetes.exchange import Json
@@ -28,9 +29,11 @@ _log = logging.getLogger(__name__)
 #: Drains end by the clock, not by an event, so that one looks at least so often.
 _LOOK_SECONDS = 1.0
 #: How much longer than looking took one rests before the next look.
-_LEISURE = 2.0
+_LEISURE = 4.0
 #: After a write that was refused, its object is left alone for so long.
 _PAUSE_SECONDS = 2.0
+#: A view ages while one writes: a new pool is marked in many looks.
+_MARKS_A_LOOK = 25
 #: A pod of a node that was taken out of the pool gets this long to finish its requests.
 _STRAY_DRAIN_SECONDS = 30.0
 
@@ -42,37 +45,20 @@ class Housekeeping:
         """Listen to the caches; nothing is done before ``run_forever``."""
         self._objects, self._writes, self._leader = objects, writes, leader
         self._phases = WatchedPhases()
-        self._news = asyncio.Event()
         self._left_alone: dict[str, float] = {}
         objects.pods.subscribe(self._phases.receive)
-        for cache in objects.caches:
-            cache.subscribe(self._wake)
 
     async def run_forever(self) -> None:
-        """Look after pods and nodes until cancelled."""
-        while True:
-            self._news.clear()
-            began = time.monotonic()
-            try:
-                await self.look()
-            except ClusterUnavailableError as error:
-                _log.warning("cluster: %s", error)
-                await asyncio.sleep(_PAUSE_SECONDS)
-            except Exception:  # a bug met at one object must not end the process
-                _log.exception("housekeeping failed and will be tried again")
-                await asyncio.sleep(_PAUSE_SECONDS)
-            # However much happens, looking takes at most a third of the time.
-            await asyncio.sleep(_LEISURE * (time.monotonic() - began))
-            await self._wait()
+        """Look after pods and nodes until cancelled; neither waits for the other's writes."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(self.look_after_pods))
+            tasks.create_task(self._repeat(self.mark_nodes))
 
-    async def look(self) -> None:
-        """Do once what is due."""
-        if not self._leader.is_held() or not self._objects.is_synced:
-            return
-        await self._objects.confirm(self._leader.epoch)
-        view = self._objects.view()
-        if view.seen_at < view.now - _LOOK_SECONDS:
-            return
+    async def look_after_pods(self) -> bool:
+        """Do once what is due at pods; never leaves anything for another look."""
+        view = await self._fresh_view()
+        if view is None:
+            return False
         found = duties(view)
         for pod in found.open:
             body = open_patch(pod, self._phases.of(pod, view.now), self._objects.clock())
@@ -82,12 +68,16 @@ class Housekeeping:
             await self._try(pod, self._writes.patch_pod_status(pod, as_seen(body, pod)))
         for pod in found.evict:
             await self._try(pod, self._writes.evict_pod(pod))
-        await self._mark(self._objects.view())
+        return False
 
-    async def _mark(self, view: View) -> None:
-        seen = {node.name: node for node in fleet_of(view).nodes}
-        for name, state in seen.items():
-            node = view.nodes.get(name)
+    async def mark_nodes(self) -> bool:
+        """Bring the marks of some nodes up to date; say whether there may be more of them."""
+        view = await self._fresh_view()
+        if view is None:
+            return False
+        tried = 0
+        for state in fleet_of(view).nodes:
+            node = view.nodes.get(state.name)
             if node is None or not is_used(node, view):
                 continue
             body = marks_patch(
@@ -97,15 +87,49 @@ class Housekeeping:
                 is_claimed=bool(waiting_claims(node, view)),
             )
             if body:
-                await self._try(node, self._writes.patch_node(name, body))
+                tried += await self._try(node, self._writes.mark_node(state.name, body))
+            if tried == _MARKS_A_LOOK:
+                return True
+        return False
 
-    async def _try(self, obj: Json, write: Awaitable[object]) -> None:
-        """Await a write, unless its object is to be left alone for a while."""
+    async def _repeat(self, look: Callable[[], Awaitable[bool]]) -> None:
+        """Look at every piece of news, and at times without any."""
+        news = asyncio.Event()
+        for cache in self._objects.caches:
+            cache.subscribe(lambda *_: news.set())
+        while True:
+            news.clear()
+            began = time.monotonic()
+            try:
+                if await look():
+                    news.set()
+            except ClusterUnavailableError as error:
+                _log.warning("cluster: %s", error)
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:  # a bug met at one object must not end the process
+                _log.exception("housekeeping failed and will be tried again")
+                await asyncio.sleep(_PAUSE_SECONDS)
+            # However much happens, each takes at most a fifth of the time.
+            await asyncio.sleep(_LEISURE * (time.monotonic() - began))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await news.wait()
+
+    async def _fresh_view(self) -> View | None:
+        """Return what may be acted upon now, if anything."""
+        if not self._leader.is_held() or not self._objects.is_synced:
+            return None
+        await self._objects.confirm(self._leader.epoch)
+        view = self._objects.view()
+        return view if view.seen_at >= view.now - _LOOK_SECONDS else None
+
+    async def _try(self, obj: Json, write: Awaitable[object]) -> bool:
+        """Await a write, unless its object is to be left alone for a while; say which."""
         uid, now = str(obj["metadata"].get("uid", "")), self._objects.clock()
         self._left_alone = {one: until for one, until in self._left_alone.items() if until > now}
         if uid in self._left_alone:
             _close(write)
-            return
+            return False
         try:
             try:
                 await write
@@ -114,16 +138,7 @@ class Housekeeping:
         except ActionRefusedError as error:
             self._left_alone[uid] = now + _PAUSE_SECONDS
             _log.info("%s", error)
-
-    def _wake(self, *_: object) -> None:
-        self._news.set()
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(_LOOK_SECONDS):
-                await self._news.wait()
-        except TimeoutError:
-            return
+        return True
 
 
 def _close(write: Awaitable[object]) -> None:

@@ -51,6 +51,7 @@ class WatchedObjects:
         self._rendered = RenderedReplicas()
         self._index = PodIndex()
         self._confirmed: int | None = None
+        self._confirming = asyncio.Lock()
         self._targets: Callable[[float], TargetView] = lambda _now: TargetView()
         pool = {"labelSelector": POOL}
         living = {"fieldSelector": "status.phase!=Succeeded"}
@@ -73,10 +74,11 @@ class WatchedObjects:
         Raises:
             ClusterUnavailableError: if it can't be.
         """
-        if epoch == self._confirmed or not self.is_synced:
-            return
-        await asyncio.gather(*(cache.confirm() for cache in self.caches))
-        self._confirmed = epoch
+        async with self._confirming:
+            if epoch == self._confirmed or not self.is_synced:
+                return
+            await asyncio.gather(*(cache.confirm() for cache in self.caches))
+            self._confirmed = epoch
 
     @property
     def is_synced(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from controller.adapters.kubernetes.api import PatchKind
+from controller.adapters.kubernetes.budget import Priority
 from controller.adapters.kubernetes.cache import ListAndWatch
 from controller.adapters.kubernetes.errors import NotFoundError
 from controller.adapters.kubernetes.exchange import Json, Permit
@@ -42,7 +43,13 @@ class ClusterApi(ListAndWatch, Protocol):
         ...
 
     async def patch(
-        self, path: str, body: object, *, kind: PatchKind = PatchKind.MERGE, permit: Permit
+        self,
+        path: str,
+        body: object,
+        *,
+        kind: PatchKind = PatchKind.MERGE,
+        priority: Priority = Priority.ACTION,
+        permit: Permit,
     ) -> Json:
         """Change an object."""
         ...
@@ -80,10 +87,11 @@ class Writes:
 
     async def patch_node(self, name: str, body: Json) -> Json:
         """Merge into a node; ConflictError if it has changed since ``body`` was made."""
-        path = f"/api/v1/nodes/{name}"
-        node = await self._api.patch(path, body, permit=self._leader.write_seconds)
-        self._objects.nodes.take_own(node)
-        return node
+        return await self._patch_node(name, body, Priority.ACTION)
+
+    async def mark_node(self, name: str, body: Json) -> Json:
+        """Do what ``patch_node`` does, once nothing that somebody waits for needs the requests."""
+        return await self._patch_node(name, body, Priority.BACKGROUND)
 
     async def patch_scale(self, path: str, body: Json) -> Json:
         """Merge into a target's scale; ConflictError if it has changed since ``body`` was made."""
@@ -134,6 +142,13 @@ class Writes:
         """Evict a pod as it was seen, else ConflictError; one that is gone already is fine."""
         with contextlib.suppress(NotFoundError):
             await self._api.evict(pod, permit=self._leader.write_seconds)
+
+    async def _patch_node(self, name: str, body: Json, priority: Priority) -> Json:
+        path = f"/api/v1/nodes/{name}"
+        permit = self._leader.write_seconds
+        node = await self._api.patch(path, body, priority=priority, permit=permit)
+        self._objects.nodes.take_own(node)
+        return node
 
 
 def _path(pod: Json) -> str:

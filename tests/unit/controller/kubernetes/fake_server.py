@@ -11,9 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.adapters.kubernetes.api import PatchKind
+from controller.adapters.kubernetes.budget import Priority
 from controller.adapters.kubernetes.cache_changes import key_of
 from controller.adapters.kubernetes.errors import ConflictError, NotFoundError, RefusedError
 from controller.adapters.kubernetes.exchange import ApiSettings, Json, Listing, Permit
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass
@@ -21,13 +28,15 @@ class FakeServer:
     """Nodes and pods by path; deleting is at once, and ``budget`` forbids evictions.
 
     While ``is_deaf`` the watches tell nothing, though they are open. So many of the next patches
-    as there are ``heartbeats`` find that a kubelet was faster.
+    as there are ``heartbeats`` find that a kubelet was faster. What nobody waits for gets through
+    while ``background`` is set.
     """
 
     settings: ApiSettings = field(default_factory=ApiSettings)
     budget: bool = False
     is_deaf: bool = False
     heartbeats: int = 0
+    background: asyncio.Event = field(default_factory=_set)
     calls: list[tuple[str, str]] = field(default_factory=list)
     _objects: dict[str, dict[str, Json]] = field(default_factory=lambda: defaultdict(dict))
     _streams: dict[str, list[asyncio.Queue[Json]]] = field(
@@ -84,8 +93,16 @@ class FakeServer:
         return self.put("pods", dict(body))
 
     async def patch(
-        self, path: str, body: object, *, kind: PatchKind = PatchKind.MERGE, permit: Permit
+        self,
+        path: str,
+        body: object,
+        *,
+        kind: PatchKind = PatchKind.MERGE,
+        priority: Priority = Priority.ACTION,
+        permit: Permit,
     ) -> Json:
+        if priority is Priority.BACKGROUND:
+            await self.background.wait()
         permit()
         self.calls.append(("patch", path))
         await asyncio.sleep(0)

@@ -89,7 +89,8 @@ async def looked(server: FakeServer, cluster: KubernetesCluster) -> None:
         return all(dict(caches[kind].objects) == server.all(kind) for kind in ("nodes", "pods"))
 
     await until(is_known, "everything is known")
-    await cluster._housekeeping.look()
+    await cluster._housekeeping.look_after_pods()
+    await cluster._housekeeping.mark_nodes()
 
 
 def only_pod(server: FakeServer) -> Json:
