@@ -1,8 +1,10 @@
 """What decisions attain and cost: every trace of a folder, restores of 10, 60 and 180 s.
 
 Run it with `python benchmarks/decisions.py DIR [--median S] [--only NAME] [--jobs N]`. Prints a
-Markdown row a case as it finishes, Headstart beside the Kubernetes HPA and the bound that knows
-the future, then the summary. Without a folder it plays two generated days.
+Markdown row a case as it finishes, Headstart beside the Kubernetes HPA and the bound that knows the
+future, then the summary. `--attainment` and `--wait` set another objective than 99 % within 2 s;
+with `--missed PRICE` money decides: a missed request costs so many GPU-hours, and costs are those
+of both. Without a folder it plays two generated days.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks._traffic import generated, trace_paths
 from controller.environment import Environment, StartLatency
+from controller.policy import Cost, Objective
 from headstart.assessment import CLAIRVOYANT, REACTIVE, assess
 from headstart.replay import Scenario, replay
 from headstart.scoring import Score
@@ -27,7 +30,7 @@ from headstart.world_files import default_policy
 
 _MEDIANS_SECONDS = (10.0, 60.0, 180.0)
 _GENERATED_MEDIANS_SECONDS = (60.0,)
-_ATTAINMENT = 0.99
+_USUAL = Objective()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +39,19 @@ class Case:
 
     trace: str
     median_seconds: float
+    objective: Objective
     ours: Score
     reactive: Score
     clairvoyant: Score
+
+    def hours(self, score: Score) -> float:
+        """Return what a score costs in GPU-hours, missed requests included if they have a price."""
+        price = self.objective.cost.missed_request if self.objective.cost else 0.0
+        return score.gpu_seconds / 3600 + score.missed * price
+
+    def ratio(self, score: Score) -> float:
+        """Return what a score costs for each GPU-hour of the bound."""
+        return self.hours(score) / self.hours(self.clairvoyant)
 
 
 def main() -> int:
@@ -53,12 +66,14 @@ def main() -> int:
         if not paths:
             print(f"no trace in {folder}", file=sys.stderr)
             return 2
-        cases = _played([(path, median) for path in paths for median in medians], arguments.jobs)
-    _print_summary(cases)
+        objective = _objective(arguments)
+        wanted = [(path, median, objective) for path in paths for median in medians]
+        cases = _played(wanted, arguments.jobs)
+    _print_summary(cases, objective)
     return 0
 
 
-def play(path: Path, median_seconds: float) -> Case:
+def play(path: Path, median_seconds: float, objective: Objective) -> Case:
     """Play one trace with restores of that median, as `headstart replay` does."""
     trace = read_trace(path)
     environment = Environment(restore=StartLatency(median_seconds=median_seconds))
@@ -66,7 +81,7 @@ def play(path: Path, median_seconds: float) -> Case:
         requests=trace.requests,
         bin_seconds=trace.bin_seconds,
         origin=trace.origin_epoch_seconds,
-        policy=default_policy(trace, environment),
+        policy=replace(default_policy(trace, environment), objective=objective),
         environment=environment,
         warmup_seconds=default_warmup(trace),
     )
@@ -74,6 +89,7 @@ def play(path: Path, median_seconds: float) -> Case:
     return Case(
         trace=trace.name,
         median_seconds=median_seconds,
+        objective=objective,
         ours=assessment.score,
         reactive=assessment.comparison[REACTIVE],
         clairvoyant=assessment.comparison[CLAIRVOYANT],
@@ -88,10 +104,22 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--only", default="", metavar="NAME", help="traces with this in the name")
     parser.add_argument("--jobs", type=int, default=1, help="replays at a time")
+    parser.add_argument("--attainment", type=float, default=_USUAL.attainment, metavar="SHARE")
+    parser.add_argument("--wait", type=float, default=_USUAL.wait_seconds, metavar="S")
+    parser.add_argument("--missed", type=float, metavar="PRICE", help="GPU-hours a missed request")
     return parser.parse_args()
 
 
-def _played(wanted: Sequence[tuple[Path, float]], jobs: int) -> list[Case]:
+def _objective(arguments: argparse.Namespace) -> Objective:
+    price = arguments.missed
+    return Objective(
+        attainment=arguments.attainment,
+        wait_seconds=arguments.wait,
+        cost=None if price is None else Cost(gpu_hour=1.0, missed_request=price),
+    )
+
+
+def _played(wanted: Sequence[tuple[Path, float, Objective]], jobs: int) -> list[Case]:
     """Play the cases, printing each as it finishes."""
     print("| trace | restore | attained | GPU-h | / clairvoyant | HPA attained | HPA GPU-h |")
     print("|---|---|---|---|---|---|---|", flush=True)
@@ -109,30 +137,26 @@ def _row(case: Case) -> str:
         case.trace,
         f"{case.median_seconds:g} s",
         f"{case.ours.attained_share:.2%}",
-        f"{case.ours.gpu_seconds / 3600:.1f}",
-        f"{_ratio(case.ours, case.clairvoyant):.3f}",
+        f"{case.hours(case.ours):.1f}",
+        f"{case.ratio(case.ours):.3f}",
         f"{case.reactive.attained_share:.2%}",
-        f"{case.reactive.gpu_seconds / 3600:.1f}",
+        f"{case.hours(case.reactive):.1f}",
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _ratio(score: Score, bound: Score) -> float:
-    return score.gpu_seconds / bound.gpu_seconds
-
-
-def _print_summary(cases: Sequence[Case]) -> None:
-    scored = (("Headstart", [c.ours for c in cases]), ("HPA", [c.reactive for c in cases]))
+def _print_summary(cases: Sequence[Case], objective: Objective) -> None:
+    scored = (
+        ("Headstart", [(case, case.ours) for case in cases]),
+        ("HPA", [(case, case.reactive) for case in cases]),
+    )
     print()
     for name, scores in scored:
-        attained = sum(score.attained_share >= _ATTAINMENT for score in scores)
-        logs = [
-            math.log(_ratio(score, case.clairvoyant))
-            for score, case in zip(scores, cases, strict=True)
-        ]
+        attained = sum(score.attained_share >= objective.attainment for _, score in scores)
+        logs = [math.log(case.ratio(score)) for case, score in scores]
         print(
-            f"{name}: {attained} of {len(cases)} cases attained {_ATTAINMENT:.0%}; GPU-seconds "
-            f"are {math.exp(math.fsum(logs) / len(logs)):.3f} x clairvoyant (geometric mean)"
+            f"{name}: {attained} of {len(cases)} cases attained {objective.attainment:.1%}; "
+            f"it costs {math.exp(math.fsum(logs) / len(logs)):.3f} x clairvoyant (geometric mean)"
         )
 
 
