@@ -55,8 +55,11 @@ class LeadTimes:
         return Kin(self.histories)
 
     @cached_property
-    def remembered(self) -> dict[tuple[LeadTimeKey, float | None], LeadTimeEstimate]:
-        """The estimates already asked for, since the planner asks again at every tick."""
+    def remembered(self) -> dict[tuple[LeadTimeKey | str, float | None], LeadTimeEstimate]:
+        """The estimates already asked for, since the planner asks again at every tick.
+
+        Of snapshots that were never started all of one kind and size are alike: one stands for all.
+        """
         return {}
 
 
@@ -79,7 +82,7 @@ def learn(state: LeadTimes, measurement: LeadTimeMeasurement) -> LeadTimes:
 
 def estimate(state: LeadTimes, key: LeadTimeKey) -> LeadTimeEstimate:
     """Return what is known of the lead time of a key, seen before or not."""
-    asked = (key, key.size_gib)
+    asked = (key if state.kin.has_started(key) else key.kind, key.size_gib)
     if asked not in state.remembered:
         state.remembered[asked] = _estimate(state, key)
     return state.remembered[asked]

@@ -55,6 +55,10 @@ class Kin:
             for sized in (True, False)
         }
 
+    def has_started(self, key: LeadTimeKey) -> bool:
+        """Say whether anything was measured of a key's snapshot, here or anywhere."""
+        return (key.kind, key.snapshot) in self._families
+
     def prior(self, key: LeadTimeKey) -> Prior:
         """Return what size and kin say of a key."""
         said = Prior(

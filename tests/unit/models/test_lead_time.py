@@ -272,6 +272,22 @@ def test_a_snapshot_of_unknown_size_says_nothing_of_one_whose_size_is_known() ->
     assert estimate(after([500.0] * 20), sized).basis == "prior from size"
 
 
+def test_snapshots_never_started_are_alike_but_for_kind_size_and_kin() -> None:
+    size = 2.0 + 0.234 * 10.0 + 5.0
+    state = after([2 * size] * 20, key=LeadTimeKey(snapshot="known", size_gib=10.0))
+    first, second = (
+        estimate(state, LeadTimeKey(snapshot=name, size_gib=10.0)) for name in ("first", "second")
+    )
+    assert first == second
+    assert first.basis == "20 measured restores of other snapshots"
+    larger = estimate(state, LeadTimeKey(snapshot="larger", size_gib=100.0))
+    assert larger.median_seconds > 2 * first.median_seconds
+    cold = estimate(state, LeadTimeKey(snapshot="first", size_gib=10.0, kind="cold"))
+    assert cold.measurements == 0
+    elsewhere = estimate(state, LeadTimeKey(snapshot="known", size_gib=10.0, node_class="other"))
+    assert elsewhere.basis == "20 measured restores of this snapshot on other nodes"
+
+
 def test_a_slowdown_that_all_localities_share_is_seen_in_their_sum() -> None:
     keys = [LeadTimeKey(snapshot="chat", locality=name) for name in "abcd"]
     state = LeadTimes()
