@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller.adapters.kubernetes.claims import Claim, claims_of, is_void
+from controller.adapters.kubernetes.dues import Dues
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.nodes import (
     NodeRules,
@@ -45,6 +46,7 @@ class View:
     targets: TargetView = field(default_factory=TargetView)
     gpus_per_replica: int = 1
     rendered: RenderedReplicas = field(default_factory=RenderedReplicas, compare=False)
+    dues: Dues = field(default_factory=Dues, compare=False)
     index: PodIndex | None = field(default=None, compare=False)
 
 
@@ -99,9 +101,8 @@ def at_node(view: View, node: Json) -> View:
     return replace(view, nodes={name: node}, pods=pods, rules=(), targets=targets, index=None)
 
 
-def is_stray(pod: Json, view: View) -> bool:
-    """Say whether a pod is on a node that is in the pool no more: it is to go."""
-    node = bound_node(pod)
+def is_stray(node: NodeName | None, view: View) -> bool:
+    """Say whether a pod bound to ``node`` is in the pool no more: it is to go."""
     return node is not None and node not in view.nodes
 
 

@@ -15,17 +15,19 @@ class RenderedReplicas:
 
     def __init__(self) -> None:
         """Remember nothing yet."""
-        self._known: dict[str, tuple[Json, bool | None, Replica | None]] = {}
+        self._known: dict[str, tuple[Json, NodeName | None, bool | None, Replica | None]] = {}
 
     def of(self, key: str, pod: Json, ready_nodes: Mapping[NodeName, bool]) -> Replica | None:
         """Return what ``replica_from_pod`` does."""
-        node = pinned_node(pod)
-        is_ready = ready_nodes.get(node) if node is not None else None
         known = self._known.get(key)
-        if known is not None and known[0] is pod and known[1] is is_ready:
-            return known[2]
+        if known is not None and known[0] is not pod:
+            known = None
+        node = pinned_node(pod) if known is None else known[1]
+        is_ready = ready_nodes.get(node) if node is not None else None
+        if known is not None and known[2] is is_ready:
+            return known[3]
         replica = replica_from_pod(pod, ready_nodes)
-        self._known[key] = (pod, is_ready, replica)
+        self._known[key] = (pod, node, is_ready, replica)
         return replica
 
     def forget(self, key: str) -> None:

@@ -11,24 +11,10 @@ from controller.adapters.kubernetes.names import (
     DRAIN_UNTIL,
     PHASES,
     SERVING_GATE,
-    condition_of,
-    seconds_of,
     time_text,
 )
 from controller.adapters.kubernetes.phases import phases_text, written_phases
-from controller.adapters.kubernetes.pods import (
-    containers_ready,
-    drain_until,
-    has_ended,
-    is_ours,
-    is_serving,
-    is_terminating,
-    workload_of,
-)
-from controller.adapters.kubernetes.replicas import may_serve
-
-#: A replica that served and is not ready for so long will not come back.
-LOST_AFTER_SECONDS = 180.0
+from controller.adapters.kubernetes.pod_index import PodIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +28,14 @@ class Duties:
 
 def duties(view: View) -> Duties:
     """Return what is to be done now; nothing about workloads that may not act."""
-    present = (pod for pod in view.pods.values() if is_ours(pod) and not is_terminating(pod))
-    ours = [pod for pod in present if workload_of(pod) in view.acting]
-    lost = [pod for pod in ours if _is_lost(pod, view.now)]
-    stray = [pod for pod in ours if is_stray(pod, view) and drain_until(pod) is None]
-    due = [pod for pod in ours if (until := drain_until(pod)) is not None and until <= view.now]
+    index = view.index or PodIndex.of(view.pods)
+    pods = ((key, view.pods[key]) for key in index.ours)
+    known = [(pod, due) for key, pod in pods if (due := view.dues.of(key, pod)) is not None]
+    ours = [(pod, due) for pod, due in known if due.workload in view.acting]
     return Duties(
-        open=tuple(pod for pod in ours if may_serve(pod)),
-        evict=tuple(due) + tuple(pod for pod in lost if pod not in due),
-        drain=tuple(stray),
+        open=tuple(pod for pod, due in ours if due.may_open),
+        evict=tuple(pod for pod, due in ours if min(due.drained_at, due.lost_at) <= view.now),
+        drain=tuple(pod for pod, due in ours if not due.is_draining and is_stray(due.node, view)),
     )
 
 
@@ -80,10 +65,3 @@ def _gate(is_open: bool, reason: str, now: float, notes: Mapping[str, str]) -> J
     }
     patch: Json = {"status": {"conditions": [condition]}}
     return {**patch, "metadata": {"annotations": dict(notes)}} if notes else patch
-
-
-def _is_lost(pod: Json, now: float) -> bool:
-    if not is_serving(pod) or containers_ready(pod) or has_ended(pod):
-        return False
-    since = seconds_of(condition_of(pod, "ContainersReady").get("lastTransitionTime"))
-    return since is not None and now - since > LOST_AFTER_SECONDS

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from controller.adapters.kubernetes.cache import ListAndWatch, ObjectCache
 from controller.adapters.kubernetes.cache_changes import key_of
 from controller.adapters.kubernetes.claims import CLAIM_SECONDS
+from controller.adapters.kubernetes.dues import Dues
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet import View
 from controller.adapters.kubernetes.names import POOL
@@ -49,6 +50,7 @@ class WatchedObjects:
         self.policies, self.settings, self.clock = policies, settings, clock
         self._gone: dict[str, None] = {}
         self._rendered = RenderedReplicas()
+        self._dues = Dues()
         self._index = PodIndex()
         self._confirmed: int | None = None
         self._confirming = asyncio.Lock()
@@ -109,6 +111,7 @@ class WatchedObjects:
             agent_label=self.settings.agent_label,
             targets=self._targets(now),
             rendered=self._rendered,
+            dues=self._dues,
             index=self._index,
             gpus_per_replica=min((one.standby.gpus_per_replica for one in policies), default=1),
         )
@@ -125,6 +128,7 @@ class WatchedObjects:
         self._gone.pop(key_of(pod), None)
         if kind == "DELETED":
             self._rendered.forget(key_of(pod))
+            self._dues.forget(key_of(pod))
             self._gone[key_of(pod)] = None
             while len(self._gone) > _MOST_GONE:
                 del self._gone[next(iter(self._gone))]

@@ -12,6 +12,7 @@ from controller.adapters.kubernetes.claims import Claim, claims_of, claims_text
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet import fleet_of, is_stray, waiting_claims
 from controller.adapters.kubernetes.nodes import NodeRules
+from controller.adapters.kubernetes.pods import bound_node
 from controller.cluster_view import NodeState, Phase, Replica
 from tests.unit.controller.kubernetes.cluster_objects import (
     CHAT,
@@ -109,8 +110,8 @@ def test_replicas_of_a_node_that_is_gone_are_gone_at_once_and_their_pods_are_str
     pod = a_pod(None, CONTAINERS, SERVING)
     view = a_view([], [pod])
     assert fleet_of(view).replicas == ()
-    assert is_stray(pod, view)
-    assert not is_stray(pod, a_view([a_node_object()], [pod]))
+    assert is_stray(bound_node(pod), view)
+    assert not is_stray(bound_node(pod), a_view([a_node_object()], [pod]))
 
 
 @pytest.mark.parametrize(

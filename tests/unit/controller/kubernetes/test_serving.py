@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from controller.adapters.kubernetes.dues import LOST_AFTER_SECONDS
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.marks import marks_patch
 from controller.adapters.kubernetes.names import seconds_of, time_text
 from controller.adapters.kubernetes.phases import phases_text, reached, refined, written_phases
-from controller.adapters.kubernetes.serving import LOST_AFTER_SECONDS, duties, open_patch
+from controller.adapters.kubernetes.serving import duties, open_patch
 from controller.adapters.kubernetes.watched_phases import WatchedPhases
 from controller.cluster_view import Node, NodeName, NodeState
 from tests.unit.controller.kubernetes.cluster_objects import (
