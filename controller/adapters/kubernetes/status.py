@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -32,7 +33,8 @@ from controller.tick_state import TickState, WorkloadState
 from models.forecast import WorkloadName
 
 _log = logging.getLogger(__name__)
-_LOOK_SECONDS = 1.0
+#: How often one looks at most, and at least: two hundred statuses take a while to render.
+_LOOK_SECONDS, _IDLE_SECONDS = 1.0, 5.0
 _SOON_SECONDS = 3.0
 _SELDOM_SECONDS = 60.0
 _AFTER_TROUBLE_SECONDS = 10.0
@@ -74,12 +76,15 @@ class StatusWriter:
         self._tallies: dict[WorkloadName, Tally] = {}
         self._written_at: dict[WorkloadName, float] = {}
         self._pause_until: dict[WorkloadName, float] = {}
+        self._generations: dict[WorkloadName, int] = {}
+        self._news = asyncio.Event()
         self.writes = 0
-        policies.cache.subscribe(self._forget)
+        policies.cache.subscribe(self._take)
 
     def observe(self, report: TickReport) -> None:
         """Take in one tick."""
         self._report = report
+        self._news.set()
         fleet = report.fleet
         if fleet is None:
             return
@@ -98,10 +103,15 @@ class StatusWriter:
     async def run_forever(self) -> None:
         """Write what has changed until cancelled."""
         while True:
+            self._news.clear()
             if self._is_leading():
                 for key in tuple(self._policies.cache.objects):
                     await self.write_if_due(WorkloadName(key))
+                    await asyncio.sleep(0)  # others wait for their turns
             await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_SECONDS - _LOOK_SECONDS):
+                    await self._news.wait()
 
     async def write_if_due(self, name: WorkloadName) -> bool:
         """Write one policy's status if it is time to; return whether it was written."""
@@ -135,8 +145,7 @@ class StatusWriter:
     def _status(
         self, name: WorkloadName, obj: Json, before: Mapping[str, Any], now: float
     ) -> Json | None:
-        generation = int((obj.get("metadata") or {}).get("generation") or 0)
-        book = self._policies.book
+        generation, book = _generation(obj), self._policies.book
         problems, policy = book.problems.get(name, ()), book.good.get(name)
         if policy is not None:
             return status_of(self._known(policy, generation, problems, now), before)
@@ -163,12 +172,22 @@ class StatusWriter:
             trouble=report.trouble if report is not None else "the first tick has not ended yet",
         )
 
-    def _forget(self, kind: str, obj: Json, _: float) -> None:
-        """Begin anew with a policy that comes again under the name of one that was deleted."""
+    def _take(self, kind: str, obj: Json, _: float) -> None:
+        """Look soon at a new spec; begin anew with a policy that comes again once deleted."""
+        name = WorkloadName(key_of(obj))
         if kind == "DELETED":
-            for kept in (self._tallies, self._written_at, self._pause_until):
-                kept.pop(WorkloadName(key_of(obj)), None)
+            for kept in (self._tallies, self._written_at, self._pause_until, self._generations):
+                kept.pop(name, None)
+            return
+        generation = _generation(obj)
+        if self._generations.get(name) != generation:
+            self._generations[name] = generation
+            self._news.set()
 
     def _status_now(self, name: WorkloadName) -> Mapping[str, Any]:
         status = (self._policies.cache.objects.get(name) or {}).get("status")
         return status if isinstance(status, dict) else {}
+
+
+def _generation(obj: Json) -> int:
+    return int((obj.get("metadata") or {}).get("generation") or 0)
