@@ -9,20 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
-#: What BACKGROUND leaves of the burst: a tick's actions must not wait for what nobody waits for.
-_RESERVED = 0.5
-
 
 class Priority(IntEnum):
     """Who goes first when requests wait.
 
-    URGENT (the lease) never waits, BACKGROUND leaves half of the burst to the others.
+    URGENT (the lease) never waits. SOON is for what later actions need, such as new nodes: it
+    leaves a quarter of the burst to a tick's actions, but after two seconds it is one of them.
+    BACKGROUND, for which nobody waits, leaves half.
     """
 
     URGENT = 0
     ACTION = 1
     READ = 2
-    BACKGROUND = 3
+    SOON = 3
+    BACKGROUND = 4
+
+
+#: What is left of the burst to those that go first.
+_RESERVED = {Priority.SOON: 0.25, Priority.BACKGROUND: 0.5}
+_PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +59,7 @@ class Bucket:
 
     def asked_for(self, priority: Priority) -> float:
         """Return how many tokens there must be for a request of that priority to go out."""
-        reserved = _RESERVED * self.burst if priority is Priority.BACKGROUND else 0.0
-        return min(1.0 + reserved, self.burst)
+        return min(1.0 + _RESERVED.get(priority, 0.0) * self.burst, self.burst)
 
 
 class RequestBudget:
@@ -83,14 +87,21 @@ class RequestBudget:
         if priority is Priority.URGENT:
             self._bucket = self._bucket.refilled(self._clock()).taken()
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (int(priority), next(self._numbers), turn))
-        self._let_go()
+        loop, number = asyncio.get_running_loop(), next(self._numbers)
+        turn: asyncio.Future[None] = loop.create_future()
+        self._queue(priority, number, turn)
+        if priority is Priority.SOON and not turn.done():
+            raised = loop.call_later(_PATIENCE_SECONDS, self._queue, Priority.ACTION, number, turn)
+            turn.add_done_callback(lambda _: raised.cancel())
         await turn
 
     def hold(self, seconds: float) -> None:
         """Let nothing but URGENT out for so long."""
         self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def _queue(self, priority: Priority, number: int, turn: asyncio.Future[None]) -> None:
+        heapq.heappush(self._waiting, (int(priority), number, turn))
+        self._let_go()
 
     def _let_go(self) -> None:
         if self._timer is not None:

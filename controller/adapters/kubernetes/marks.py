@@ -7,6 +7,13 @@ from typing import Any
 
 from controller.adapters.kubernetes.claims import Claim, claims_text
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.fleet import (
+    View,
+    fleet_of,
+    is_used,
+    valid_claims,
+    waiting_claims,
+)
 from controller.adapters.kubernetes.names import (
     CLAIM,
     CORDONED_BY,
@@ -18,10 +25,25 @@ from controller.adapters.kubernetes.names import (
     labels_of,
 )
 from controller.adapters.kubernetes.nodes import is_cordoned, is_leaving
-from controller.cluster_view import Node, NodeState
+from controller.cluster_view import Node, NodeName, NodeState
+
+#: What is to be written on a node: its name, and a merge patch.
+Mark = tuple[NodeName, Json]
 
 _TAINT = {"key": STANDBY_TAINT, "effect": "NoSchedule"}
 _CORDONER = "headstart"
+
+
+def marks_due(view: View) -> list[Mark]:
+    """Return what is to be written on the nodes of those that may act, where anything is."""
+    due: list[Mark] = []
+    for seen in fleet_of(view).nodes:
+        node = view.nodes[seen.name]
+        if is_used(node, view):
+            claims, is_claimed = valid_claims(node, view), bool(waiting_claims(node, view))
+            body = marks_patch(node, seen, claims=claims, is_claimed=is_claimed)
+            due += [(seen.name, body)] if body else []
+    return due
 
 
 def marks_patch(node: Json, seen: Node, *, claims: Sequence[Claim], is_claimed: bool) -> Json:

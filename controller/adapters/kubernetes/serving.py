@@ -34,7 +34,9 @@ def duties(view: View) -> Duties:
     ours = [(pod, due) for pod, due in known if due.workload in view.acting]
     return Duties(
         open=tuple(pod for pod, due in ours if due.may_open),
-        evict=tuple(pod for pod, due in ours if min(due.drained_at, due.lost_at) <= view.now),
+        evict=tuple(
+            pod for pod, due in ours if due.drained_at <= view.now or due.lost_at <= view.now
+        ),
         drain=tuple(pod for pod, due in ours if not due.is_draining and is_stray(due.node, view)),
     )
 

@@ -104,8 +104,8 @@ class StatusWriter:
         """Write what has changed until cancelled."""
         while True:
             self._news.clear()
-            if self._is_leading():
-                for key in tuple(self._policies.cache.objects):
+            for key in tuple(self._policies.cache.objects):
+                if self._is_leading():
                     await self.write_if_due(WorkloadName(key))
                     await asyncio.sleep(0)  # others wait for their turns
             await asyncio.sleep(_LOOK_SECONDS)

@@ -123,12 +123,13 @@ class WatchedObjects:
 
     def _note(self, kind: str, pod: Json, _: float) -> None:
         self._index.take(kind, pod)
+        if kind == "DELETED" or not is_ours(pod):
+            self._rendered.forget(key_of(pod))
+            self._dues.forget(key_of(pod))
         if not is_ours(pod):
             return
         self._gone.pop(key_of(pod), None)
         if kind == "DELETED":
-            self._rendered.forget(key_of(pod))
-            self._dues.forget(key_of(pod))
             self._gone[key_of(pod)] = None
             while len(self._gone) > _MOST_GONE:
                 del self._gone[next(iter(self._gone))]

@@ -12,6 +12,7 @@ from controller.adapters.kubernetes.cache import ListAndWatch
 from controller.adapters.kubernetes.errors import NotFoundError
 from controller.adapters.kubernetes.exchange import Json, Permit
 from controller.adapters.kubernetes.watched_objects import WatchedObjects
+from controller.errors import ActionRefusedError
 
 
 class Leader(Protocol):
@@ -87,11 +88,22 @@ class Writes:
 
     async def patch_node(self, name: str, body: Json) -> Json:
         """Merge into a node; ConflictError if it has changed since ``body`` was made."""
-        return await self._patch_node(name, body, Priority.ACTION)
+        return await self._patch_node(name, body, Priority.ACTION, self._leader.write_seconds)
 
-    async def mark_node(self, name: str, body: Json) -> Json:
-        """Do what ``patch_node`` does, once nothing that somebody waits for needs the requests."""
-        return await self._patch_node(name, body, Priority.BACKGROUND)
+    async def mark_node(self, name: str, body: Json, *, until: float) -> Json:
+        """Do what ``patch_node`` does, after a tick's actions.
+
+        A mark that prepares a node for starts goes before those that only tell. ActionRefusedError
+        if its turn has not come by ``until``: what was seen is too old by then.
+        """
+        priority = Priority.SOON if "spec" in body else Priority.BACKGROUND
+
+        def permit() -> float:
+            if self._objects.clock() > until:
+                raise ActionRefusedError(f"node {name}: not marked, it was seen too long ago")
+            return self._leader.write_seconds()
+
+        return await self._patch_node(name, body, priority, permit)
 
     async def patch_scale(self, path: str, body: Json) -> Json:
         """Merge into a target's scale; ConflictError if it has changed since ``body`` was made."""
@@ -143,9 +155,8 @@ class Writes:
         with contextlib.suppress(NotFoundError):
             await self._api.evict(pod, permit=self._leader.write_seconds)
 
-    async def _patch_node(self, name: str, body: Json, priority: Priority) -> Json:
+    async def _patch_node(self, name: str, body: Json, priority: Priority, permit: Permit) -> Json:
         path = f"/api/v1/nodes/{name}"
-        permit = self._leader.write_seconds
         node = await self._api.patch(path, body, priority=priority, permit=permit)
         self._objects.nodes.take_own(node)
         return node

@@ -28,8 +28,8 @@ class FakeServer:
     """Nodes and pods by path; deleting is at once, and ``budget`` forbids evictions.
 
     While ``is_deaf`` the watches tell nothing, though they are open. So many of the next patches
-    as there are ``heartbeats`` find that a kubelet was faster. What nobody waits for gets through
-    while ``background`` is set.
+    as there are ``heartbeats`` find that a kubelet was faster. What no action waits for gets
+    through while ``background`` is set, and nobody writes to what is ``refused``, by name.
     """
 
     settings: ApiSettings = field(default_factory=ApiSettings)
@@ -37,6 +37,8 @@ class FakeServer:
     is_deaf: bool = False
     heartbeats: int = 0
     background: asyncio.Event = field(default_factory=_set)
+    refused: set[str] = field(default_factory=set)
+    lists: int = 0
     calls: list[tuple[str, str]] = field(default_factory=list)
     _objects: dict[str, dict[str, Json]] = field(default_factory=lambda: defaultdict(dict))
     _streams: dict[str, list[asyncio.Queue[Json]]] = field(
@@ -66,7 +68,7 @@ class FakeServer:
         return copy.deepcopy(self._objects[kind])
 
     async def list(self, path: str, query: Mapping[str, str] | None = None) -> Listing:
-        kind = path.rpartition("/")[2]
+        kind, self.lists = path.rpartition("/")[2], self.lists + 1
         items = tuple(self.all(kind).values())
         return Listing(items=items, resource_version=str(next(self._versions)))
 
@@ -101,9 +103,11 @@ class FakeServer:
         priority: Priority = Priority.ACTION,
         permit: Permit,
     ) -> Json:
-        if priority is Priority.BACKGROUND:
+        if priority > Priority.READ:
             await self.background.wait()
         permit()
+        if path.rpartition("/")[2] in self.refused:
+            raise RefusedError(path, status=403)
         self.calls.append(("patch", path))
         await asyncio.sleep(0)
         assert isinstance(body, dict)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from controller.adapters.kubernetes.budget import Bucket, Priority, RequestBudget
 from controller.adapters.kubernetes.errors import (
     DISRUPTION_BUDGET,
@@ -65,6 +67,21 @@ async def test_what_nobody_waits_for_leaves_half_of_the_burst() -> None:
     assert not late.done()
     for task in (late, *statuses):
         task.cancel()
+
+
+async def test_what_later_actions_need_leaves_a_quarter_but_not_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("controller.adapters.kubernetes.budget._PATIENCE_SECONDS", 0.1)
+    budget = RequestBudget(per_second=10.0, burst=8, clock=lambda: 0.0)
+    cordons = [asyncio.create_task(budget.take(Priority.SOON)) for _ in range(9)]
+    await asyncio.sleep(0)
+    assert sum(cordon.done() for cordon in cordons) == 6
+    async with asyncio.timeout(10):
+        await cordons[6]
+        await cordons[7]
+    assert not cordons[8].done()
+    cordons[8].cancel()
 
 
 async def test_a_pause_that_the_server_asked_for_holds_all_but_the_lease() -> None:

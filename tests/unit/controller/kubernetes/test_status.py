@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from controller.adapters.kubernetes.api import PatchKind
 from controller.adapters.kubernetes.budget import Priority
@@ -322,3 +325,35 @@ async def test_a_policy_that_comes_again_has_nothing_of_the_one_that_was_deleted
     assert await writer.write_if_due(NAME)
     hits = [body["status"]["outcomes"]["hits"] for body in api.bodies]
     assert hits == [3, 0]
+
+
+async def test_what_a_tick_or_a_new_spec_brings_is_looked_at_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("controller.adapters.kubernetes.status._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("controller.adapters.kubernetes.status._IDLE_SECONDS", 3600.0)
+    api, clock = Patches(), HandClock(NOW)
+    writer = a_writer(api, clock)
+    task = asyncio.create_task(writer.run_forever())
+    try:
+        await written(api, 1)
+        clock.now += 10.0
+        writer.observe(a_report(7, clock.now))
+        await written(api, 2)
+        assert api.bodies[-1]["status"]["replicas"]["target"] == 7
+        clock.now += 10.0
+        wrong = a_policy_object(version=200, capacity={"demandPerReplica": -1})
+        writer._policies.cache._hear(an_event("MODIFIED", wrong))
+        await written(api, 3)
+        assert conditions(api.bodies[-1]["status"])["Ready"][0] == "False"
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def written(api: Patches, count: int) -> None:
+    for _ in range(1000):
+        if len(api.bodies) >= count:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{len(api.bodies)} statuses in ten seconds, not {count}")
