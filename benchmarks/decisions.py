@@ -5,7 +5,7 @@ Markdown row a case as it finishes, Headstart beside the Kubernetes HPA and the 
 future, then the summary. `--attainment` and `--wait` set another objective than 99 % within 2 s;
 with `--missed PRICE` money decides: a missed request costs so many GPU-hours, and costs are those
 of both. All others are then asked for the share that Headstart attained, and the bound is the
-cheapest of them, no true one. Without a folder it plays two generated days.
+cheapest of them, no true one. Without a folder it plays ten generated kinds of demand.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks._traffic import generated, trace_paths
+from benchmarks._kinds import kinds
+from benchmarks._traffic import trace_paths
 from controller.environment import Environment, StartLatency
 from controller.policy import Cost, Objective
 from headstart.assessment import CLAIRVOYANT, REACTIVE, assess
@@ -62,7 +63,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as made:
         folder, medians = arguments.folder, arguments.median or _MEDIANS_SECONDS
         if folder is None:
-            folder = generated(Path(made), days=2)
+            folder = kinds(Path(made))
             medians = arguments.median or _GENERATED_MEDIANS_SECONDS
         paths = trace_paths(folder, arguments.only)
         if not paths:

@@ -162,7 +162,7 @@ def status_line(moment: Moment) -> str:
     parts.append(f"target {plan.target}, ready {plan.ready}, restoring {plan.restoring}")
     parts.append(f"lead time {plan.lead_time_seconds:.0f} s")
     if moment.attained_share is not None:
-        parts.append(f"{moment.attained_share * 100:.2f} % in time so far")
+        parts.append(f"{moment.attained_share * 100:.2f} % in time so far, reckoned by the tick")
     return f"{clock(moment.at)} {'; '.join(parts)}"
 
 

@@ -35,7 +35,7 @@ def explain(
     sentences = [_state(facts, time_text), _demand(facts)]
     if facts.reason != Reason.NO_FORECAST:
         sentences.append(_forecast(facts))
-    sentences.append(f"Demand that is already here needs {replicas_text(facts.reactive)}.")
+    sentences.append(_reactive(facts))
     sentences.append(_REASONS[Reason(facts.reason)] if _is_reason(facts) else _other(facts))
     sentences.extend(_effects(facts, time_text))
     sentences.append(_upcoming(facts, time_text, next_start_at))
@@ -102,11 +102,19 @@ def _demand(facts: PlanFacts) -> str:
 
 
 def _forecast(facts: PlanFacts) -> str:
+    if not facts.floor:
+        return "No forecast needs a replica."
     return (
         f"The forecast needs {replicas_text(facts.floor)}: they cover the demand of the next "
         f"{facts.lead_time_seconds:.0f} s in {percent_text(facts.quantile_level)} of cases, and "
         f"{facts.lead_time_seconds:.0f} s is the lead time planned with."
     )
+
+
+def _reactive(facts: PlanFacts) -> str:
+    if facts.reason == Reason.BOOST:
+        return f"Demand and what an alert announced need {replicas_text(facts.reactive)}."
+    return f"Demand that is already here needs {replicas_text(facts.reactive)}."
 
 
 def _effects(facts: PlanFacts, time_text: Callable[[float], str]) -> list[str]:

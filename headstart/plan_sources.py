@@ -19,6 +19,8 @@ from headstart.plan_facts import PlanFacts
 from headstart.results_reading import PlanRow, read_plans
 
 _TIMEOUT_SECONDS = 10.0
+#: A run's last plan is in force for so long: ticks are closer than that.
+_LAST_PLAN_SECONDS = 60.0
 _LONGEST_MESSAGE = 200
 
 
@@ -61,21 +63,26 @@ def from_run(folder: Path, *, at: str | None) -> FoundPlan:
     """Read a replay's ``plans.csv``; ``at`` in seconds since the trace's start.
 
     Raises:
-        UsageError: if the folder has no such file, a wrong one, or nothing so early.
+        UsageError: if the folder has no such file, a wrong one, or nothing so early or so late.
     """
     path = folder / "plans.csv"
     wanted = math.inf if at is None else _seconds(at)
     rows = iter(read_plans(path))
     chosen: PlanRow | None = None
     next_start_at: float | None = None
+    is_last = True
     for row in rows:
         if row.time <= wanted:
             chosen = row
-        elif PlanFacts.of_row(row).starts:
+            continue
+        is_last = False
+        if PlanFacts.of_row(row).starts:
             next_start_at = row.time
             break
     if chosen is None:
         raise UsageError(f"--at: {at} is not allowed: {path} has no plan so early")
+    if at is not None and is_last and wanted > chosen.time + _LAST_PLAN_SECONDS:
+        raise UsageError(f"--at: {at} is not allowed: {path} ends at {chosen.time:.0f}")
     return FoundPlan(
         facts=PlanFacts.of_row(chosen), raw=asdict(chosen), next_start_at=next_start_at
     )

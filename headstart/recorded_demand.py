@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 
+import numpy as np
+
 from headstart.errors import RunFailedError, UsageError
 from headstart.traces import Trace
 from predictor.adapters.prometheus import PrometheusSource
@@ -20,6 +22,8 @@ _MOST_DAYS = 366.0
 
 def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
     """Return the demand of the ``days`` before ``now``; NaN where nothing was recorded.
+
+    It begins with what was recorded first: nobody knows of demand before.
 
     Raises:
         UsageError: if the address or the days can't be used.
@@ -37,11 +41,13 @@ def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
     except SourceUnavailableError as error:
         raise RunFailedError(f"--prometheus: {error}") from error
     series = reading.series
+    known = np.flatnonzero(np.isfinite(series.values))
+    first = int(known[0]) if len(known) else 0
     return Trace(
         name="prometheus",
-        origin_epoch_seconds=series.start,
+        origin_epoch_seconds=series.start + first * series.step_seconds,
         bin_seconds=series.step_seconds,
-        requests=series.values * series.step_seconds,
+        requests=series.values[first:] * series.step_seconds,
     )
 
 

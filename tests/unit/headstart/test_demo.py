@@ -76,7 +76,7 @@ def test_a_pipe_gets_lines_with_the_reason_of_each_start() -> None:
         "14:03:23 start 2 restores: forecast p95 of the next 62 s needs 3 replicas",
         "14:03:23 chat: a replica failed",
         "14:03:23 chat: demand 18/s; forecast 27/s in 64 s; target 3, ready 1, restoring 0; "
-        "lead time 62 s; 99.51 % in time so far",
+        "lead time 62 s; 99.51 % in time so far, reckoned by the tick",
     ]
 
 

@@ -81,6 +81,17 @@ def test_without_a_forecast_none_is_spoken_of() -> None:
     assert "Demand is not known" in told
 
 
+def test_a_forecast_that_needs_nothing_is_not_said_to_cover_anything() -> None:
+    told = sentences(replace(a_plan(), floor=0))
+    assert "No forecast needs a replica." in told
+
+
+def test_what_an_alert_announced_is_not_said_to_be_here() -> None:
+    told = sentences(replace(a_plan(reason=Reason.BOOST), reactive=23))
+    assert "Demand and what an alert announced need 23 replicas." in told
+    assert not any("already here" in sentence for sentence in told)
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_its_sentence(reason: Reason) -> None:
     told = sentences(a_plan(reason=reason))
@@ -172,6 +183,7 @@ def test_a_surplus_start_of_a_finished_run_is_given_up_and_no_replica_released(
     ("words", "said"),
     [
         (["--at", "599"], "--at: 599 is not allowed"),
+        (["--at", "661"], "plans.csv ends at 600"),
         (["--at", "noon"], "--at: 'noon' is not allowed: must be a number of seconds"),
     ],
 )
