@@ -53,8 +53,7 @@ class Case:
 
 def hours(score: Score, objective: Objective) -> float:
     """Return what a score costs in GPU-hours, missed requests included if they have a price."""
-    price = objective.cost.missed_request if objective.cost else 0.0
-    return score.gpu_seconds / 3600 + score.missed * price
+    return score.money(objective.cost or Cost(gpu_hour=1.0, missed_request=0.0))
 
 
 def main() -> int:

@@ -134,6 +134,5 @@ def _attained(moment: Moment) -> tuple[Text, str]:
         return Text("not counted"), ""
     goal = moment.objective or 0.0
     color = "green" if moment.attained_share >= goal else "red"
-    return Text(
-        f"{moment.attained_share * 100:.2f} %", color
-    ), f"objective {goal * 100:g} %, reckoned by the tick"
+    share = Text(f"{moment.attained_share * 100:.2f} %", color)
+    return share, f"objective {goal * 100:g} %, reckoned by the tick"

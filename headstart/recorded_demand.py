@@ -6,9 +6,11 @@ import asyncio
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headstart.errors import RunFailedError, UsageError
 from headstart.traces import Trace
+from models.series import DemandSeries
 from predictor.adapters.prometheus import PrometheusSource
 from predictor.adapters.prometheus_connections import PrometheusConnections
 from predictor.errors import SourceUnavailableError
@@ -40,11 +42,17 @@ def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
         reading = asyncio.run(_read(PrometheusSource(connections, query=query), start, end))
     except SourceUnavailableError as error:
         raise RunFailedError(f"--prometheus: {error}") from error
-    series = reading.series
-    known = np.flatnonzero(np.isfinite(series.values))
-    first = int(known[0]) if len(known) else 0
+    known = np.isfinite(reading.series.values)
+    if not known.any():
+        raise RunFailedError(f"--query: {query} has no value of the last {days:g} days")
+    return trace_since("prometheus", reading.series, known)
+
+
+def trace_since(name: str, series: DemandSeries, known: NDArray[np.bool_]) -> Trace:
+    """Return the trace that begins with a series' first step that is ``known``, one of which is."""
+    first = int(np.argmax(known))
     return Trace(
-        name="prometheus",
+        name=name,
         origin_epoch_seconds=series.start + first * series.step_seconds,
         bin_seconds=series.step_seconds,
         requests=series.values[first:] * series.step_seconds,

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from headstart.errors import RunFailedError
-from headstart.recorded_demand import DAY_SECONDS, STEP_SECONDS, checked_days
+from headstart.recorded_demand import DAY_SECONDS, STEP_SECONDS, checked_days, trace_since
 from headstart.traces import Trace
 from kafka_link.connection import KafkaConnection
 from predictor.adapters.kafka import KafkaCluster, KafkaSource
@@ -46,18 +46,12 @@ def recorded_events(
     except SourceUnavailableError as error:
         raise RunFailedError(f"--kafka: {error}") from error
     series = reading.series.between(start, min(end, reading.complete_until))
-    seen = np.flatnonzero(np.nan_to_num(series.values) > 0.0)
-    if not len(seen):
+    seen = np.nan_to_num(series.values) > 0.0
+    if not seen.any():
         raise RunFailedError(
             f"--topic: {events.topic} has no event of the last {days:g} days that could be counted"
         )
-    first = int(seen[0])
-    return Trace(
-        name=events.topic,
-        origin_epoch_seconds=series.start + first * STEP_SECONDS,
-        bin_seconds=STEP_SECONDS,
-        requests=series.values[first:] * STEP_SECONDS,
-    )
+    return trace_since(events.topic, series, seen)
 
 
 async def _read(

@@ -101,11 +101,11 @@ def _comparisons(assessment: Assessment) -> tuple[Comparison, ...]:
 
 
 def _row(name: str, score: Score, cost: Cost | None) -> Comparison:
-    money = None
-    if cost is not None:
-        money = score.gpu_seconds / 3600 * cost.gpu_hour + score.missed * cost.missed_request
     return Comparison(
-        name=name, attained_share=score.attained_share, gpu_seconds=score.gpu_seconds, money=money
+        name=name,
+        attained_share=score.attained_share,
+        gpu_seconds=score.gpu_seconds,
+        money=None if cost is None else score.money(cost),
     )
 
 

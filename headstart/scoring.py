@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.policy import Cost
 from headstart.trial import Capacity, Trial
 from models.forecast import FloatArray
 
@@ -34,6 +35,10 @@ class Score:
     idle_gpu_seconds: float
     violation_seconds: float
     duration_seconds: float
+
+    def money(self, cost: Cost) -> float:
+        """Return what GPUs and missed requests cost."""
+        return self.gpu_seconds / 3600 * cost.gpu_hour + self.missed * cost.missed_request
 
     @property
     def mean_gpus(self) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 
+from headstart.errors import RunFailedError
 from headstart.recorded_demand import DAY_SECONDS, recorded_trace
 from tests.integration.predictor.loopback import Handler, web_server
 from tests.integration.predictor.prometheus_answers import START, STEP, matrix
@@ -27,3 +29,11 @@ def test_a_trace_begins_with_what_was_recorded_first() -> None:
     assert trace.origin_epoch_seconds == first - STEP
     assert len(trace.requests) * STEP == end - trace.origin_epoch_seconds
     assert_array_equal(np.flatnonzero(np.isnan(trace.requests)), [5])
+
+
+def test_without_any_value_that_is_said() -> None:
+    with (
+        web_server(lambda handler: handler.reply(matrix())) as (url, _),
+        pytest.raises(RunFailedError, match="--query: x has no value of the last 1 days"),
+    ):
+        recorded_trace(url, "x", days=1.0, now=START + DAY_SECONDS)

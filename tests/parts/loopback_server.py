@@ -6,11 +6,10 @@ from http.server import ThreadingHTTPServer
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Lets many clients connect at once, and no answer that still hangs hold up the end.
+    """Lets many clients connect at once.
 
     The standard server lets five connections wait; the kernel may reset those beyond them, which a
     client can't tell from a server that went away.
     """
 
     request_queue_size = 128
-    daemon_threads = True

@@ -55,25 +55,6 @@ def due_of(pod: Json) -> Due | None:
     )
 
 
-class Dues:
-    """Remembers by the pod's key; a pod that changed is another object."""
-
-    def __init__(self) -> None:
-        """Remember nothing yet."""
-        self._known: dict[str, tuple[Json, Due | None]] = {}
-
-    def of(self, key: str, pod: Json) -> Due | None:
-        """Return what ``due_of`` does."""
-        known = self._known.get(key)
-        if known is None or known[0] is not pod:
-            known = self._known[key] = (pod, due_of(pod))
-        return known[1]
-
-    def forget(self, key: str) -> None:
-        """Let go of a pod that has gone."""
-        self._known.pop(key, None)
-
-
 def _lost_at(pod: Json) -> float:
     if not is_serving(pod) or containers_ready(pod) or has_ended(pod):
         return math.inf

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller.adapters.kubernetes.claims import Claim, claims_of, is_void
-from controller.adapters.kubernetes.dues import Dues
+from controller.adapters.kubernetes.dues import Due, due_of
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.nodes import (
     NodeRules,
@@ -18,6 +18,7 @@ from controller.adapters.kubernetes.nodes import (
 )
 from controller.adapters.kubernetes.pod_index import PodIndex
 from controller.adapters.kubernetes.pods import bound_node, gpus_of
+from controller.adapters.kubernetes.remembered import Remembered
 from controller.adapters.kubernetes.rendered import RenderedReplicas
 from controller.adapters.kubernetes.replicas import replica_from_claim
 from controller.adapters.kubernetes.target_view import TargetView
@@ -46,7 +47,7 @@ class View:
     targets: TargetView = field(default_factory=TargetView)
     gpus_per_replica: int = 1
     rendered: RenderedReplicas = field(default_factory=RenderedReplicas, compare=False)
-    dues: Dues = field(default_factory=Dues, compare=False)
+    dues: Remembered[Due | None] = field(default_factory=lambda: Remembered(due_of), compare=False)
     index: PodIndex | None = field(default=None, compare=False)
 
 

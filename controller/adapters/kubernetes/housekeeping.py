@@ -14,7 +14,7 @@ from functools import partial
 from controller.adapters.kubernetes.errors import ConflictError
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet import View
-from controller.adapters.kubernetes.marks import marks_due
+from controller.adapters.kubernetes.marks import is_preparing, marks_due
 from controller.adapters.kubernetes.serving import as_seen, drain_patch, duties, open_patch
 from controller.adapters.kubernetes.watched_objects import WatchedObjects
 from controller.adapters.kubernetes.watched_phases import WatchedPhases
@@ -57,7 +57,6 @@ class Housekeeping:
         self._objects, self._writes, self._leader = objects, writes, leader
         self._phases = WatchedPhases()
         self._left_alone: dict[str, float] = {}
-        self._at_once = asyncio.Semaphore(_WRITES_AT_ONCE)
         self._marked_last = ""
         objects.pods.subscribe(self._phases.receive)
 
@@ -94,7 +93,8 @@ class Housekeeping:
         began = time.monotonic()
         found = [one for one in marks_due(view) if not self._is_left_alone(view.nodes[one[0]])]
         # Who is refused must not hold up all others: the next look goes on after the last node.
-        found.sort(key=lambda one: ("spec" not in one[1], one[0] <= self._marked_last, one[0]))
+        last = self._marked_last
+        found.sort(key=lambda one: (not is_preparing(one[1]), one[0] <= last, one[0]))
         until = view.now + _LOOK_SECONDS
         writes: list[Write] = [
             (view.nodes[name], partial(self._writes.mark_node, name, body, until=until))
@@ -122,8 +122,10 @@ class Housekeeping:
                 _log.exception("housekeeping failed and will be tried again")
                 await asyncio.sleep(_PAUSE_SECONDS)
             await asyncio.sleep(max(leisure * looked.seconds, _SHORTEST_REST_SECONDS))
+            if looked.is_more:
+                continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.0 if looked.is_more else _LOOK_SECONDS):
+                async with asyncio.timeout(_LOOK_SECONDS):
                     await news.wait()
 
     async def _fresh_view(self) -> View | None:
@@ -136,17 +138,22 @@ class Housekeeping:
 
     async def _write(self, writes: Sequence[Write]) -> None:
         """Have some writes under way at once; what fails is raised once all have ended."""
-        ended = await asyncio.gather(*(self._try(*one) for one in writes), return_exceptions=True)
+        # Each look has its own: what pods wait for must not wait for the marks of nodes.
+        at_once = asyncio.Semaphore(_WRITES_AT_ONCE)
+        tries = (self._try(obj, write, at_once) for obj, write in writes)
+        ended = await asyncio.gather(*tries, return_exceptions=True)
         for one in ended:
             if isinstance(one, BaseException):
                 raise one
 
-    async def _try(self, obj: Json, write: Callable[[], Awaitable[object]]) -> None:
+    async def _try(
+        self, obj: Json, write: Callable[[], Awaitable[object]], at_once: asyncio.Semaphore
+    ) -> None:
         """Write, unless the object is to be left alone for a while."""
         if self._is_left_alone(obj):
             return
         try:
-            async with self._at_once:
+            async with at_once:
                 try:
                     await write()
                 except ConflictError:  # somebody else was first: next time upon what they wrote

@@ -46,6 +46,11 @@ def marks_due(view: View) -> list[Mark]:
     return due
 
 
+def is_preparing(body: Json) -> bool:
+    """Say whether a mark makes a node of use, and does not only tell of it."""
+    return "spec" in body
+
+
 def marks_patch(node: Json, seen: Node, *, claims: Sequence[Claim], is_claimed: bool) -> Json:
     """Return the merge patch that brings a node's marks up to date, empty if they are.
 

@@ -76,7 +76,6 @@ class StatusWriter:
         self._tallies: dict[WorkloadName, Tally] = {}
         self._written_at: dict[WorkloadName, float] = {}
         self._pause_until: dict[WorkloadName, float] = {}
-        self._generations: dict[WorkloadName, int] = {}
         self._news = asyncio.Event()
         self.writes = 0
         policies.cache.subscribe(self._take)
@@ -174,14 +173,10 @@ class StatusWriter:
 
     def _take(self, kind: str, obj: Json, _: float) -> None:
         """Look soon at a new spec; begin anew with a policy that comes again once deleted."""
-        name = WorkloadName(key_of(obj))
         if kind == "DELETED":
-            for kept in (self._tallies, self._written_at, self._pause_until, self._generations):
-                kept.pop(name, None)
-            return
-        generation = _generation(obj)
-        if self._generations.get(name) != generation:
-            self._generations[name] = generation
+            for kept in (self._tallies, self._written_at, self._pause_until):
+                kept.pop(WorkloadName(key_of(obj)), None)
+        elif (obj.get("status") or {}).get("observedGeneration") != _generation(obj):
             self._news.set()
 
     def _status_now(self, name: WorkloadName) -> Mapping[str, Any]:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from controller.adapters.kubernetes.cache import ListAndWatch, ObjectCache
 from controller.adapters.kubernetes.cache_changes import key_of
 from controller.adapters.kubernetes.claims import CLAIM_SECONDS
-from controller.adapters.kubernetes.dues import Dues
+from controller.adapters.kubernetes.dues import due_of
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.fleet import View
 from controller.adapters.kubernetes.names import POOL
 from controller.adapters.kubernetes.nodes import NodeRules
 from controller.adapters.kubernetes.pod_index import PodIndex
 from controller.adapters.kubernetes.pods import is_ours
+from controller.adapters.kubernetes.remembered import Remembered
 from controller.adapters.kubernetes.rendered import RenderedReplicas
 from controller.adapters.kubernetes.target_view import TargetView
 from controller.cluster_view import ReplicaName
@@ -50,7 +51,7 @@ class WatchedObjects:
         self.policies, self.settings, self.clock = policies, settings, clock
         self._gone: dict[str, None] = {}
         self._rendered = RenderedReplicas()
-        self._dues = Dues()
+        self._dues = Remembered(due_of)
         self._index = PodIndex()
         self._confirmed: int | None = None
         self._confirming = asyncio.Lock()

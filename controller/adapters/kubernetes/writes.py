@@ -11,6 +11,7 @@ from controller.adapters.kubernetes.budget import Priority
 from controller.adapters.kubernetes.cache import ListAndWatch
 from controller.adapters.kubernetes.errors import NotFoundError
 from controller.adapters.kubernetes.exchange import Json, Permit
+from controller.adapters.kubernetes.marks import is_preparing
 from controller.adapters.kubernetes.watched_objects import WatchedObjects
 from controller.errors import ActionRefusedError
 
@@ -96,7 +97,7 @@ class Writes:
         A mark that prepares a node for starts goes before those that only tell. ActionRefusedError
         if its turn has not come by ``until``: what was seen is too old by then.
         """
-        priority = Priority.SOON if "spec" in body else Priority.BACKGROUND
+        priority = Priority.SOON if is_preparing(body) else Priority.BACKGROUND
 
         def permit() -> float:
             if self._objects.clock() > until:

@@ -29,7 +29,8 @@ class FakeServer:
 
     While ``is_deaf`` the watches tell nothing, though they are open. So many of the next patches
     as there are ``heartbeats`` find that a kubelet was faster. What no action waits for gets
-    through while ``background`` is set, and nobody writes to what is ``refused``, by name.
+    through while ``background`` is set, and ``held_up`` counts it; nobody writes to what is
+    ``refused``, by name.
     """
 
     settings: ApiSettings = field(default_factory=ApiSettings)
@@ -39,6 +40,7 @@ class FakeServer:
     background: asyncio.Event = field(default_factory=_set)
     refused: set[str] = field(default_factory=set)
     lists: int = 0
+    held_up: int = 0
     calls: list[tuple[str, str]] = field(default_factory=list)
     _objects: dict[str, dict[str, Json]] = field(default_factory=lambda: defaultdict(dict))
     _streams: dict[str, list[asyncio.Queue[Json]]] = field(
@@ -104,6 +106,7 @@ class FakeServer:
         permit: Permit,
     ) -> Json:
         if priority > Priority.READ:
+            self.held_up += 1
             await self.background.wait()
         permit()
         if path.rpartition("/")[2] in self.refused:

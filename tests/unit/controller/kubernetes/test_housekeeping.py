@@ -53,6 +53,7 @@ async def test_a_start_and_its_gate_wait_for_no_marks() -> None:
     server.put("nodes", a_node_object("n1"))
     server.background.clear()
     async with running(server) as cluster:
+        await until(lambda: server.held_up >= 10, "so many marks are under way as may be")
         await cluster.act(a_start())
         restored = ("nvidia.com/Restored", "True", "RestoreSucceeded")
         say(server, only_pod(server), restored, ("ContainersReady", "True", ""))

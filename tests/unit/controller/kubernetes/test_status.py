@@ -40,6 +40,7 @@ from models.lead_time import LeadTimeMeasurement, LeadTimes, learn
 from models.outlook import Outlook
 from tests.builders import a_replica
 from tests.unit.controller.builders import a_forecast, a_policy, an_outlook
+from tests.unit.controller.kubernetes.test_cluster import until
 from tests.unit.controller.kubernetes.watched import (
     FakeSource,
     HandClock,
@@ -336,24 +337,16 @@ async def test_what_a_tick_or_a_new_spec_brings_is_looked_at_at_once(
     writer = a_writer(api, clock)
     task = asyncio.create_task(writer.run_forever())
     try:
-        await written(api, 1)
+        await until(lambda: len(api.bodies) == 1, "status 1")
         clock.now += 10.0
         writer.observe(a_report(7, clock.now))
-        await written(api, 2)
+        await until(lambda: len(api.bodies) == 2, "status 2")
         assert api.bodies[-1]["status"]["replicas"]["target"] == 7
         clock.now += 10.0
         wrong = a_policy_object(version=200, capacity={"demandPerReplica": -1})
         writer._policies.cache._hear(an_event("MODIFIED", wrong))
-        await written(api, 3)
+        await until(lambda: len(api.bodies) == 3, "status 3")
         assert conditions(api.bodies[-1]["status"])["Ready"][0] == "False"
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def written(api: Patches, count: int) -> None:
-    for _ in range(1000):
-        if len(api.bodies) >= count:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{len(api.bodies)} statuses in ten seconds, not {count}")
