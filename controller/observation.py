@@ -20,7 +20,8 @@ class Observation:
     act been carried out. ``boost_per_second`` is demand announced by alerts, ``smooth_per_second``
     the mean demand of the last minute, ``peak_per_second`` the highest seen of late. A restore
     under way for longer than ``overdue_seconds`` is not counted on. ``silent_seconds`` is how long
-    demand has not been measured.
+    demand has not been measured. ``start_seconds`` are quantiles of start times, evenly spread and
+    rising: as many starts take about the first of them as the second.
     """
 
     workload: WorkloadName
@@ -35,3 +36,4 @@ class Observation:
     peak_per_second: float = 0.0
     overdue_seconds: float = math.inf
     silent_seconds: float = 0.0
+    start_seconds: tuple[float, ...] = ()

@@ -18,6 +18,8 @@ from models.outlook import Outlook
 
 #: A restore that takes longer than so many do is started once more, beside it.
 _OVERDUE_QUANTILE = 0.95
+#: A quarter of all starts take about as long as each of these quantiles says.
+_QUARTERS = (0.125, 0.375, 0.625, 0.875)
 
 
 def observed(
@@ -29,7 +31,7 @@ def observed(
     settings: TickSettings,
 ) -> Observation:
     """Return what is known of one workload before its demand is judged."""
-    lead, overdue = _lead_times(replicas, state, now, policy, settings)
+    lead, overdue, starts = _lead_times(replicas, state, now, policy, settings)
     boost = settings.boosts.get(policy.workload)
     return Observation(
         workload=policy.workload,
@@ -38,6 +40,7 @@ def observed(
         outlook=outlook,
         lead_time_seconds=lead,
         overdue_seconds=overdue,
+        start_seconds=starts,
         boost_per_second=boost_per_second(boost, _reading_per_second(outlook), policy),
     )
 
@@ -48,17 +51,23 @@ def _lead_times(
     now: float,
     policy: WorkloadPolicy,
     settings: TickSettings,
-) -> tuple[float, float]:
-    """Return how long starts take, and after how long one of them is overdue."""
-    if settings.fixed_lead_time_seconds is not None:
-        return settings.fixed_lead_time_seconds, math.inf
+) -> tuple[float, float, tuple[float, ...]]:
+    """Return how long starts are planned to take, after how long one of them is overdue, and
+    how long they do take, by quarters.
+    """
+    fixed = settings.fixed_lead_time_seconds
+    if fixed is not None:
+        return fixed, math.inf, (fixed,)
     known = estimate(state.lead_times, key_of(policy))
     calibration = state.workloads[policy.workload].calibration
     # While nothing but time-outs come in the estimate may pass the timeout; no start does.
     most = policy.restore.timeout_seconds
-    lead = min(known.quantile(calibration.lead_time_quantile), most)
-    lead = max(lead, overrun_seconds(replicas, lead, now=now))
-    return lead, max(lead, min(known.quantile(_OVERDUE_QUANTILE), most))
+    learned = min(known.quantile(calibration.lead_time_quantile), most)
+    lead = max(learned, overrun_seconds(replicas, learned, now=now))
+    # What takes longer than was learned does so for all starts alike, as far as anybody knows.
+    longer = lead / learned
+    starts = tuple(longer * min(known.quantile(quarter), most) for quarter in _QUARTERS)
+    return lead, max(lead, min(known.quantile(_OVERDUE_QUANTILE), most)), starts
 
 
 def with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:

@@ -32,8 +32,6 @@ LEVEL_WEIGHTS = LevelWeights.of(LEVELS)
 _TURN_SECONDS = 10.0
 #: What is remembered: most of two weeks to choose from, and some hours to notice a change by.
 _MEMORY_SECONDS, _SHORT_MEMORY_SECONDS = 14 * 86400.0, 6 * 3600.0
-#: Starts are planned with a lead time that few exceed; on the mean they take this much of it.
-_MEAN_OF_LEAD_TIME = 0.75
 #: No queue stands for longer: who waits for minutes has gone away.
 _LONGEST_QUEUE_SECONDS = 300.0
 
@@ -81,15 +79,21 @@ class Shadows:
     long: Account = field(default_factory=Account)
     short: Account = field(default_factory=Account)
 
-    def ready_at(self, instant: float, restore_seconds: float) -> FloatArray:
+    def ready_at(self, instant: float, restores_seconds: FloatArray) -> FloatArray:
         """Return the replicas that were ready: those wanted ever since a restore before.
 
-        The youngest are let go first, so what is ready is the least that was wanted.
+        The youngest are let go first, so what is ready is the least that was wanted. It is the
+        mean over ``restores_seconds``, rising: each is how long an equal share of restores takes.
         """
-        first = int(self.times.searchsorted(instant - restore_seconds, "right")) - 1
-        last = int(self.times.searchsorted(instant, "right"))
-        first = max(first, 0)
-        return np.asarray(np.minimum.reduce(self.targets[first : max(last, first + 1)]))
+        last = max(int(self.times.searchsorted(instant, "right")), 1)
+        firsts = self.times.searchsorted(instant - restores_seconds, "right") - 1
+        ready, total = self.targets[last - 1], np.zeros(len(LEVELS))
+        for first in np.maximum(firsts, 0).tolist():
+            if first < last:
+                ready = np.minimum(ready, np.minimum.reduce(self.targets[first:last]))
+                last = first
+            total = total + ready
+        return np.asarray(total / len(firsts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,7 +103,7 @@ class _Turn:
     observation: Observation
     policy: WorkloadPolicy
     outcomes: Outcomes
-    restore_seconds: float
+    restores_seconds: FloatArray
     reach_seconds: float
 
 
@@ -123,14 +127,16 @@ def shadowed(
         observation=observation,
         policy=policy,
         outcomes=outcomes,
-        restore_seconds=_MEAN_OF_LEAD_TIME * lead,
+        restores_seconds=np.maximum(
+            np.array(observation.start_seconds or (lead,)), 0.0
+        ),
         reach_seconds=lead + tick_seconds,
     )
     shadows = _caught_up(shadows, turn, outcomes.until)
     needs = _needs(shadows, turn)
     held = hold_seconds(lead, policy)
     targets = _targets(shadows, needs, now, held, policy)
-    kept = 2 * outcomes.until - now - max(held, turn.restore_seconds) - 60.0
+    kept = 2 * outcomes.until - now - max(held, float(turn.restores_seconds[-1])) - 60.0
     first = max(int(shadows.times.searchsorted(kept)) - 1, 0)
     return replace(
         shadows,
@@ -167,7 +173,7 @@ def _served(
 ) -> tuple[FloatArray, FloatArray]:
     """Let demand flow past the replicas of every shadow; return the queues and what was late."""
     policy = turn.policy
-    ready = shadows.ready_at(shadows.until, turn.restore_seconds)
+    ready = shadows.ready_at(shadows.until + seconds / 2, turn.restores_seconds)
     service = ready * policy.demand_per_replica
     limit = service * policy.objective.wait_seconds
     after = shadows.queue + (per_second - service) * seconds
@@ -200,7 +206,7 @@ def _clearing(shadows: Shadows, turn: _Turn) -> FloatArray:
     observation, capacity = turn.observation, turn.policy.demand_per_replica
     reading = observation.outlook.reading if observation.outlook else None
     rate = reading.per_second if reading else 0.0
-    ready = shadows.ready_at(float(shadows.times[-1]), turn.restore_seconds)
+    ready = shadows.ready_at(float(shadows.times[-1]), turn.restores_seconds)
     ahead = observation.now - shadows.until
     backlog = np.maximum(shadows.queue + (rate - ready * capacity) * ahead, 0.0)
     serving = (ready + shadows.targets[-1]) / 2 * capacity
