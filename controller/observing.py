@@ -19,7 +19,7 @@ from models.outlook import Outlook
 #: A restore that takes longer than so many do is started once more, beside it.
 _OVERDUE_QUANTILE = 0.95
 #: A quarter of all starts take about as long as each of these quantiles says.
-_QUARTERS = (0.125, 0.375, 0.625, 0.875)
+_QUARTERS = (0.175, 0.425, 0.675, 0.925)
 
 
 def observed(
