@@ -2,9 +2,9 @@
 
 Demand does not depend on the replicas that serve it, so what every level would have cost and
 missed can be reckoned from the demand that was measured and the forecasts that were made: no
-level need be tried out on requests. Each shadow plans as the planner does, with restores that
-take the usual time, and its queue is a fluid, first in, first out. Together they are rows of
-one matrix.
+level need be tried out on requests. Each shadow plans as the planner does, its restores take as
+long as they were learned to, by quarters, and its queue is a fluid, first in, first out. Together
+they are rows of one matrix.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Shadows:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Turn:
-    """One turn of all shadows: what is seen, and the usual time of a restore."""
+    """One turn of all shadows: what is seen, and how long restores take, in equal shares."""
 
     observation: Observation
     policy: WorkloadPolicy
@@ -127,9 +127,7 @@ def shadowed(
         observation=observation,
         policy=policy,
         outcomes=outcomes,
-        restores_seconds=np.maximum(
-            np.array(observation.start_seconds or (lead,)), 0.0
-        ),
+        restores_seconds=np.array(observation.start_seconds or (lead,)),
         reach_seconds=lead + tick_seconds,
     )
     shadows = _caught_up(shadows, turn, outcomes.until)

@@ -75,16 +75,32 @@ def test_demand_beyond_a_level_is_late_for_it_until_its_backlog_is_cleared() -> 
     assert late.short.late[MEDIAN] == pytest.approx(late.long.late[MEDIAN], rel=0.05)
 
 
-def test_a_restore_takes_three_quarters_of_the_lead_time_planned_with() -> None:
-    shadows = Shadows(
+def wanted(*targets: float) -> Shadows:
+    """Return shadows that all wanted so many replicas from 0, 5, 10 and so on seconds on."""
+    return Shadows(
         began_at_level=1.5,
-        times=np.array([0.0, 5.0, 10.0, 15.0]),
-        targets=np.repeat([[2.0], [5.0], [4.0], [4.0]], len(LEVELS), axis=1),
+        times=np.arange(0.0, 5.0 * len(targets), 5.0),
+        targets=np.repeat(np.array(targets)[:, None], len(LEVELS), axis=1),
     )
-    assert shadows.ready_at(0.0, 10.0)[0] == 2.0
-    assert shadows.ready_at(14.0, 10.0)[0] == 2.0
-    assert shadows.ready_at(15.0, 10.0)[0] == 4.0
-    assert shadows.ready_at(9.0, 4.0)[0] == 5.0
+
+
+def test_what_is_ready_was_wanted_ever_since_a_restore_before() -> None:
+    shadows = wanted(2.0, 5.0, 4.0, 4.0)
+    for instant, restore_seconds, ready in (
+        (0.0, 10.0, 2.0),
+        (14.0, 10.0, 2.0),
+        (15.0, 10.0, 4.0),
+        (9.0, 4.0, 5.0),
+    ):
+        assert shadows.ready_at(instant, np.array([restore_seconds]))[0] == ready
+
+
+def test_restores_that_take_different_times_are_ready_one_after_the_other() -> None:
+    shadows, restores = wanted(2.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0), np.array([4.0, 9.0, 14.0, 19.0])
+    ready = [shadows.ready_at(at, restores)[0] for at in (12.0, 14.0, 19.0, 24.0, 29.0)]
+    assert ready == [2.0, 3.0, 4.0, 5.0, 6.0]
+    # A restore counts from when it was wanted, not from a level that was let go in between.
+    assert wanted(6.0, 2.0, 6.0).ready_at(14.0, np.array([4.0, 30.0]))[0] == (6.0 + 2.0) / 2
 
 
 def test_without_a_forecast_all_levels_do_alike() -> None:
