@@ -9,6 +9,9 @@ from controller.cluster_view import Replica
 from models.forecast import WorkloadName
 from models.outlook import Outlook
 
+#: So many equal shares of starts are told apart by how long they take.
+START_QUARTERS = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -20,8 +23,8 @@ class Observation:
     act been carried out. ``boost_per_second`` is demand announced by alerts, ``smooth_per_second``
     the mean demand of the last minute, ``peak_per_second`` the highest seen of late. A restore
     under way for longer than ``overdue_seconds`` is not counted on. ``silent_seconds`` is how long
-    demand has not been measured. ``start_seconds`` are quantiles of start times, evenly spread and
-    rising: as many starts take about the first of them as the second.
+    demand has not been measured. ``start_seconds``, rising, are what equal shares of starts take;
+    empty where nothing is learned.
     """
 
     workload: WorkloadName

@@ -8,7 +8,7 @@ from dataclasses import replace
 from controller.boosts import boost_per_second
 from controller.cluster_view import Replica
 from controller.feedback import assumed, key_of
-from controller.observation import Observation
+from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import queue_ahead
 from controller.overdue import overrun_seconds
 from controller.policy import WorkloadPolicy
@@ -18,10 +18,8 @@ from models.outlook import Outlook
 
 #: A restore that takes longer than so many do is started once more, beside it.
 _OVERDUE_QUANTILE = 0.95
-#: A quarter of all starts take about as long as each of these quantiles says. They lie a little
-#: later than the middles of the quarters: what is late is convex in what is ready, so that chance
-#: costs more than it gives.
-_QUARTERS = (0.175, 0.425, 0.675, 0.925)
+#: The middle of each of the equal shares of starts that are told apart.
+_MIDDLES = tuple((share + 0.5) / START_QUARTERS for share in range(START_QUARTERS))
 
 
 def observed(
@@ -54,12 +52,9 @@ def _lead_times(
     policy: WorkloadPolicy,
     settings: TickSettings,
 ) -> tuple[float, float, tuple[float, ...]]:
-    """Return how long starts are planned to take, after how long one of them is overdue, and
-    how long they do take, by quarters.
-    """
-    fixed = settings.fixed_lead_time_seconds
-    if fixed is not None:
-        return fixed, math.inf, (fixed,)
+    """Return the lead time, when a start is overdue, and what equal shares of starts take."""
+    if settings.fixed_lead_time_seconds is not None:
+        return settings.fixed_lead_time_seconds, math.inf, ()
     known = estimate(state.lead_times, key_of(policy))
     calibration = state.workloads[policy.workload].calibration
     # While nothing but time-outs come in the estimate may pass the timeout; no start does.
@@ -68,7 +63,7 @@ def _lead_times(
     lead = max(learned, overrun_seconds(replicas, learned, now=now))
     # What takes longer than was learned does so for all starts alike, as far as anybody knows.
     longer = lead / learned
-    starts = tuple(longer * min(known.quantile(quarter), most) for quarter in _QUARTERS)
+    starts = tuple(min(longer * known.quantile(middle), most) for middle in _MIDDLES)
     return lead, max(lead, min(known.quantile(_OVERDUE_QUANTILE), most)), starts
 
 

@@ -2,9 +2,10 @@
 
 Demand does not depend on the replicas that serve it, so what every level would have cost and
 missed can be reckoned from the demand that was measured and the forecasts that were made: no
-level need be tried out on requests. Each shadow plans as the planner does, its restores take as
-long as they were learned to, by quarters, and its queue is a fluid, first in, first out. Together
-they are rows of one matrix.
+level need be tried out on requests. Each shadow plans as the planner does, and its queue is a
+fluid, first in, first out. Each level is played four times, with starts that take as long as each
+quarter of them was learned to: one replica more is ready soon or late, never by a quarter, and a
+queue loses more by a late start than it gains by an early one. Together they are one array.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from controller.demand_curve import forecast_within
 from controller.hold import hold_seconds
 from controller.needs import LASTING_SECONDS, clearing, most_replicas, sure_need
 from controller.objective import LevelWeights, highest_demand
-from controller.observation import Observation
+from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
 from controller.policy import WorkloadPolicy
 from models.forecast import FloatArray
@@ -62,10 +63,10 @@ class Account:
 class Shadows:
     """The shadows of one workload.
 
-    ``times[i]`` is when row i of ``needs`` and ``targets`` was reckoned, one column a level;
-    ``queue`` is what waits in each. ``until`` is up to when demand has been taken in, ``demand``
-    and ``seconds`` are the running totals of then. ``began_at_level`` is the level believed in
-    before any evidence.
+    ``times[i]`` is when row i of ``needs`` and ``targets`` [times, quarters of starts, levels] was
+    reckoned; ``queue`` [quarters of starts, levels] is what waits in each. ``until`` is up to when
+    demand has been taken in, ``demand`` and ``seconds`` are the running totals of then.
+    ``began_at_level`` is the level believed in before any evidence.
     """
 
     began_at_level: float
@@ -73,37 +74,36 @@ class Shadows:
     demand: float = 0.0
     seconds: float = 0.0
     times: FloatArray = field(default_factory=lambda: np.zeros(0))
-    needs: FloatArray = field(default_factory=lambda: np.zeros((0, len(LEVELS))))
-    targets: FloatArray = field(default_factory=lambda: np.zeros((0, len(LEVELS))))
-    queue: FloatArray = field(default_factory=lambda: np.zeros(len(LEVELS)))
+    needs: FloatArray = field(default_factory=lambda: np.zeros((0, START_QUARTERS, len(LEVELS))))
+    targets: FloatArray = field(default_factory=lambda: np.zeros((0, START_QUARTERS, len(LEVELS))))
+    queue: FloatArray = field(default_factory=lambda: np.zeros((START_QUARTERS, len(LEVELS))))
     long: Account = field(default_factory=Account)
     short: Account = field(default_factory=Account)
 
-    def ready_at(self, instant: float, restores_seconds: FloatArray) -> FloatArray:
-        """Return the replicas that were ready: those wanted ever since a restore before.
+    def ready_at(self, instant: float, start_seconds: FloatArray) -> FloatArray:
+        """Return the replicas that were ready [quarters, levels]: wanted ever since a start before.
 
-        The youngest are let go first, so what is ready is the least that was wanted. It is the
-        mean over ``restores_seconds``, rising: each is how long an equal share of restores takes.
+        The youngest are let go first, so what is ready is the least that was wanted.
         """
         last = max(int(self.times.searchsorted(instant, "right")), 1)
-        firsts = self.times.searchsorted(instant - restores_seconds, "right") - 1
-        ready, total = self.targets[last - 1], np.zeros(len(LEVELS))
-        for first in np.maximum(firsts, 0).tolist():
-            if first < last:
-                ready = np.minimum(ready, np.minimum.reduce(self.targets[first:last]))
-                last = first
-            total = total + ready
-        return np.asarray(total / len(firsts))
+        firsts = self.times.searchsorted(instant - start_seconds, "right") - 1
+        firsts = np.minimum(np.maximum(firsts, 0), last - 1)
+        return np.array(
+            [
+                np.minimum.reduce(self.targets[first:last, quarter])
+                for quarter, first in enumerate(firsts.tolist())
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Turn:
-    """One turn of all shadows: what is seen, and how long restores take, in equal shares."""
+    """One turn of all shadows: what is seen, and how long starts take in each quarter."""
 
     observation: Observation
     policy: WorkloadPolicy
     outcomes: Outcomes
-    restores_seconds: FloatArray
+    start_seconds: FloatArray
     reach_seconds: float
 
 
@@ -127,14 +127,15 @@ def shadowed(
         observation=observation,
         policy=policy,
         outcomes=outcomes,
-        restores_seconds=np.array(observation.start_seconds or (lead,)),
+        start_seconds=np.array(observation.start_seconds),
         reach_seconds=lead + tick_seconds,
     )
     shadows = _caught_up(shadows, turn, outcomes.until)
     needs = _needs(shadows, turn)
     held = hold_seconds(lead, policy)
     targets = _targets(shadows, needs, now, held, policy)
-    kept = 2 * outcomes.until - now - max(held, float(turn.restores_seconds[-1])) - 60.0
+    # Twice what the slowest take: by the next turn starts may be known to be slower.
+    kept = 2 * outcomes.until - now - max(held, 2 * float(turn.start_seconds[-1])) - 60.0
     first = max(int(shadows.times.searchsorted(kept)) - 1, 0)
     return replace(
         shadows,
@@ -148,11 +149,11 @@ def _caught_up(shadows: Shadows, turn: _Turn, until: float) -> Shadows:
     """Return the shadows after the demand since their last turn."""
     outcomes = turn.outcomes
     seconds, demand = outcomes.seen_seconds - shadows.seconds, outcomes.demand - shadows.demand
-    queue, long, short = np.zeros(len(LEVELS)), shadows.long, shadows.short
+    queue, long, short = np.zeros_like(shadows.queue), shadows.long, shadows.short
     is_whole = 0 < until - shadows.until < seconds + 1.0
     if is_whole and len(shadows.times):
         queue, late = _served(shadows, turn, demand / seconds, seconds)
-        paid = shadows.targets[-1] * seconds
+        paid = shadows.targets[-1].mean(axis=0) * seconds
         long = long.plus(demand, late, paid, fade=math.exp(-seconds / _MEMORY_SECONDS))
         short = short.plus(demand, late, paid, fade=math.exp(-seconds / _SHORT_MEMORY_SECONDS))
     return replace(
@@ -170,17 +171,23 @@ def _served(
     shadows: Shadows, turn: _Turn, per_second: float, seconds: float
 ) -> tuple[FloatArray, FloatArray]:
     """Let demand flow past the replicas of every shadow; return the queues and what was late."""
-    policy = turn.policy
-    ready = shadows.ready_at(shadows.until + seconds / 2, turn.restores_seconds)
-    service = ready * policy.demand_per_replica
-    limit = service * policy.objective.wait_seconds
-    after = shadows.queue + (per_second - service) * seconds
-    high, low = np.maximum(shadows.queue, after), np.minimum(shadows.queue, after)
-    # The share of the time for which the queue is longer than can be served in time.
-    beyond = (high - limit) / np.maximum(high - low, 1e-12)
-    late = np.minimum(np.maximum(beyond, 0.0), 1.0) * (per_second * seconds)
-    longest = _LONGEST_QUEUE_SECONDS * np.maximum(service, per_second)
-    return np.minimum(np.maximum(after, 0.0), longest), late
+    policy, queue = turn.policy, shadows.queue
+    late = np.zeros(len(LEVELS))
+    pieces = math.ceil(seconds / _TURN_SECONDS - 1e-6)
+    piece = seconds / pieces
+    for number in range(pieces):
+        ready = shadows.ready_at(shadows.until + (number + 0.5) * piece, turn.start_seconds)
+        service = ready * policy.demand_per_replica
+        limit = service * policy.objective.wait_seconds
+        after = queue + (per_second - service) * piece
+        high, low = np.maximum(queue, after), np.minimum(queue, after)
+        # The share of the time for which the queue is longer than can be served in time.
+        beyond = (high - limit) / np.maximum(high - low, 1e-12)
+        share = np.minimum(np.maximum(beyond, 0.0), 1.0)
+        late = late + share.mean(axis=0) * (per_second * piece)
+        longest = _LONGEST_QUEUE_SECONDS * np.maximum(service, per_second)
+        queue = np.minimum(np.maximum(after, 0.0), longest)
+    return queue, late
 
 
 def _needs(shadows: Shadows, turn: _Turn) -> FloatArray:
@@ -190,10 +197,10 @@ def _needs(shadows: Shadows, turn: _Turn) -> FloatArray:
     smooth = outcomes.smooth_per_second
     least = float(sure_need(observation, policy, smooth, blind=values is None))
     if values is None:
-        needs = np.full(len(LEVELS), least)
+        needs = np.full(shadows.queue.shape, least)
     else:
         peak = highest_demand(values, LEVEL_WEIGHTS, peak_per_second=outcomes.peak_per_second)
-        needs = np.maximum(_replicas(peak, policy), least)
+        needs = np.broadcast_to(np.maximum(_replicas(peak, policy), least), shadows.queue.shape)
     if shadows.queue.any():
         needs = np.maximum(needs, _clearing(shadows, turn))
     return needs
@@ -204,7 +211,7 @@ def _clearing(shadows: Shadows, turn: _Turn) -> FloatArray:
     observation, capacity = turn.observation, turn.policy.demand_per_replica
     reading = observation.outlook.reading if observation.outlook else None
     rate = reading.per_second if reading else 0.0
-    ready = shadows.ready_at(float(shadows.times[-1]), turn.restores_seconds)
+    ready = shadows.ready_at(float(shadows.times[-1]), turn.start_seconds)
     ahead = observation.now - shadows.until
     backlog = np.maximum(shadows.queue + (rate - ready * capacity) * ahead, 0.0)
     serving = (ready + shadows.targets[-1]) / 2 * capacity

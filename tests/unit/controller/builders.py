@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from controller.cluster_view import Phase, Replica
-from controller.observation import Observation
+from controller.observation import START_QUARTERS, Observation
 from controller.policy import Limits, Mode, Objective, Restore, ScaleDown, Standby, WorkloadPolicy
 from models.forecast import QUANTILES, Forecast, WorkloadName
 from models.outlook import DemandReading, Outlook
@@ -104,12 +104,16 @@ def an_observation(
     forecast: Forecast | None = None,
     now: float = NOW,
     lead_time_seconds: float = 55.0,
+    start_seconds: tuple[float, ...] | None = None,
     backlog: float = 0.0,
     boost_per_second: float = 0.0,
     smooth_per_second: float = 0.0,
     peak_per_second: float = 0.0,
 ) -> Observation:
-    """Return what is known of chat; a restore takes 55 s, one minute with a tick of 5 s."""
+    """Return what is known of chat; a restore takes 55 s, one minute with a tick of 5 s.
+
+    All starts take the lead time, unless ``start_seconds`` says how long each quarter does.
+    """
     replicas = (
         *replicas_of(Phase.READY, ready),
         *replicas_of(Phase.RESTORING, restoring),
@@ -121,6 +125,7 @@ def an_observation(
         replicas=replicas,
         outlook=an_outlook(reading=reading, forecast=forecast),
         lead_time_seconds=lead_time_seconds,
+        start_seconds=start_seconds or (lead_time_seconds,) * START_QUARTERS,
         backlog=backlog,
         boost_per_second=boost_per_second,
         smooth_per_second=smooth_per_second,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from controller.observation import START_QUARTERS
 from controller.outcomes import Outcomes
 from controller.policy import Limits, WorkloadPolicy
 from controller.shadows import LEVELS, Shadows, shadowed
@@ -28,6 +29,7 @@ def after(
     policy: WorkloadPolicy = POLICY,
     forecast: Forecast | None = None,
     boost_per_second: float = 0.0,
+    start_seconds: tuple[float, ...] | None = None,
 ) -> Shadows:
     """Return the shadows after readings of 10 s with these demands; a restore takes 20 s."""
     shadows = Shadows(began_at_level=1.5)
@@ -38,6 +40,7 @@ def after(
             forecast=None if forecast is None else replace(forecast, issued_at=now),
             now=now,
             lead_time_seconds=20.0,
+            start_seconds=start_seconds,
             boost_per_second=boost_per_second,
         )
         outcomes = Outcomes(
@@ -51,7 +54,7 @@ def after(
 
 
 def test_each_level_wants_what_its_demand_takes() -> None:
-    targets = after([10.0], forecast=a_forecast(10.0, spread=0.5)).targets[-1]
+    targets = after([10.0], forecast=a_forecast(10.0, spread=0.5)).targets[-1, 0]
     assert (targets[MEDIAN], targets[SURE]) == (10.0, 30.0)
     assert (np.diff(targets) >= 0).all()
 
@@ -69,9 +72,9 @@ def test_demand_beyond_a_level_is_late_for_it_until_its_backlog_is_cleared() -> 
     early = after([10.0] * 8 + [20.0] * 2, forecast=forecast)
     assert early.long.late[MEDIAN] > 0.0
     assert early.long.late[SURE] == 0.0
-    assert early.queue[MEDIAN] > early.queue[SURE] == 0.0
+    assert early.queue[0, MEDIAN] > early.queue[0, SURE] == 0.0
     late = after([10.0] * 8 + [20.0] * 2 + [10.0] * 30, forecast=forecast)
-    assert late.queue[MEDIAN] == 0.0
+    assert not late.queue[:, MEDIAN].any()
     assert late.short.late[MEDIAN] == pytest.approx(late.long.late[MEDIAN], rel=0.05)
 
 
@@ -80,49 +83,76 @@ def wanted(*targets: float) -> Shadows:
     return Shadows(
         began_at_level=1.5,
         times=np.arange(0.0, 5.0 * len(targets), 5.0),
-        targets=np.repeat(np.array(targets)[:, None], len(LEVELS), axis=1),
+        targets=np.array([np.full((START_QUARTERS, len(LEVELS)), each) for each in targets]),
     )
 
 
-def test_what_is_ready_was_wanted_ever_since_a_restore_before() -> None:
+def test_what_is_ready_was_wanted_ever_since_a_start_before() -> None:
     shadows = wanted(2.0, 5.0, 4.0, 4.0)
-    for instant, restore_seconds, ready in (
+    for instant, start_seconds, ready in (
         (0.0, 10.0, 2.0),
         (14.0, 10.0, 2.0),
         (15.0, 10.0, 4.0),
         (9.0, 4.0, 5.0),
     ):
-        assert shadows.ready_at(instant, np.array([restore_seconds]))[0] == ready
+        assert (shadows.ready_at(instant, np.full(START_QUARTERS, start_seconds)) == ready).all()
 
 
-def test_restores_that_take_different_times_are_ready_one_after_the_other() -> None:
-    shadows, restores = wanted(2.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0), np.array([4.0, 9.0, 14.0, 19.0])
-    ready = [shadows.ready_at(at, restores)[0] for at in (12.0, 14.0, 19.0, 24.0, 29.0)]
-    assert ready == [2.0, 3.0, 4.0, 5.0, 6.0]
-    # A restore counts from when it was wanted, not from a level that was let go in between.
-    assert wanted(6.0, 2.0, 6.0).ready_at(14.0, np.array([4.0, 30.0]))[0] == (6.0 + 2.0) / 2
+def test_of_starts_that_take_different_times_each_quarter_is_ready_in_its_own() -> None:
+    shadows, starts = wanted(2.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0), np.array([4.0, 9.0, 14.0, 19.0])
+    ready = [shadows.ready_at(at, starts)[:, 0].tolist() for at in (12.0, 14.0, 19.0, 29.0)]
+    assert ready == [[2.0] * 4, [6.0, 2.0, 2.0, 2.0], [6.0, 6.0, 2.0, 2.0], [6.0] * 4]
+
+
+def test_a_slow_quarter_of_starts_is_late_though_the_others_are_not() -> None:
+    """The same rise, foreseen one lead time ahead, is late only where starts take longer."""
+    rise = [10.0] * 20 + [20.0] * 20
+    forecast = a_forecast(10.0)
+    in_time = after(rise, forecast=forecast, start_seconds=(1.0, 1.0, 1.0, 1.0)).long.late[SURE]
+    mixed = after(rise, forecast=forecast, start_seconds=(1.0, 1.0, 1.0, 40.0)).long.late[SURE]
+    late = after(rise, forecast=forecast, start_seconds=(40.0, 40.0, 40.0, 40.0)).long.late[SURE]
+    assert in_time < mixed < late
+    assert mixed - in_time == pytest.approx((late - in_time) / 4)
+
+
+def test_a_start_within_a_long_reading_serves_the_rest_of_it() -> None:
+    """Readings of a minute: what a start of 20 s brings is late for the part before it alone."""
+    seen = an_observation(
+        reading=a_reading(16.0, at=NOW + 60.0), now=NOW + 60.0, lead_time_seconds=20.0
+    )
+    shape = (START_QUARTERS, len(LEVELS))
+    before = Shadows(
+        began_at_level=1.5,
+        until=NOW,
+        times=np.array([NOW - 60.0, NOW]),
+        needs=np.array([np.full(shape, 10.0), np.full(shape, 20.0)]),
+        targets=np.array([np.full(shape, 10.0), np.full(shape, 20.0)]),
+    )
+    outcomes = Outcomes(until=NOW + 60.0, demand=960.0, seen_seconds=60.0)
+    late = shadowed(before, seen, POLICY, outcomes, tick_seconds=5.0).long.late
+    # The queue of 120 that 20 s leave is cleared at 4 a second: in time once it is below 40.
+    assert late == pytest.approx(np.full(len(LEVELS), 16.0 * (20.0 - 20.0 / 6.0 + 20.0)), rel=0.02)
 
 
 def test_without_a_forecast_all_levels_do_alike() -> None:
-    targets = after([7.0]).targets[-1]
-    assert targets.tolist() == [10.0] * len(LEVELS)
+    assert (after([7.0]).targets[-1] == 10.0).all()
 
 
 def test_a_shadow_holds_what_it_needed_a_moment_ago() -> None:
-    assert after([40.0] * 20 + [10.0] * 2).targets[-1][MEDIAN] > 30.0
-    assert after([40.0] * 20 + [10.0] * 20).targets[-1][MEDIAN] < 20.0
+    assert after([40.0] * 20 + [10.0] * 2).targets[-1, 0, MEDIAN] > 30.0
+    assert after([40.0] * 20 + [10.0] * 20).targets[-1, 0, MEDIAN] < 20.0
 
 
 def test_shadows_keep_to_the_limits_of_the_policy() -> None:
     narrow = a_policy(limits=Limits(min_replicas=3, max_replicas=6, max_step=1))
-    assert after([0.0], policy=narrow).targets[-1].tolist() == [3.0] * len(LEVELS)
+    assert (after([0.0], policy=narrow).targets[-1] == 3.0).all()
     assert after([0.0, 0.0, 50.0], policy=narrow).targets[-1].max() == 4.0
-    assert after([50.0] * 20, policy=narrow).targets[-1].tolist() == [6.0] * len(LEVELS)
+    assert (after([50.0] * 20, policy=narrow).targets[-1] == 6.0).all()
 
 
 def test_announced_demand_is_known_to_shadows_too() -> None:
     targets = after([10.0], forecast=a_forecast(10.0), boost_per_second=5.0).targets[-1]
-    assert targets[MEDIAN] == 15.0
+    assert targets[0, MEDIAN] == 15.0
 
 
 def test_what_happened_in_a_gap_is_not_counted() -> None:
