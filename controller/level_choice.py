@@ -19,7 +19,7 @@ from controller.shadows import LEVELS, Account, Shadows
 from models.forecast import FloatArray
 
 #: The share of the allowed misses to aim at; the rest is for what shadows don't know.
-_AIM = 0.7
+_AIM = 0.65
 #: How the aim is paced by what was missed and served so far: over how long a time to come it is
 #: to be made up for, and within which shares of the aim.
 _PACE_SECONDS, _LOWEST_PACE, _HIGHEST_PACE = 86400.0, 0.5, 1.1
@@ -38,7 +38,7 @@ _SAYING_SECONDS = 3600.0
 #: Not to pay, in shares of the cost, for as many misses as are allowed. Who misses more than that
 #: pays up to e**1.5 times as much, and no more: after a surge that nobody could foresee, days of
 #: triple replicas would hardly show in what was attained.
-_DEAREST, _DEARER_WHEN_MISSING, _MISSING, _MOST_DEARER = 0.6, 20.0, 0.85, 1.5
+_DEAREST, _DEARER_WHEN_MISSING, _MISSING, _MOST_DEARER = 0.8, 20.0, 0.85, 1.5
 #: In the last hours so many times the allowed share may be late before the level is raised, and
 #: so much less must a higher level have missed to be worth it.
 _SHORT_ALLOWANCE, _SHORT_GAIN = 3.0, 1.2
