@@ -1,7 +1,7 @@
 """Ten kinds of generated demand, most of which a planner meets unprepared. Same seeds, same demand.
 
-None was looked at while Headstart's constants were chosen: they are here to say how it does on
-traffic that nobody tuned for, and to be left alone.
+None of Headstart's constants was fitted to them: they are here to say how it does on traffic that
+nobody tuned for, and to be left alone.
 """
 
 from __future__ import annotations
