@@ -122,6 +122,4 @@ def highest_demand(
     at_levels = values @ weights.of_quantiles
     highest = np.maximum(np.maximum.reduce(at_levels), 0.0)
     bound = np.maximum(highest, _ABOVE_PEAK * peak_per_second)
-    return np.asarray(
-        np.where(weights.raised > 1, np.minimum(highest * weights.raised, bound), highest)
-    )
+    return np.asarray(np.minimum(highest * weights.raised, bound))

@@ -11,7 +11,9 @@ queue loses more by a late start than it gains by an early one. Together they ar
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,6 +37,7 @@ _TURN_SECONDS = 10.0
 _MEMORY_SECONDS, _SHORT_MEMORY_SECONDS = 14 * 86400.0, 6 * 3600.0
 #: No queue stands for longer: who waits for minutes has gone away.
 _LONGEST_QUEUE_SECONDS = 300.0
+_QUARTERS = np.arange(START_QUARTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,38 +76,35 @@ class Shadows:
     until: float = -math.inf
     demand: float = 0.0
     seconds: float = 0.0
-    times: FloatArray = field(default_factory=lambda: np.zeros(0))
+    times: tuple[float, ...] = ()
     needs: FloatArray = field(default_factory=lambda: np.zeros((0, START_QUARTERS, len(LEVELS))))
     targets: FloatArray = field(default_factory=lambda: np.zeros((0, START_QUARTERS, len(LEVELS))))
     queue: FloatArray = field(default_factory=lambda: np.zeros((START_QUARTERS, len(LEVELS))))
     long: Account = field(default_factory=Account)
     short: Account = field(default_factory=Account)
 
-    def ready_at(self, instant: float, start_seconds: FloatArray) -> FloatArray:
+    def ready_at(self, instant: float, start_seconds: Sequence[float]) -> FloatArray:
         """Return the replicas that were ready [quarters, levels]: wanted ever since a start before.
 
         The youngest are let go first, so what is ready is the least that was wanted.
         """
-        last = max(int(self.times.searchsorted(instant, "right")), 1)
-        firsts = self.times.searchsorted(instant - start_seconds, "right") - 1
-        firsts = np.minimum(np.maximum(firsts, 0), last - 1)
-        return np.array(
-            [
-                np.minimum.reduce(self.targets[first:last, quarter])
-                for quarter, first in enumerate(firsts.tolist())
-            ]
-        )
+        last = max(bisect_right(self.times, instant) - 1, 0)
+        firsts = [bisect_right(self.times, instant - start) - 1 for start in start_seconds]
+        ago = [last - min(max(first, 0), last) for first in firsts]
+        # One pass over what the slowest see, backwards, and from it what each quarter sees.
+        newest_first = self.targets[last - max(ago) : last + 1][::-1]
+        return np.asarray(np.minimum.accumulate(newest_first)[ago, _QUARTERS])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Turn:
-    """One turn of all shadows: what is seen, and how long starts take in each quarter."""
+    """One turn of all shadows: what is seen, and demand that is taken in up to ``until``."""
 
     observation: Observation
     policy: WorkloadPolicy
     outcomes: Outcomes
-    start_seconds: FloatArray
-    reach_seconds: float
+    until: float
+    tick_seconds: float
 
 
 def shadowed(
@@ -122,48 +122,52 @@ def shadowed(
     """
     if outcomes.until is None or outcomes.until - shadows.until < _TURN_SECONDS - 1e-6:
         return shadows
-    lead, now = observation.lead_time_seconds, observation.now
     turn = _Turn(
         observation=observation,
         policy=policy,
         outcomes=outcomes,
-        start_seconds=np.array(observation.start_seconds),
-        reach_seconds=lead + tick_seconds,
+        until=outcomes.until,
+        tick_seconds=tick_seconds,
     )
-    shadows = _caught_up(shadows, turn, outcomes.until)
-    needs = _needs(shadows, turn)
-    held = hold_seconds(lead, policy)
-    targets = _targets(shadows, needs, now, held, policy)
+    queue, long, short = _caught_up(shadows, turn)
+    now, held = observation.now, hold_seconds(observation.lead_time_seconds, policy)
+    needs = _needs(shadows, turn, queue)
     # Twice what the slowest take: by the next turn starts may be known to be slower.
-    kept = 2 * outcomes.until - now - max(held, 2 * float(turn.start_seconds[-1])) - 60.0
-    first = max(int(shadows.times.searchsorted(kept)) - 1, 0)
-    return replace(
-        shadows,
-        times=np.concatenate((shadows.times[first:], (now,))),
-        needs=np.concatenate((shadows.needs[first:], needs[None])),
-        targets=np.concatenate((shadows.targets[first:], targets[None])),
-    )
-
-
-def _caught_up(shadows: Shadows, turn: _Turn, until: float) -> Shadows:
-    """Return the shadows after the demand since their last turn."""
-    outcomes = turn.outcomes
-    seconds, demand = outcomes.seen_seconds - shadows.seconds, outcomes.demand - shadows.demand
-    queue, long, short = np.zeros_like(shadows.queue), shadows.long, shadows.short
-    is_whole = 0 < until - shadows.until < seconds + 1.0
-    if is_whole and len(shadows.times):
-        queue, late = _served(shadows, turn, demand / seconds, seconds)
-        paid = shadows.targets[-1].mean(axis=0) * seconds
-        long = long.plus(demand, late, paid, fade=math.exp(-seconds / _MEMORY_SECONDS))
-        short = short.plus(demand, late, paid, fade=math.exp(-seconds / _SHORT_MEMORY_SECONDS))
-    return replace(
-        shadows,
-        until=until,
+    kept = 2 * turn.until - now - max(held, 2 * observation.start_seconds[-1]) - 60.0
+    first = max(bisect_left(shadows.times, kept) - 1, 0)
+    return Shadows(
+        began_at_level=shadows.began_at_level,
+        until=turn.until,
         demand=outcomes.demand,
         seconds=outcomes.seen_seconds,
+        times=(*shadows.times[first:], now),
+        needs=_with_row(shadows.needs[first:], needs),
+        targets=_with_row(shadows.targets[first:], _targets(shadows, needs, now, held, policy)),
         queue=queue,
         long=long,
         short=short,
+    )
+
+
+def _with_row(rows: FloatArray, row: FloatArray) -> FloatArray:
+    """Return rows [times, quarters, levels] with one more, which may be the same for quarters."""
+    longer = np.empty((len(rows) + 1, START_QUARTERS, len(LEVELS)))
+    longer[:-1], longer[-1] = rows, row
+    return longer
+
+
+def _caught_up(shadows: Shadows, turn: _Turn) -> tuple[FloatArray, Account, Account]:
+    """Return the queues and accounts after the demand since the last turn."""
+    outcomes, since = turn.outcomes, turn.until - shadows.until
+    seconds, demand = outcomes.seen_seconds - shadows.seconds, outcomes.demand - shadows.demand
+    if not (shadows.times and 0 < since < seconds + 1.0):
+        return np.zeros_like(shadows.queue), shadows.long, shadows.short
+    queue, late = _served(shadows, turn, demand / seconds, seconds)
+    paid = _mean_of_quarters(shadows.targets[-1]) * seconds
+    return (
+        queue,
+        shadows.long.plus(demand, late, paid, fade=math.exp(-seconds / _MEMORY_SECONDS)),
+        shadows.short.plus(demand, late, paid, fade=math.exp(-seconds / _SHORT_MEMORY_SECONDS)),
     )
 
 
@@ -172,48 +176,47 @@ def _served(
 ) -> tuple[FloatArray, FloatArray]:
     """Let demand flow past the replicas of every shadow; return the queues and what was late."""
     policy, queue = turn.policy, shadows.queue
-    late = np.zeros(len(LEVELS))
+    starts, late = turn.observation.start_seconds, np.zeros(len(LEVELS))
     pieces = math.ceil(seconds / _TURN_SECONDS - 1e-6)
     piece = seconds / pieces
     for number in range(pieces):
-        ready = shadows.ready_at(shadows.until + (number + 0.5) * piece, turn.start_seconds)
+        ready = shadows.ready_at(shadows.until + (number + 0.5) * piece, starts)
         service = ready * policy.demand_per_replica
         limit = service * policy.objective.wait_seconds
         after = queue + (per_second - service) * piece
-        high, low = np.maximum(queue, after), np.minimum(queue, after)
+        high, apart = np.maximum(queue, after), np.abs(queue - after)
         # The share of the time for which the queue is longer than can be served in time.
-        beyond = (high - limit) / np.maximum(high - low, 1e-12)
+        beyond = (high - limit) / np.maximum(apart, 1e-12)
         share = np.minimum(np.maximum(beyond, 0.0), 1.0)
-        late = late + share.mean(axis=0) * (per_second * piece)
+        late = late + _mean_of_quarters(share) * (per_second * piece)
         longest = _LONGEST_QUEUE_SECONDS * np.maximum(service, per_second)
         queue = np.minimum(np.maximum(after, 0.0), longest)
     return queue, late
 
 
-def _needs(shadows: Shadows, turn: _Turn) -> FloatArray:
-    """Return how many replicas each shadow needs now."""
+def _needs(shadows: Shadows, turn: _Turn, queue: FloatArray) -> FloatArray:
+    """Return how many replicas each shadow needs now, [levels] if all quarters need the same."""
     observation, policy, outcomes = turn.observation, turn.policy, turn.outcomes
-    values = forecast_within(observation, turn.reach_seconds)
+    reach = observation.lead_time_seconds + turn.tick_seconds
+    values = forecast_within(observation, reach)
     smooth = outcomes.smooth_per_second
     least = float(sure_need(observation, policy, smooth, blind=values is None))
     if values is None:
-        needs = np.full(shadows.queue.shape, least)
+        needs = np.full(len(LEVELS), least)
     else:
         peak = highest_demand(values, LEVEL_WEIGHTS, peak_per_second=outcomes.peak_per_second)
-        needs = np.broadcast_to(np.maximum(_replicas(peak, policy), least), shadows.queue.shape)
-    if shadows.queue.any():
-        needs = np.maximum(needs, _clearing(shadows, turn))
-    return needs
+        needs = np.maximum(_replicas(peak, policy), least)
+    return np.maximum(needs, _clearing(shadows, turn, queue)) if np.count_nonzero(queue) else needs
 
 
-def _clearing(shadows: Shadows, turn: _Turn) -> FloatArray:
+def _clearing(shadows: Shadows, turn: _Turn, queue: FloatArray) -> FloatArray:
     """Return the replicas that clear each shadow's backlog, as the planner does."""
     observation, capacity = turn.observation, turn.policy.demand_per_replica
     reading = observation.outlook.reading if observation.outlook else None
     rate = reading.per_second if reading else 0.0
-    ready = shadows.ready_at(float(shadows.times[-1]), turn.start_seconds)
-    ahead = observation.now - shadows.until
-    backlog = np.maximum(shadows.queue + (rate - ready * capacity) * ahead, 0.0)
+    ready = shadows.ready_at(shadows.times[-1], observation.start_seconds)
+    ahead = observation.now - turn.until
+    backlog = np.maximum(queue + (rate - ready * capacity) * ahead, 0.0)
     serving = (ready + shadows.targets[-1]) / 2 * capacity
     lasting = min(observation.lead_time_seconds, LASTING_SECONDS)
     left = np.where(backlog > 0, np.maximum(backlog + (rate - serving) * lasting, 0.0), 0.0)
@@ -225,10 +228,10 @@ def _targets(
     shadows: Shadows, needs: FloatArray, now: float, held: float, policy: WorkloadPolicy
 ) -> FloatArray:
     """Return what each shadow wants: its need, or what it holds."""
-    if len(shadows.times):
+    if shadows.times:
         existing = shadows.targets[-1]
-        recent = shadows.needs[shadows.times.searchsorted(now - held) :]
-        highest = recent.max(axis=0, initial=0.0)
+        recent = shadows.needs[bisect_left(shadows.times, now - held) :]
+        highest = np.maximum.reduce(recent, initial=0.0)
         if policy.limits.max_step is not None:
             needs = np.minimum(needs, existing + policy.limits.max_step)
         needs = np.maximum(needs, np.minimum(highest, existing))
@@ -239,3 +242,7 @@ def _targets(
 
 def _replicas(per_second: FloatArray, policy: WorkloadPolicy) -> FloatArray:
     return np.asarray(np.ceil(per_second / policy.demand_per_replica - 1e-9))
+
+
+def _mean_of_quarters(each: FloatArray) -> FloatArray:
+    return np.asarray(np.add.reduce(each) / START_QUARTERS)

@@ -82,7 +82,7 @@ def wanted(*targets: float) -> Shadows:
     """Return shadows that all wanted so many replicas from 0, 5, 10 and so on seconds on."""
     return Shadows(
         began_at_level=1.5,
-        times=np.arange(0.0, 5.0 * len(targets), 5.0),
+        times=tuple(5.0 * number for number in range(len(targets))),
         targets=np.array([np.full((START_QUARTERS, len(LEVELS)), each) for each in targets]),
     )
 
@@ -95,11 +95,11 @@ def test_what_is_ready_was_wanted_ever_since_a_start_before() -> None:
         (15.0, 10.0, 4.0),
         (9.0, 4.0, 5.0),
     ):
-        assert (shadows.ready_at(instant, np.full(START_QUARTERS, start_seconds)) == ready).all()
+        assert (shadows.ready_at(instant, [start_seconds] * START_QUARTERS) == ready).all()
 
 
 def test_of_starts_that_take_different_times_each_quarter_is_ready_in_its_own() -> None:
-    shadows, starts = wanted(2.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0), np.array([4.0, 9.0, 14.0, 19.0])
+    shadows, starts = wanted(2.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0), (4.0, 9.0, 14.0, 19.0)
     ready = [shadows.ready_at(at, starts)[:, 0].tolist() for at in (12.0, 14.0, 19.0, 29.0)]
     assert ready == [[2.0] * 4, [6.0, 2.0, 2.0, 2.0], [6.0, 6.0, 2.0, 2.0], [6.0] * 4]
 
@@ -124,7 +124,7 @@ def test_a_start_within_a_long_reading_serves_the_rest_of_it() -> None:
     before = Shadows(
         began_at_level=1.5,
         until=NOW,
-        times=np.array([NOW - 60.0, NOW]),
+        times=(NOW - 60.0, NOW),
         needs=np.array([np.full(shape, 10.0), np.full(shape, 20.0)]),
         targets=np.array([np.full(shape, 10.0), np.full(shape, 20.0)]),
     )
