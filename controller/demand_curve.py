@@ -14,16 +14,19 @@ from models.forecast import FloatArray, Forecast
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DemandCurve:
-    """Demand per second of the steps from now on; the first began ``begun_seconds`` ago."""
+    """Demand per second up to each step from now on; the first began ``begun_seconds`` ago.
 
-    values: FloatArray
+    ``highest[i]`` is the most demand of the first ``i + 1`` steps.
+    """
+
+    highest: FloatArray
     step_seconds: float
     begun_seconds: float
 
     def peak(self, within_seconds: float) -> float:
         """Return the most demand of the steps that begin within a while from now."""
         count = math.ceil((within_seconds + self.begun_seconds) / self.step_seconds)
-        return float(np.maximum.reduce(self.values[: max(count, 1)]))
+        return float(self.highest[min(max(count, 1), len(self.highest)) - 1])
 
 
 def demand_curve(observation: Observation, level: float) -> DemandCurve | None:
@@ -32,10 +35,10 @@ def demand_curve(observation: Observation, level: float) -> DemandCurve | None:
     if running is None:
         return None
     forecast, first, begun = running
+    ahead = forecast.values[first:]
+    each = demand_at(ahead, level, peak_per_second=observation.peak_per_second)
     return DemandCurve(
-        values=demand_at(
-            forecast.values[first:], level, peak_per_second=observation.peak_per_second
-        ),
+        highest=np.maximum.accumulate(each),
         step_seconds=forecast.step_seconds,
         begun_seconds=begun,
     )

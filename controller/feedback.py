@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from controller.cluster_view import Phase, Replica, StartKind
-from controller.forecast_trust import judged
+from controller.forecast_trust import ForecastTrust, judged
 from controller.hold import Hold
 from controller.level_choice import Served, chosen_level, first_level
 from controller.needs import WINDOWS_AWAITED
@@ -24,12 +25,14 @@ _WINDOW_SECONDS = 60.0
 
 def key_of(policy: WorkloadPolicy, kind: StartKind = StartKind.RESTORE) -> LeadTimeKey:
     """Return under which key a workload's starts are measured."""
-    snapshot = policy.restore.snapshot or policy.workload
-    return LeadTimeKey(
-        snapshot=snapshot,
-        kind=kind.value,
-        size_gib=policy.restore.size_gib,
-    )
+    restore = policy.restore
+    return _key(restore.snapshot or policy.workload, kind.value, restore.size_gib)
+
+
+@lru_cache(maxsize=16_384)
+def _key(snapshot: str, kind: str, size_gib: float | None) -> LeadTimeKey:
+    """Return a key, remembered since every tick asks for each workload's."""
+    return LeadTimeKey(snapshot=snapshot, kind=kind, size_gib=size_gib)
 
 
 def begun(policy: WorkloadPolicy) -> WorkloadState:
@@ -39,23 +42,20 @@ def begun(policy: WorkloadPolicy) -> WorkloadState:
 
 def forecast_judged(
     state: WorkloadState, observation: Observation, settings: TickSettings
-) -> tuple[WorkloadState, tuple[str, ...]]:
-    """Return the state once the forecast has been held against what came, and what to log."""
+) -> tuple[ForecastTrust, tuple[str, ...]]:
+    """Return the trust once the forecast has been held against what came, and what to log."""
     if settings.fixed_lead_time_seconds is not None:
-        return state, ()
+        return state.trust, ()
     trust = judged(
         state.trust,
         observation.outlook,
         now=observation.now,
         plain_per_second=state.outcomes.smooth_per_second,
     )
-    if trust is state.trust:
-        return state, ()
-    lines: tuple[str, ...] = ()
-    if trust.is_lost != state.trust.is_lost:
-        what = "is not used, it is far off" if trust.is_lost else "is used again"
-        lines = (f"{observation.workload}: the forecast {what}",)
-    return replace(state, trust=trust), lines
+    if trust.is_lost == state.trust.is_lost:
+        return trust, ()
+    what = "is not used, it is far off" if trust.is_lost else "is used again"
+    return trust, (f"{observation.workload}: the forecast {what}",)
 
 
 def demand_judged(
@@ -142,7 +142,7 @@ def assumed(state: WorkloadState, policy: WorkloadPolicy, replicas: Sequence[Rep
 
 
 def carried_out(
-    state: WorkloadState, planned: Plan, policy: WorkloadPolicy, hold: Hold
+    state: WorkloadState, planned: Plan, policy: WorkloadPolicy, hold: Hold, trust: ForecastTrust
 ) -> WorkloadState:
     """Return the state once a plan is made; one that nobody carries out is judged as if it were.
 
@@ -153,7 +153,17 @@ def carried_out(
     if policy.mode is not Mode.ACT or is_new:
         ready = max(planned.ready, planned.target)
         outcomes = with_ready(outcomes, now=planned.at, ready=ready)
-    return replace(state, target=planned.target, hold=hold, outcomes=outcomes)
+    return WorkloadState(
+        calibration=state.calibration,
+        hold=hold,
+        outcomes=outcomes,
+        shadows=state.shadows,
+        trust=trust,
+        judged=state.judged,
+        slow_restores=state.slow_restores,
+        target=planned.target,
+        began_at=state.began_at,
+    )
 
 
 def _window_closed(

@@ -78,13 +78,19 @@ def judged(
     if forecast is None or forecast.issued_at <= trust.issued_at or _is_announced(forecast):
         return trust
     since = min(forecast.issued_at - trust.issued_at, forecast.step_seconds)
-    trust = replace(trust, issued_at=forecast.issued_at)
     due_at = now + _SOON_SECONDS
     said = _said(forecast, due_at)
-    if said is None:
-        return trust
-    coming = Awaited(due_at=due_at, said=said, plain=plain_per_second, seconds=since)
-    return replace(trust, awaited=(*trust.awaited, coming)[-_MOST_AWAITED:])
+    awaited = trust.awaited
+    if said is not None:
+        coming = Awaited(due_at=due_at, said=said, plain=plain_per_second, seconds=since)
+        awaited = (*awaited, coming)[-_MOST_AWAITED:]
+    return ForecastTrust(
+        awaited=awaited,
+        issued_at=forecast.issued_at,
+        measured_at=trust.measured_at,
+        excess=trust.excess,
+        seconds=trust.seconds,
+    )
 
 
 def trusted(outlook: Outlook | None, trust: ForecastTrust) -> Outlook | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from functools import lru_cache
 
 from controller.boosts import boost_per_second
 from controller.cluster_view import Replica
@@ -13,7 +13,7 @@ from controller.outcomes import queue_ahead
 from controller.overdue import overrun_seconds
 from controller.policy import WorkloadPolicy
 from controller.tick_state import TickSettings, TickState, WorkloadState
-from models.lead_time import estimate
+from models.lead_time import LeadTimeEstimate, estimate
 from models.outlook import Outlook
 
 #: A restore that takes longer than so many do is started once more, beside it.
@@ -57,22 +57,36 @@ def _lead_times(
         return settings.fixed_lead_time_seconds, math.inf, ()
     known = estimate(state.lead_times, key_of(policy))
     calibration = state.workloads[policy.workload].calibration
+    sure, late, *shares = _quantiles(known, calibration.lead_time_quantile)
     # While nothing but time-outs come in the estimate may pass the timeout; no start does.
     most = policy.restore.timeout_seconds
-    learned = min(known.quantile(calibration.lead_time_quantile), most)
+    learned = min(sure, most)
     lead = max(learned, overrun_seconds(replicas, learned, now=now))
     # What takes longer than was learned does so for all starts alike, as far as anybody knows.
     longer = lead / learned
-    starts = tuple(min(longer * known.quantile(middle), most) for middle in _MIDDLES)
-    return lead, max(lead, min(known.quantile(_OVERDUE_QUANTILE), most)), starts
+    starts = tuple([min(longer * share, most) for share in shares])
+    return lead, max(lead, min(late, most)), starts
+
+
+@lru_cache(maxsize=16_384)
+def _quantiles(known: LeadTimeEstimate, sure: float) -> tuple[float, ...]:
+    """Return what starts take at a quantile, when they are overdue, and in the middle of shares.
+
+    Remembered, since every tick asks and estimates change only when a start has ended.
+    """
+    return tuple(known.quantile(each) for each in (sure, _OVERDUE_QUANTILE, *_MIDDLES))
 
 
 def with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:
     """Return the observation with what the reckoned queue says."""
     reading = seen.outlook.reading if seen.outlook else None
     outcomes = state.outcomes
-    return replace(
-        seen,
+    return Observation(
+        workload=seen.workload,
+        now=seen.now,
+        replicas=seen.replicas,
+        outlook=seen.outlook,
+        lead_time_seconds=seen.lead_time_seconds,
         backlog=queue_ahead(
             outcomes,
             now=seen.now,
@@ -81,9 +95,12 @@ def with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolic
             capacity=policy.demand_per_replica,
         ),
         assumed=assumed(state, policy, seen.replicas),
+        boost_per_second=seen.boost_per_second,
         smooth_per_second=outcomes.smooth_per_second,
         peak_per_second=outcomes.peak_per_second,
+        overdue_seconds=seen.overdue_seconds,
         silent_seconds=0.0 if outcomes.until is None else seen.now - outcomes.until,
+        start_seconds=seen.start_seconds,
     )
 
 

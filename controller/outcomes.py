@@ -91,19 +91,25 @@ def served(
         # Who waits for minutes has gone away: nothing that ever came in may stand for good.
         queue = min(after, _LONGEST_QUEUE_SECONDS * max(per_second, service))
         late += missed
+    demand = per_second * (until - since)
     return _counted(
-        replace(outcomes, until=until, queue=queue, ready_log=_trimmed(outcomes.ready_log, until)),
-        demand=per_second * (until - since),
-        late=late,
-        idle=max(idle, 0.0),
-        seconds=until - since,
+        outcomes, (queue, late, max(idle, 0.0)), since=since, until=until, demand=demand
     )
 
 
 def _counted(
-    outcomes: Outcomes, *, demand: float, late: float, idle: float, seconds: float
+    outcomes: Outcomes,
+    left: tuple[float, float, float],
+    *,
+    since: float,
+    until: float,
+    demand: float,
 ) -> Outcomes:
-    """Return the outcomes with a while's demand, late demand and idle GPU-seconds added."""
+    """Return the outcomes with a while's demand added, and what it left.
+
+    ``left`` are the queue, late demand and idle GPU-seconds.
+    """
+    (queue, late, idle), seconds = left, until - since
     per_second = demand / seconds
     memory = min(outcomes.seen_seconds + seconds, _USUAL_SECONDS)
     usual = outcomes.usual_per_second
@@ -111,9 +117,9 @@ def _counted(
     peak = outcomes.peak_per_second * math.exp(-seconds / _PEAK_SECONDS)
     fade = math.exp(-seconds / _RECENT_SECONDS)
     return Outcomes(
-        until=outcomes.until,
-        queue=outcomes.queue,
-        ready_log=outcomes.ready_log,
+        until=until,
+        queue=queue,
+        ready_log=_trimmed(outcomes.ready_log, until),
         demand=outcomes.demand + demand,
         late=outcomes.late + late,
         idle_gpu_seconds=outcomes.idle_gpu_seconds + idle,

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
 from controller.demand_curve import DemandCurve, demand_curve
 from controller.hold import Hold, hold_seconds
@@ -185,10 +183,10 @@ def _upcoming(
     """List the starts whose time has not come, as the forecast stands now."""
     if curve is None:
         return ()
-    if np.maximum.reduce(curve.values) <= have * policy.demand_per_replica:
+    if curve.highest[-1] <= have * policy.demand_per_replica:
         return ()
     begins = observation.now - curve.begun_seconds
-    rising = np.maximum.accumulate(curve.values) / policy.demand_per_replica - 1e-9
+    rising = curve.highest / policy.demand_per_replica - 1e-9
     upcoming = []
     while (index := int(rising.searchsorted(have, "right"))) < len(rising):
         needed = math.ceil(rising[index])

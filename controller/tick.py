@@ -110,9 +110,10 @@ def _planned(
     seen: Observation, known: TickState, policy: WorkloadPolicy, settings: TickSettings
 ) -> tuple[Plan, WorkloadState, tuple[str, ...]]:
     """Judge what became of one workload's demand and plan it; return state, and what to log."""
-    state, said = forecast_judged(known.workloads[policy.workload], seen, settings)
-    if state.trust.is_lost:
-        seen = replace(seen, outlook=trusted(seen.outlook, state.trust))
+    state = known.workloads[policy.workload]
+    trust, said = forecast_judged(state, seen, settings)
+    if trust.is_lost:
+        seen = replace(seen, outlook=trusted(seen.outlook, trust))
     judged = demand_judged(state, policy, seen, settings)
     planned, hold = plan(
         with_outcomes(seen, judged, policy),
@@ -121,7 +122,7 @@ def _planned(
         judged.hold,
         tick_seconds=settings.tick_seconds,
     )
-    return planned, carried_out(judged, planned, policy, hold), said
+    return planned, carried_out(judged, planned, policy, hold, trust), said
 
 
 def _placements(
