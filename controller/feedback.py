@@ -67,7 +67,7 @@ def demand_judged(
     """Let new demand flow past the replicas that were ready; once a minute, correct the level."""
     now, replicas = observation.now, observation.replicas
     reading = observation.outlook.reading if observation.outlook else None
-    ready = sum(1 for replica in replicas if replica.phase is Phase.READY)
+    ready = len([None for replica in replicas if replica.phase is Phase.READY])
     ready += assumed(state, policy, replicas)
     began_at = now if state.began_at is None else state.began_at
     if now - began_at < observation.lead_time_seconds:

@@ -120,6 +120,6 @@ def highest_demand(
 ) -> FloatArray:
     """Return the highest demand per second of any step at each level, as ``demand_at`` has it."""
     at_levels = values @ weights.of_quantiles
-    highest = np.maximum(np.maximum.reduce(at_levels), 0.0)
+    highest = np.maximum.reduce(at_levels, initial=0.0)
     bound = np.maximum(highest, _ABOVE_PEAK * peak_per_second)
     return np.asarray(np.minimum(highest * weights.raised, bound))

@@ -14,14 +14,17 @@ def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: f
     longest under way does not count, and those that came ready meanwhile speak against it. Of cold
     starts, which take longer anyway, nothing is concluded.
     """
-    ages = sorted(
+    late = [
         now - one.decided_at
         for one in replicas
-        if one.phase is Phase.RESTORING and one.deadline_at > now and one.kind is StartKind.RESTORE
-    )
-    late = [age for age in ages if age > usual_seconds]
+        if one.phase is Phase.RESTORING
+        and one.deadline_at > now
+        and one.kind is StartKind.RESTORE
+        and now - one.decided_at > usual_seconds
+    ]
     if len(late) < 2:
         return 0.0
+    late.sort()
     came = sum(
         one.phase is Phase.READY and usual_seconds < now - one.decided_at <= late[-1]
         for one in replicas

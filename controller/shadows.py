@@ -37,7 +37,6 @@ _TURN_SECONDS = 10.0
 _MEMORY_SECONDS, _SHORT_MEMORY_SECONDS = 14 * 86400.0, 6 * 3600.0
 #: No queue stands for longer: who waits for minutes has gone away.
 _LONGEST_QUEUE_SECONDS = 300.0
-_QUARTERS = np.arange(START_QUARTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,11 +88,11 @@ class Shadows:
         The youngest are let go first, so what is ready is the least that was wanted.
         """
         last = max(bisect_right(self.times, instant) - 1, 0)
-        firsts = [bisect_right(self.times, instant - start) - 1 for start in start_seconds]
-        ago = [last - min(max(first, 0), last) for first in firsts]
-        # One pass over what the slowest see, backwards, and from it what each quarter sees.
-        newest_first = self.targets[last - max(ago) : last + 1][::-1]
-        return np.asarray(np.minimum.accumulate(newest_first)[ago, _QUARTERS])
+        ready = np.empty((START_QUARTERS, len(LEVELS)))
+        for quarter, start in enumerate(start_seconds):
+            first = min(max(bisect_right(self.times, instant - start) - 1, 0), last)
+            np.minimum.reduce(self.targets[first : last + 1, quarter], out=ready[quarter])
+        return ready
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -182,6 +181,8 @@ def _served(
     for number in range(pieces):
         ready = shadows.ready_at(shadows.until + (number + 0.5) * piece, starts)
         service = ready * policy.demand_per_replica
+        if per_second <= np.minimum.reduce(service, axis=None) and not np.count_nonzero(queue):
+            continue  # of half of all time: nothing waits, and nothing will
         limit = service * policy.objective.wait_seconds
         after = queue + (per_second - service) * piece
         high, apart = np.maximum(queue, after), np.abs(queue - after)
