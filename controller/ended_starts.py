@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from controller.cluster_view import Phase, Replica
+from controller.cluster_view import DRAINING, FAILED, READY, RESTORING, Replica
 from controller.feedback import key_of
 from controller.pair_memory import PairMemory
 from controller.policy import WorkloadPolicy
@@ -46,7 +46,7 @@ def starts_judged(
 
 def _is_overtaken(hung: Replica, replicas: Sequence[Replica]) -> bool:
     """Say whether a start of the same workload, decided no sooner than one that hung, has come."""
-    return hung.phase is Phase.RESTORING and any(
+    return hung.phase is RESTORING and any(
         one.kind is hung.kind and _has_come(one) and one.decided_at >= hung.decided_at
         for one in replicas
     )
@@ -60,16 +60,16 @@ def _measured(
         at=replica.decided_at + taken_seconds,
         seconds=taken_seconds,
         ready=_has_come(replica),
-        failed=replica.phase is Phase.FAILED,
+        failed=replica.phase is FAILED,
     )
 
 
 def _has_come(replica: Replica) -> bool:
-    return replica.phase in (Phase.READY, Phase.DRAINING)
+    return replica.phase in (READY, DRAINING)
 
 
 def _has_ended(replica: Replica, now: float) -> bool:
-    return replica.phase is not Phase.RESTORING or replica.deadline_at <= now
+    return replica.phase is not RESTORING or replica.deadline_at <= now
 
 
 def _failure_line(replica: Replica, taken: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from controller.cluster_view import Phase, Replica, StartKind
+from controller.cluster_view import READY, RESTORING, Replica, StartKind
 from controller.forecast_trust import ForecastTrust, judged
 from controller.hold import Hold
 from controller.level_choice import Served, chosen_level, first_level
@@ -67,7 +67,7 @@ def demand_judged(
     """Let new demand flow past the replicas that were ready; once a minute, correct the level."""
     now, replicas = observation.now, observation.replicas
     reading = observation.outlook.reading if observation.outlook else None
-    ready = len([None for replica in replicas if replica.phase is Phase.READY])
+    ready = len([replica for replica in replicas if replica.phase is READY])
     ready += assumed(state, policy, replicas)
     began_at = now if state.began_at is None else state.began_at
     if now - began_at < observation.lead_time_seconds:
@@ -102,7 +102,7 @@ def demand_judged(
 
 def _hold_found(replicas: Sequence[Replica], now: float) -> Hold:
     """Return the hold of who comes up: others wanted what is there, nobody knows for how long."""
-    found = sum(1 for one in replicas if one.phase in (Phase.READY, Phase.RESTORING))
+    found = sum(1 for one in replicas if one.phase in (READY, RESTORING))
     return Hold(((now, found),))
 
 
@@ -126,10 +126,10 @@ def _shadows_after(
 
 def _overruns(observation: Observation) -> bool:
     """Say whether a start under way has taken longer than the lead time."""
+    restoring = [replica for replica in observation.replicas if replica.phase is RESTORING]
     return any(
-        replica.phase is Phase.RESTORING
-        and observation.now - replica.decided_at > observation.lead_time_seconds
-        for replica in observation.replicas
+        observation.now - replica.decided_at > observation.lead_time_seconds
+        for replica in restoring
     )
 
 
@@ -137,7 +137,7 @@ def assumed(state: WorkloadState, policy: WorkloadPolicy, replicas: Sequence[Rep
     """Return how many replicas there would be besides, if the last plan had been carried out."""
     if policy.mode is Mode.ACT:
         return 0
-    present = sum(1 for replica in replicas if replica.phase in (Phase.READY, Phase.RESTORING))
+    present = sum(1 for replica in replicas if replica.phase in (READY, RESTORING))
     return max(state.target - present, 0)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from controller.cluster_view import Phase
+from controller.cluster_view import READY
 from controller.observation import Observation
 from controller.outcomes import SMOOTH_WINDOW_SECONDS
 from controller.plan import Reason
@@ -114,7 +114,7 @@ def _backlog_at_lead(
     """
     if observation.backlog <= 0:
         return 0.0
-    ready = sum(1 for replica in observation.replicas if replica.phase is Phase.READY)
+    ready = sum(1 for replica in observation.replicas if replica.phase is READY)
     ready += observation.assumed
     serving = (ready + expected) / 2 * policy.demand_per_replica
     lasting = min(observation.lead_time_seconds, LASTING_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.cluster_view import Phase, Replica, StartKind
+from controller.cluster_view import READY, RESTORING, Replica, StartKind
 
 
 def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: float) -> float:
@@ -17,7 +17,7 @@ def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: f
     late = [
         now - one.decided_at
         for one in replicas
-        if one.phase is Phase.RESTORING
+        if one.phase is RESTORING
         and one.deadline_at > now
         and one.kind is StartKind.RESTORE
         and now - one.decided_at > usual_seconds
@@ -26,7 +26,7 @@ def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: f
         return 0.0
     late.sort()
     came = sum(
-        one.phase is Phase.READY and usual_seconds < now - one.decided_at <= late[-1]
+        one.phase is READY and usual_seconds < now - one.decided_at <= late[-1]
         for one in replicas
         if one.kind is StartKind.RESTORE
     )

@@ -11,7 +11,7 @@ import heapq
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from controller.cluster_view import Fleet, NodeName, Phase, StartKind
+from controller.cluster_view import RESTORING, Fleet, NodeName, StartKind
 from controller.free_nodes import FreeNodes
 from controller.pair_memory import PairMemory
 from models.forecast import WorkloadName
@@ -122,7 +122,7 @@ class _Pool:
         for replica in fleet.replicas:
             if replica.workload in asking:
                 self._own[replica.workload][replica.node] += 1
-            if replica.phase is Phase.RESTORING:
+            if replica.phase is RESTORING:
                 starting[replica.node] += 1
                 self._starting_of[replica.workload] += 1
         free = {name: gpus for name, gpus in fleet.free_gpus().items() if gpus > 0}

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import math
 
-from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
+from controller.cluster_view import (
+    DRAINING,
+    FAILED,
+    READY,
+    RESTORING,
+    Replica,
+    ReplicaName,
+    StartKind,
+)
 from controller.demand_curve import DemandCurve, demand_curve
 from controller.hold import Hold, hold_seconds
 from controller.needs import (
@@ -41,7 +49,10 @@ def plan(
 ) -> tuple[Plan, Hold]:
     """Return what to do for one workload now, and the hold with this tick's target in it."""
     now = observation.now
-    ready, coming, overdue = _present(observation)
+    ready = [r for r in observation.replicas if r.phase is READY]
+    # Mostly all are ready; what is not is looked at for several reasons.
+    others = [r for r in observation.replicas if r.phase is not READY]
+    coming, overdue = _coming(others, observation)
     expected = len(ready) + len(coming) + observation.assumed
     level = _level(observation, calibration)
     curve = demand_curve(observation, level)
@@ -49,7 +60,7 @@ def plan(
     floor = replicas_for(curve.peak(reach), policy) if curve else 0
     reactive = reactive_need(observation, policy, expected, blind=curve is None)
     need = _strongest(floor, reactive, has_forecast=curve is not None)
-    most = most_replicas(policy, draining=_draining(observation))
+    most = most_replicas(policy, draining=_draining(others))
     need = within_limits(need, policy, expected, most)
     held = hold_seconds(observation.lead_time_seconds, policy)
     hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
@@ -68,7 +79,7 @@ def plan(
         reason=target.reason,
         starts=_starts(target.replicas - expected, expected + overdue, most),
         releases=youngest(ready, len(ready) - target.replicas),
-        cancels=_cancels(observation) + unneeded(coming, expected - target.replicas),
+        cancels=_cancels(others, now) + unneeded(coming, expected - target.replicas),
         upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
     )
     return planned, hold
@@ -86,16 +97,11 @@ def _level(observation: Observation, calibration: Calibration) -> float:
     return max(calibration.level, SUREST_FORECAST)
 
 
-def _present(observation: Observation) -> tuple[list[Replica], list[Replica], int]:
-    """Return the replicas that are ready, those that come, and how many others may by deadline."""
-    ready = [r for r in observation.replicas if r.phase is Phase.READY]
-    restoring = [
-        r
-        for r in observation.replicas
-        if r.phase is Phase.RESTORING and r.deadline_at > observation.now
-    ]
+def _coming(others: list[Replica], observation: Observation) -> tuple[list[Replica], int]:
+    """Return the replicas that come, and how many others may by their deadline."""
+    restoring = [r for r in others if r.phase is RESTORING and r.deadline_at > observation.now]
     coming = [replica for replica in restoring if not _is_overdue(replica, observation)]
-    return ready, coming, len(restoring) - len(coming)
+    return coming, len(restoring) - len(coming)
 
 
 def _is_overdue(replica: Replica, observation: Observation) -> bool:
@@ -114,8 +120,8 @@ def _starts(missing: int, present: int, most: int | None) -> int:
     return max(0, missing if most is None else min(missing, most - present))
 
 
-def _draining(observation: Observation) -> int:
-    return sum(1 for r in observation.replicas if r.phase is Phase.DRAINING)
+def _draining(others: list[Replica]) -> int:
+    return len([r for r in others if r.phase is DRAINING])
 
 
 def _demand(observation: Observation) -> float | None:
@@ -165,14 +171,14 @@ def unneeded(restoring: list[Replica], surplus: int) -> tuple[tuple[ReplicaName,
     return tuple((name, "not needed any more") for name in youngest(restoring, surplus))
 
 
-def _cancels(observation: Observation) -> tuple[tuple[ReplicaName, str], ...]:
+def _cancels(others: list[Replica], now: float) -> tuple[tuple[ReplicaName, str], ...]:
     """Name the starts that failed or ran past their deadline, and say which."""
     cancels = []
-    for replica in observation.replicas:
-        if replica.phase is Phase.FAILED:
+    for replica in others:
+        if replica.phase is FAILED:
             cancels.append((replica.name, f"failed: {replica.failure}"))
-        elif replica.phase is Phase.RESTORING and replica.deadline_at <= observation.now:
-            taken = observation.now - replica.decided_at
+        elif replica.phase is RESTORING and replica.deadline_at <= now:
+            taken = now - replica.decided_at
             cancels.append((replica.name, f"not ready after {taken:.0f} s"))
     return tuple(cancels)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from controller.cluster_view import Fleet, NodeName, Phase
+from controller.cluster_view import READY, RESTORING, Fleet, NodeName
 from controller.plan import Plan, Reason
 from controller.planner import unneeded, youngest
 from controller.policy import Actuator, Mode, WorkloadPolicy
@@ -99,7 +99,7 @@ def _gpus(fleet: Fleet, pool: _Pool) -> int:
     ours = {plan.workload for plan, _ in pool.members}
     total = sum(node.gpus for node in fleet.nodes if node.name in pool.nodes)
     for replica in fleet.replicas:
-        serves = replica.phase in (Phase.READY, Phase.RESTORING) and replica.workload in ours
+        serves = replica.phase in (READY, RESTORING) and replica.workload in ours
         if serves and replica.node not in pool.nodes:
             total += replica.gpus
         elif not serves and replica.node in pool.nodes:
@@ -112,7 +112,7 @@ def _fixed(fleet: Fleet, pool: _Pool) -> Counter[WorkloadName]:
     return Counter(
         replica.workload
         for replica in fleet.replicas
-        if replica.phase in (Phase.READY, Phase.RESTORING) and replica.node not in pool.nodes
+        if replica.phase in (READY, RESTORING) and replica.node not in pool.nodes
     )
 
 
@@ -159,8 +159,8 @@ def _brought_down(plan: Plan, granted: int, fleet: Fleet, nodes: Collection[Node
         for replica in fleet.replicas
         if replica.workload == plan.workload and replica.name not in given_up
     ]
-    ready = [replica for replica in owned if replica.phase is Phase.READY]
-    restoring = [replica for replica in owned if replica.phase is Phase.RESTORING]
+    ready = [replica for replica in owned if replica.phase is READY]
+    restoring = [replica for replica in owned if replica.phase is RESTORING]
     starts = max(0, granted - len(ready) - len(restoring))
     surplus = max(0, len(ready) + len(restoring) - granted)
     movable_ready = [replica for replica in ready if replica.node in nodes]
