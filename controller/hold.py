@@ -18,9 +18,8 @@ class Hold:
 
     def with_target(self, target: int, *, now: float, hold_seconds: float) -> Hold:
         """Return the hold after one more target; what is older than the window is forgotten."""
-        kept = tuple(
-            entry for entry in self.entries if entry[0] >= now - hold_seconds and entry[1] > target
-        )
+        oldest = now - hold_seconds
+        kept = [entry for entry in self.entries if entry[0] >= oldest and entry[1] > target]
         return Hold((*kept, (now, target)))
 
     @property

@@ -120,7 +120,7 @@ def _paced(served: Served, allowed: float) -> float:
     aim = _AIM * allowed
     ahead = max(served.usual_per_second * _PACE_SECONDS, 1e-9)
     share = (aim * (served.demand + ahead) - served.late) / ahead
-    return float(np.clip(share, _LOWEST_PACE * aim, _HIGHEST_PACE * aim))
+    return min(max(share, _LOWEST_PACE * aim), _HIGHEST_PACE * aim)
 
 
 def _least_level(account: Account, share: float) -> float:
