@@ -181,8 +181,9 @@ def _served(
     for number in range(pieces):
         ready = shadows.ready_at(shadows.until + (number + 0.5) * piece, starts)
         service = ready * policy.demand_per_replica
+        # Most of the time nothing waits in any of them, and nothing will.
         if per_second <= np.minimum.reduce(service, axis=None) and not np.count_nonzero(queue):
-            continue  # of half of all time: nothing waits, and nothing will
+            continue
         limit = service * policy.objective.wait_seconds
         after = queue + (per_second - service) * piece
         high, apart = np.maximum(queue, after), np.abs(queue - after)
@@ -198,8 +199,7 @@ def _served(
 def _needs(shadows: Shadows, turn: _Turn, queue: FloatArray) -> FloatArray:
     """Return how many replicas each shadow needs now, [levels] if all quarters need the same."""
     observation, policy, outcomes = turn.observation, turn.policy, turn.outcomes
-    reach = observation.lead_time_seconds + turn.tick_seconds
-    values = forecast_within(observation, reach)
+    values = forecast_within(observation, observation.lead_time_seconds + turn.tick_seconds)
     smooth = outcomes.smooth_per_second
     least = float(sure_need(observation, policy, smooth, blind=values is None))
     if values is None:

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import pytest
 
 from controller.cluster_view import Phase, Replica
 from controller.feedback import begun, key_of
-from controller.observation import START_QUARTERS
-from controller.observing import observed
+from controller.observation import START_QUARTERS, Observation
+from controller.observing import observed, with_outcomes
 from controller.policy import Restore, WorkloadPolicy
-from controller.tick_state import TickSettings, TickState
+from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.lead_time import LeadTimeMeasurement, LeadTimes, learn
 from tests.builders import CHAT, a_replica
-from tests.unit.controller.builders import NOW
+from tests.unit.controller.builders import NOW, a_reading, an_observation
 
 
 def a_policy(*, timeout_seconds: float = 600.0) -> WorkloadPolicy:
@@ -75,3 +76,12 @@ def test_while_starts_overrun_all_shares_are_slower_alike() -> None:
 
 def test_where_nothing_is_learned_no_shares_are_told() -> None:
     assert start_seconds(fixed_lead_time_seconds=math.pi) == ()
+
+
+def test_of_what_was_seen_outcomes_change_nothing_but_what_they_say() -> None:
+    seen = an_observation(reading=a_reading(3.0), ready=2, boost_per_second=5.0)
+    told = with_outcomes(seen, WorkloadState(), a_policy())
+    said = {"backlog", "assumed", "smooth_per_second", "peak_per_second", "silent_seconds"}
+    kept = [field.name for field in fields(Observation) if field.name not in said]
+    assert [getattr(told, name) for name in kept] == [getattr(seen, name) for name in kept]
+    assert told.start_seconds
