@@ -8,6 +8,7 @@ has asked for it for a hold, nor does now.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from controller.cluster_view import (
     DRAINING,
@@ -48,22 +49,18 @@ def plan(
     tick_seconds: float,
 ) -> tuple[Plan, Hold]:
     """Return what to do for one workload now, and the hold with this tick's target in it."""
-    now = observation.now
-    ready = [r for r in observation.replicas if r.phase is READY]
-    # Mostly all are ready; what is not is looked at for several reasons.
-    others = [r for r in observation.replicas if r.phase is not READY]
+    now, lead = observation.now, observation.lead_time_seconds
+    ready, others = _parted(observation.replicas)
     coming, overdue = _coming(others, observation)
     expected = len(ready) + len(coming) + observation.assumed
     level = _level(observation, calibration)
     curve = demand_curve(observation, level)
-    reach = observation.lead_time_seconds + tick_seconds
-    floor = replicas_for(curve.peak(reach), policy) if curve else 0
+    floor = replicas_for(curve.peak(lead + tick_seconds), policy) if curve else 0
     reactive = reactive_need(observation, policy, expected, blind=curve is None)
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(others))
     need = within_limits(need, policy, expected, most)
-    held = hold_seconds(observation.lead_time_seconds, policy)
-    hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
+    hold = hold.with_target(need.replicas, now=now, hold_seconds=hold_seconds(lead, policy))
     target = _held(need, _keep(observation, hold, expected), most)
     planned = Plan(
         workload=observation.workload,
@@ -74,7 +71,7 @@ def plan(
         ready=len(ready),
         restoring=len(coming) + overdue,
         demand_per_second=_demand(observation),
-        lead_time_seconds=observation.lead_time_seconds,
+        lead_time_seconds=lead,
         quantile_level=covered(level),
         reason=target.reason,
         starts=_starts(target.replicas - expected, expected + overdue, most),
@@ -95,6 +92,12 @@ def _level(observation: Observation, calibration: Calibration) -> float:
     if observation.silent_seconds <= max(_UNHEARD_SECONDS, WINDOWS_AWAITED * window):
         return calibration.level
     return max(calibration.level, SUREST_FORECAST)
+
+
+def _parted(replicas: Sequence[Replica]) -> tuple[list[Replica], list[Replica]]:
+    """Return the replicas that are ready, and the others: few, and asked about several things."""
+    ready = [replica for replica in replicas if replica.phase is READY]
+    return ready, [replica for replica in replicas if replica.phase is not READY]
 
 
 def _coming(others: list[Replica], observation: Observation) -> tuple[list[Replica], int]:
