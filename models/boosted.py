@@ -19,9 +19,10 @@ from models.packed_trees import PackedTrees, packed_trees
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-_ROWS = 24_000
+#: Of what the last quantile is about one row in a hundred tells: it is fitted on more of them.
+_ROWS, _TAIL_ROWS = 60_000, 120_000
 _TREES = 80
-_LEAF_ROWS = 40
+_LEAST_LEAF_ROWS, _LEAVES_OF_ROWS = 40, 800
 #: So few rows, a workload's newest origin, are asked of trees laid out flat: scikit-learn takes ten
 #: microseconds for each tree before it looks at the first row.
 FEW_ROWS = 64
@@ -80,24 +81,25 @@ def fit_boosted(
     offset = offset_of(demand, step_seconds=step_seconds)
     maker = FeatureMaker(filled(demand), start=start, step_seconds=step_seconds, offset=offset)
     origins, ahead = _draw(demand, steps, seed)
-    if len(origins) < 2 * _LEAF_ROWS:  # too few for a tree's first split
+    if len(origins) < 2 * _LEAST_LEAF_ROWS:  # too few for a tree's first split
         return BoostedQuantiles(models=(), offset=offset, steps=steps)
     table = np.hstack([maker.of_origins(origins), maker.of_horizons(origins, ahead)])
     target = np.log(demand[origins + ahead] + offset) - maker.level_at(origins)
-    models = tuple(
-        HistGradientBoostingRegressor(
+    models = []
+    for level in QUANTILES:
+        rows = min(len(table), _TAIL_ROWS if level == QUANTILES[-1] else _ROWS)
+        model = HistGradientBoostingRegressor(
             loss="quantile",
             quantile=level,
             max_iter=_TREES,
             max_leaf_nodes=15,
-            min_samples_leaf=_LEAF_ROWS,
+            min_samples_leaf=max(_LEAST_LEAF_ROWS, rows // _LEAVES_OF_ROWS),
             learning_rate=0.1,
             early_stopping=False,
             random_state=seed,
-        ).fit(table, target)
-        for level in QUANTILES
-    )
-    return BoostedQuantiles(models=models, offset=offset, steps=steps)
+        )
+        models.append(model.fit(table[:rows], target[:rows]))
+    return BoostedQuantiles(models=tuple(models), offset=offset, steps=steps)
 
 
 def _draw(
@@ -108,7 +110,7 @@ def _draw(
     known = ~np.isnan(demand)
     last = len(demand) - 1 - int(steps[-1])
     first = min(10, max(0, last - 1))
-    wanted = min(_ROWS, max(1, (last - first)) * len(steps))
+    wanted = min(_TAIL_ROWS, max(1, (last - first)) * len(steps))
     origins = generator.integers(first, max(last, first + 1), size=wanted)
     ahead = generator.choice(steps, size=wanted)
     # A history shorter than the longest horizon has no target for every pair.

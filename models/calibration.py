@@ -14,9 +14,11 @@ from models.forecast import QUANTILES, FloatArray
 from models.residuals import ascending, levels_for, spacing
 from models.rows import Rows
 
-_MEMORY_STEPS = 500.0
+# Misses come in a row, when a burst begins, and each moves its quantile: a memory of few of them
+# would leave the quantile far too high for hours after. Every quantile remembers so many.
+_MEMORY_MISSES, _LEAST_MEMORY_STEPS = 50.0, 500.0
 # Few misses say little about a tail: a correction is trusted as they come in.
-_TRUST_STEPS = 300.0
+_TRUST_OF_MEMORY = 0.6
 #: Beyond so many spacings, a burst of the past would cost more than it could cover again.
 _MOST = 1.5
 
@@ -29,6 +31,8 @@ class Calibration(Rows):
     def __init__(self, cells: tuple[int, int]) -> None:
         """Begin with no correction."""
         self._levels = levels_for(2)
+        self._memory = np.maximum(_MEMORY_MISSES / (1.0 - self._levels), _LEAST_MEMORY_STEPS)
+        self._trusted = _TRUST_OF_MEMORY * self._memory
         self._shift = np.zeros((len(QUANTILES), *cells))
         self._count = np.zeros(cells)
 
@@ -38,7 +42,7 @@ class Calibration(Rows):
         excess = np.log(demand + offset) - logs
         known = excess[0] == excess[0]
         self._count += known
-        gain = known / np.minimum(self._count + _TRUST_STEPS, _MEMORY_STEPS)
+        gain = known / np.minimum(self._count + self._trusted, self._memory)
         below = excess <= self._shift * spacing(logs)
         self._shift += gain / (1.0 - self._levels) * (self._levels - below)
         np.clip(self._shift, -_MOST, _MOST, out=self._shift)
@@ -46,6 +50,6 @@ class Calibration(Rows):
     def apply(self, said: FloatArray, offset: FloatArray) -> FloatArray:
         """Return quantiles corrected, ascending and not below 0."""
         logs = np.log(said + offset)
-        trust = self._count / (self._count + _TRUST_STEPS)
+        trust = self._count / (self._count + self._trusted)
         corrected = np.exp(logs + trust * self._shift * spacing(logs)) - offset
         return ascending(np.maximum(corrected, 0.0))

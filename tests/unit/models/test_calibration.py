@@ -54,3 +54,14 @@ def test_a_correction_is_bounded_and_leaves_quantiles_ascending() -> None:
     found = calibration.apply(said(0.3), OFFSET)[:, 0, 0]
     assert (np.diff(found) >= 0).all()
     assert found[-1] < 1000.0
+
+
+def test_misses_in_a_row_do_not_hold_the_last_quantile_up() -> None:
+    calibration = Calibration((1, 1))
+    for value in 100.0 * np.exp(0.3 * np.random.default_rng(5).normal(size=8000)):
+        calibration.learn(np.array([value]), said(0.3), OFFSET)
+    before = calibration.apply(said(0.3), OFFSET)[-1, 0, 0]
+    for _ in range(12):
+        calibration.learn(np.array([1000.0]), said(0.3), OFFSET)
+    after = calibration.apply(said(0.3), OFFSET)[-1, 0, 0]
+    assert before < after < 1.05 * before
