@@ -23,7 +23,8 @@ class Phase(StrEnum):
 
 #: Each tick asks for the phase of every replica several times, and Python 3.11 takes eight times
 #: as long to find a member of an enumeration as a plain name.
-RESTORING, READY, DRAINING, FAILED = Phase
+RESTORING, READY = Phase.RESTORING, Phase.READY
+DRAINING, FAILED = Phase.DRAINING, Phase.FAILED
 
 
 class StartKind(StrEnum):

@@ -147,6 +147,7 @@ def carried_out(
     """Return the state once a plan is made; one that nobody carries out is judged as if it were.
 
     Otherwise demand that others serve would count as late, and teach a level that knows no end.
+    ``hold`` and ``trust`` are this tick's; what it changed besides is in ``state`` already.
     """
     outcomes = state.outcomes
     is_new = state.began_at is not None and planned.at <= state.began_at

@@ -84,13 +84,7 @@ def judged(
     if said is not None:
         coming = Awaited(due_at=due_at, said=said, plain=plain_per_second, seconds=since)
         awaited = (*awaited, coming)[-_MOST_AWAITED:]
-    return ForecastTrust(
-        awaited=awaited,
-        issued_at=forecast.issued_at,
-        measured_at=trust.measured_at,
-        excess=trust.excess,
-        seconds=trust.seconds,
-    )
+    return replace(trust, awaited=awaited, issued_at=forecast.issued_at)
 
 
 def trusted(outlook: Outlook | None, trust: ForecastTrust) -> Outlook | None:

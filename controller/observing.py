@@ -72,7 +72,8 @@ def _lead_times(
 def _quantiles(known: LeadTimeEstimate, sure: float) -> tuple[float, ...]:
     """Return what starts take at a quantile, when they are overdue, and in the middle of shares.
 
-    Remembered, since every tick asks and estimates change only when a start has ended.
+    Remembered, since every tick asks and the answer changes once a minute at the most, or when a
+    start has ended.
     """
     return tuple(known.quantile(each) for each in (sure, _OVERDUE_QUANTILE, *_MIDDLES))
 

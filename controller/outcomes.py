@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _RECENT_SECONDS = 14 * 86400.0
 _SMOOTH_SECONDS = 30.0
@@ -45,6 +46,14 @@ class Outcomes:
     recent_late: float = 0.0
     smooth_per_second: float = 0.0
     peak_per_second: float = 0.0
+
+
+class _Left(NamedTuple):
+    """What some demand left when it was served: a queue, what was late, and idle GPUs."""
+
+    queue: float
+    late: float
+    idle_gpu_seconds: float
 
 
 def with_ready(outcomes: Outcomes, *, now: float, ready: int) -> Outcomes:
@@ -91,25 +100,20 @@ def served(
         # Who waits for minutes has gone away: nothing that ever came in may stand for good.
         queue = min(after, _LONGEST_QUEUE_SECONDS * max(per_second, service))
         late += missed
-    demand = per_second * (until - since)
-    return _counted(
-        outcomes, (queue, late, max(idle, 0.0)), since=since, until=until, demand=demand
-    )
+    left = _Left(queue=queue, late=late, idle_gpu_seconds=max(idle, 0.0))
+    return _counted(outcomes, left, since=since, until=until, demand=per_second * (until - since))
 
 
 def _counted(
     outcomes: Outcomes,
-    left: tuple[float, float, float],
+    left: _Left,
     *,
     since: float,
     until: float,
     demand: float,
 ) -> Outcomes:
-    """Return the outcomes with a while's demand added, and what it left.
-
-    ``left`` are the queue, late demand and idle GPU-seconds.
-    """
-    (queue, late, idle), seconds = left, until - since
+    """Return the outcomes with a while's demand added, and what it left."""
+    seconds = until - since
     per_second = demand / seconds
     memory = min(outcomes.seen_seconds + seconds, _USUAL_SECONDS)
     usual = outcomes.usual_per_second
@@ -118,18 +122,18 @@ def _counted(
     fade = math.exp(-seconds / _RECENT_SECONDS)
     return Outcomes(
         until=until,
-        queue=queue,
+        queue=left.queue,
         ready_log=_trimmed(outcomes.ready_log, until),
         demand=outcomes.demand + demand,
-        late=outcomes.late + late,
-        idle_gpu_seconds=outcomes.idle_gpu_seconds + idle,
+        late=outcomes.late + left.late,
+        idle_gpu_seconds=outcomes.idle_gpu_seconds + left.idle_gpu_seconds,
         usual_per_second=usual + (per_second - usual) * seconds / memory,
         seen_seconds=outcomes.seen_seconds + seconds,
         window_start=outcomes.window_start,
         window_demand=outcomes.window_demand + demand,
-        window_late=outcomes.window_late + late,
+        window_late=outcomes.window_late + left.late,
         recent_demand=outcomes.recent_demand * fade + demand,
-        recent_late=outcomes.recent_late * fade + late,
+        recent_late=outcomes.recent_late * fade + left.late,
         smooth_per_second=smooth,
         peak_per_second=max(peak, smooth),
     )

@@ -89,7 +89,7 @@ class Shadows:
         """
         last = max(bisect_right(self.times, instant) - 1, 0)
         ready = np.empty((START_QUARTERS, len(LEVELS)))
-        for quarter, start in enumerate(start_seconds):
+        for quarter, start in zip(range(START_QUARTERS), start_seconds, strict=True):
             first = min(max(bisect_right(self.times, instant - start) - 1, 0), last)
             np.minimum.reduce(self.targets[first : last + 1, quarter], out=ready[quarter])
         return ready

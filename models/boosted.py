@@ -19,10 +19,14 @@ from models.packed_trees import PackedTrees, packed_trees
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-#: Of what the last quantile is about one row in a hundred tells: it is fitted on more of them.
-_ROWS, _TAIL_ROWS = 60_000, 120_000
+#: Of a quantile the rows beyond it tell most, so each is fitted on as many as leave so many beyond,
+#: within limits: the last would need 400,000.
+_ROWS_BEYOND, _FEWEST_ROWS, _MOST_ROWS = 4_000, 60_000, 96_000
 _TREES = 80
-_LEAST_LEAF_ROWS, _LEAVES_OF_ROWS = 40, 800
+#: A leaf has at least so many rows, or a share of them all: more rows shall make it surer, too.
+_LEAST_LEAF_ROWS, _LEAST_LEAF_SHARE = 40, 1 / 800
+#: Rows made at a time: all at once, with their parts beside, they would take three times the room.
+_PIECE = 8192
 #: So few rows, a workload's newest origin, are asked of trees laid out flat: scikit-learn takes ten
 #: microseconds for each tree before it looks at the first row.
 FEW_ROWS = 64
@@ -83,23 +87,41 @@ def fit_boosted(
     origins, ahead = _draw(demand, steps, seed)
     if len(origins) < 2 * _LEAST_LEAF_ROWS:  # too few for a tree's first split
         return BoostedQuantiles(models=(), offset=offset, steps=steps)
-    table = np.hstack([maker.of_origins(origins), maker.of_horizons(origins, ahead)])
+    table = _table(maker, origins, ahead)
     target = np.log(demand[origins + ahead] + offset) - maker.level_at(origins)
+    del maker  # as large as a third of the table, and a fit has enough beside it
     models = []
     for level in QUANTILES:
-        rows = min(len(table), _TAIL_ROWS if level == QUANTILES[-1] else _ROWS)
+        rows = min(rows_for(level), len(table))
         model = HistGradientBoostingRegressor(
             loss="quantile",
             quantile=level,
             max_iter=_TREES,
             max_leaf_nodes=15,
-            min_samples_leaf=max(_LEAST_LEAF_ROWS, rows // _LEAVES_OF_ROWS),
+            min_samples_leaf=max(_LEAST_LEAF_ROWS, round(rows * _LEAST_LEAF_SHARE)),
             learning_rate=0.1,
             early_stopping=False,
             random_state=seed,
         )
         models.append(model.fit(table[:rows], target[:rows]))
     return BoostedQuantiles(models=tuple(models), offset=offset, steps=steps)
+
+
+def rows_for(level: float) -> int:
+    """Return on how many rows a quantile is fitted, where there are so many."""
+    return min(max(round(_ROWS_BEYOND / (1.0 - level)), _FEWEST_ROWS), _MOST_ROWS)
+
+
+def _table(maker: Features, origins: NDArray[np.intp], ahead: NDArray[np.intp]) -> FloatArray:
+    """Return the features of pairs of an origin and a horizon, made piece by piece."""
+    table = np.empty((0, 0))
+    for at in range(0, len(origins), _PIECE):
+        piece = slice(at, at + _PIECE)
+        parts = [maker.of_origins(origins[piece]), maker.of_horizons(origins[piece], ahead[piece])]
+        if not at:
+            table = np.empty((len(origins), sum(part.shape[1] for part in parts)))
+        np.concatenate(parts, axis=1, out=table[piece])
+    return table
 
 
 def _draw(
@@ -110,7 +132,7 @@ def _draw(
     known = ~np.isnan(demand)
     last = len(demand) - 1 - int(steps[-1])
     first = min(10, max(0, last - 1))
-    wanted = min(_TAIL_ROWS, max(1, (last - first)) * len(steps))
+    wanted = min(_MOST_ROWS, max(1, (last - first)) * len(steps))
     origins = generator.integers(first, max(last, first + 1), size=wanted)
     ahead = generator.choice(steps, size=wanted)
     # A history shorter than the longest horizon has no target for every pair.

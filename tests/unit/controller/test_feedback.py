@@ -1,12 +1,17 @@
+from dataclasses import fields
+
 import pytest
 
-from controller.cluster_view import Phase, Replica, StartKind
-from controller.feedback import demand_judged, key_of
+from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
+from controller.feedback import carried_out, demand_judged, key_of
+from controller.forecast_trust import ForecastTrust
+from controller.hold import Hold
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.policy import Restore
+from controller.shadows import Shadows
 from controller.tick_state import TickSettings, WorkloadState
-from tests.builders import CHAT, a_replica
+from tests.builders import CHAT, a_plan, a_replica
 from tests.unit.controller.builders import NOW, a_policy, a_reading, an_observation
 
 POLICY = a_policy(restore=Restore(snapshot="llama", size_gib=13.0))
@@ -79,3 +84,36 @@ def test_with_learning_switched_off_the_calibration_stays_put() -> None:
 def test_without_a_reading_replicas_are_counted_all_the_same() -> None:
     state = demand_judged(WorkloadState(), POLICY, an_observation(ready=2), LEARNING)
     assert (state.outcomes.until, state.outcomes.ready_log) == (None, ((NOW, 2),))
+
+
+#: Nothing in it is as in a state that knows nothing yet.
+KNOWN = WorkloadState(
+    calibration=Calibration(level=2.5),
+    hold=Hold(((NOW - 5.0, 7),)),
+    outcomes=Outcomes(until=NOW - 5.0, demand=90.0, window_start=NOW - 5.0),
+    shadows=Shadows(began_at_level=2.0),
+    trust=ForecastTrust(issued_at=NOW - 5.0),
+    judged=frozenset({ReplicaName("a")}),
+    slow_restores=True,
+    target=7,
+    began_at=NOW - 900.0,
+)
+
+
+def kept(after: WorkloadState, *changed: str) -> None:
+    """Assert that a state still has what ``KNOWN`` had, but for what was to change."""
+    new = WorkloadState()
+    for name in {field.name for field in fields(WorkloadState)} - set(changed):
+        assert getattr(after, name) == getattr(KNOWN, name) != getattr(new, name), name
+
+
+def test_demand_changes_outcomes_and_shadows_alone() -> None:
+    seen = an_observation(reading=a_reading(3.0), ready=3)
+    kept(demand_judged(KNOWN, POLICY, seen, LEARNING), "outcomes", "shadows")
+
+
+def test_a_plan_changes_the_target_the_hold_and_the_trust_alone() -> None:
+    hold, trust = Hold(((NOW, 4),)), ForecastTrust(issued_at=NOW)
+    after = carried_out(KNOWN, a_plan(at=NOW, target=4), POLICY, hold, trust)
+    assert (after.target, after.hold, after.trust) == (4, hold, trust)
+    kept(after, "target", "hold", "trust")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from models.boosted import BoostedQuantiles, fit_boosted
+from models.boosted import BoostedQuantiles, fit_boosted, rows_for
 from models.features import FeatureMaker, filled
 from models.forecast import QUANTILES, FloatArray
 
@@ -93,3 +93,15 @@ def test_a_history_shorter_than_the_longest_horizon_makes_no_forecast() -> None:
     found = predicted(fitted(demand, steps=(1, 90)), demand, 49)
     assert found.shape == (1, 2, len(QUANTILES))
     assert np.isnan(found).all()
+
+
+def test_the_further_out_a_quantile_the_more_rows_it_is_fitted_on() -> None:
+    assert [rows_for(level) for level in QUANTILES] == [60_000, 60_000, 60_000, 80_000, 96_000]
+
+
+def test_rows_beyond_what_a_quantile_asks_for_are_left_to_the_others() -> None:
+    noise = np.random.default_rng(2).gamma(20.0, 5.0, 6500)
+    fit = fitted(noise, steps=tuple(range(1, 11)))
+    # A tree's root has all the rows that the tree was fitted on.
+    roots = [model._predictors[0][0].nodes["count"][0] for model in fit.models]
+    assert roots[0] == rows_for(QUANTILES[0]) < roots[-1] < rows_for(QUANTILES[-1])
