@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 from models.outlook import DemandReading
-from models.series import DemandSeries, merge, without_outages
+from models.series import DemandSeries, mask_outages, merge, outage_steps, without_outages
 from predictor.ports import SourceReading
 
 #: Sources that differ by more than this factor measure different things.
@@ -34,7 +34,8 @@ class CombinedDemand:
     """One workload's demand from all its sources.
 
     ``series`` covers the span asked for; its steps up to ``finished_until`` will not change.
-    ``reading`` is the newest step known, None if there is none.
+    ``reading`` is the newest step known, or what the most trusted source knows since; None if
+    there is no step.
     """
 
     series: DemandSeries
@@ -63,7 +64,7 @@ def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -
     return CombinedDemand(
         series=series,
         finished_until=series.start + steps * series.step_seconds,
-        reading=_reading(series, answers),
+        reading=_with_recent(_reading(series, answers), answers[0], complete[0]),
     )
 
 
@@ -137,6 +138,34 @@ def _reading(series: DemandSeries, answers: Sequence[Answer]) -> DemandReading |
         per_second=float(series.values[newest]),
         sources=tuple(per_source),
     )
+
+
+def _with_recent(
+    reading: DemandReading | None, first: Answer, complete: DemandSeries
+) -> DemandReading | None:
+    """Return the reading, renewed by what the most trusted source knows since.
+
+    Of the others nothing newer is taken: from step to step, what they measure may differ.
+    """
+    recent = first.reading.recent
+    if reading is None or recent is None or recent.until <= reading.measured_at:
+        return reading
+    if recent.per_second == 0 and _looks_like_outage(complete):
+        return reading
+    rest = tuple((name, value) for name, value in reading.sources if name != first.source)
+    return DemandReading(
+        measured_at=recent.until,
+        window_seconds=recent.window_seconds,
+        per_second=recent.per_second,
+        sources=((first.source, recent.per_second), *rest),
+    )
+
+
+def _looks_like_outage(complete: DemandSeries) -> bool:
+    """Say whether a zero after a series would be taken for an outage."""
+    longer = np.append(complete.values, 0.0)
+    step = complete.step_seconds
+    return bool(np.isnan(mask_outages(longer, outage_steps=outage_steps(step))[-1]))
 
 
 def _newest(series: DemandSeries, complete_until: float) -> int | None:

@@ -8,14 +8,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from models.series import DemandSeries
 from predictor.event_totals import EventTotals
-from predictor.ports import KafkaCounts
+from predictor.ports import KafkaCounts, RecentDemand
 from predictor.request_event import RequestEvent, parse_event
 from predictor.settings import KafkaEvents
 
 #: An event may be ahead of our clock by this and a step.
 MAX_AHEAD_SECONDS = 60.0
+#: The newest demand is that of so many seconds, wherever in a step they end: whoever reacts to a
+#: surge need not wait for the step's end.
+RECENT_SECONDS = 5.0
+#: For so long, events are counted by the second, too.
+_RECENT_KEPT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,7 @@ class EventCounter:
         self.key = events.key.encode() if events.key is not None else None
         self._history_seconds = history_seconds
         self._totals = EventTotals(start=now - history_seconds, step_seconds=step_seconds)
+        self._seconds = EventTotals(start=now - _RECENT_KEPT_SECONDS, step_seconds=1.0)
         self._next_offsets: dict[int, int] = {}
         self._tally = {"events": 0, "poison": 0, "late": 0, "future": 0, "duplicates": 0, "gaps": 0}
         self._known_from = math.inf
@@ -98,16 +106,33 @@ class EventCounter:
         """Count events of which only number and span are known."""
         self._tally["events"] += int(weight)
         self._totals.spread(start, end, weight)
+        self._seconds.spread(start, end, weight)
 
     def mark_missing(self, start: float, end: float) -> None:
         """Mark steps whose events were not all seen."""
         self._totals.mark_missing(start, end)
+        self._seconds.mark_missing(start, end)
 
     def series(self, *, start: float, end: float, complete_until: float) -> DemandSeries:
         """Return the demand of [start, end), and note what was handed out as complete."""
         self._handed_out_until = max(self._handed_out_until, min(end, complete_until))
         self._totals.forget_before(complete_until - self._history_seconds)
         return self._totals.series(start=start, end=end, known_from=min(self._known_from, end))
+
+    def recent(self, *, complete_until: float) -> RecentDemand | None:
+        """Return the newest demand; None if it was not all seen, or a step is just as new."""
+        until = math.floor(complete_until)
+        self._seconds.forget_before(until - _RECENT_KEPT_SECONDS)
+        if until <= math.floor(complete_until / self.step_seconds) * self.step_seconds:
+            return None
+        newest = self._seconds.series(
+            start=until - RECENT_SECONDS, end=until, known_from=min(self._known_from, until)
+        )
+        if np.isnan(newest.values).any():
+            return None
+        return RecentDemand(
+            until=until, window_seconds=RECENT_SECONDS, per_second=float(newest.values.mean())
+        )
 
     def _count(self, event: RequestEvent, now: float) -> None:
         if event.at > now + self._totals.step_seconds + MAX_AHEAD_SECONDS:
@@ -124,3 +149,5 @@ class EventCounter:
             self.known_since(event.at)
         self._tally["events"] += 1
         self._totals.add(event.at, event.weight)
+        if event.at >= self._seconds.start:
+            self._seconds.add(event.at, event.weight)

@@ -16,16 +16,27 @@ from predictor.sharding import Holding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecentDemand:
+    """Demand per second over the ``window_seconds`` that end at ``until``, known for good."""
+
+    until: float
+    window_seconds: float
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReading:
     """What one source knows of a span: its series, and up to when that can be relied on.
 
     Steps that end after ``complete_until`` may still grow (events under way, scrapes to come).
-    ``warnings`` are the source's own words (a partial answer, say).
+    ``warnings`` are the source's own words (a partial answer, say). ``recent`` is newer than the
+    last complete step, of a source that knows parts of steps.
     """
 
     series: DemandSeries
     complete_until: float
     warnings: tuple[str, ...] = ()
+    recent: RecentDemand | None = None
 
 
 class DemandSource(Protocol):

@@ -132,4 +132,5 @@ def _on_grid(reading: SourceReading, span: Span) -> SourceReading:
         ),
         complete_until=reading.complete_until,
         warnings=reading.warnings,
+        recent=reading.recent,
     )

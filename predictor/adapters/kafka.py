@@ -139,9 +139,11 @@ class KafkaSource:
             if complete_until is None:
                 raise SourceUnavailableError("still reading the topic's history")
             series = self._counter.series(start=start, end=end, complete_until=complete_until)
+            recent = self._counter.recent(complete_until=complete_until)
         return SourceReading(
             series=_by_step(series, multiple),
             complete_until=math.floor(complete_until / step_seconds) * step_seconds,
+            recent=recent,
         )
 
     async def close(self) -> None:

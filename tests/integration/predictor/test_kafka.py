@@ -38,7 +38,12 @@ def broker(kafka_broker: KafkaBroker) -> KafkaBroker:
 
 
 def a_source(
-    address: str, topic: str, *, silence_seconds: float = 10.0, **events: Any
+    address: str,
+    topic: str,
+    *,
+    silence_seconds: float = 10.0,
+    step_seconds: float = STEP,
+    **events: Any,
 ) -> KafkaSource:
     settings = KafkaSettings(
         connection=KafkaConnection(bootstrap_servers=(address,)),
@@ -48,7 +53,7 @@ def a_source(
     )
     return KafkaCluster(settings).source(
         KafkaEvents(topic=topic, **events),
-        step_seconds=STEP,
+        step_seconds=step_seconds,
         history_seconds=HISTORY_SECONDS,
     )
 
@@ -69,21 +74,26 @@ def send(producer: KafkaProducer, topic: str, *times: float, **record: object) -
     producer.flush(timeout=60)
 
 
-async def read_all(source: KafkaSource) -> SourceReading:
-    now = time.time()
+async def read_all(source: KafkaSource, step_seconds: float = STEP) -> SourceReading:
+    newest = math.floor(time.time() / step_seconds)
     return await source.read(
-        start=math.floor(now - HISTORY_SECONDS), end=math.floor(now) + 5, step_seconds=STEP
+        start=(newest - round(HISTORY_SECONDS / step_seconds)) * step_seconds,
+        end=(newest + 5) * step_seconds,
+        step_seconds=step_seconds,
     )
 
 
 async def reading_when(
-    source: KafkaSource, is_met: Callable[[SourceReading], bool], within_seconds: float = 40
+    source: KafkaSource,
+    is_met: Callable[[SourceReading], bool],
+    within_seconds: float = 40,
+    step_seconds: float = STEP,
 ) -> SourceReading:
     """Return the first reading that meets the condition."""
     async with asyncio.timeout(within_seconds):
         while True:
             try:
-                reading = await read_all(source)
+                reading = await read_all(source, step_seconds)
             except SourceUnavailableError:
                 pass
             else:
@@ -117,6 +127,29 @@ async def test_history_and_what_comes_is_counted_by_event_time(broker: KafkaBrok
     assert first.series.values[hundred_ago + 1] == 0
     assert np.isnan(first.series.values[: hundred_ago - 60]).all()
     assert second.series.between(now - 41, now - 40).values == [10]
+
+
+async def test_demand_of_the_last_seconds_is_known_before_their_step_ends(
+    broker: KafkaBroker,
+) -> None:
+    broker.create_topic("recent", 1)
+    producer, now = a_producer(broker.address), math.floor(time.time())
+    # As many in every second from before the first look to long after the last.
+    times = [now + second + 0.5 for second in range(-30, 120)]
+    send(producer, "recent", *times * 3)
+    source = a_source(broker.address, "recent", step_seconds=600.0)
+    try:
+        reading = await reading_when(
+            source,
+            lambda one: one.recent is not None and one.recent.until > now,
+            step_seconds=600.0,
+        )
+    finally:
+        await source.close()
+        producer.close()
+    assert reading.recent is not None
+    assert reading.recent.per_second == 3
+    assert reading.complete_until < reading.recent.until <= time.time()
 
 
 async def test_sources_of_one_topic_share_a_reader_and_keep_their_keys_apart(

@@ -11,7 +11,7 @@ from models.forecast import QUANTILES, Forecast, WorkloadName
 from models.series import DemandSeries
 from predictor.demand import Answer
 from predictor.errors import SourceUnavailableError
-from predictor.ports import SourceReading
+from predictor.ports import RecentDemand, SourceReading
 
 CHAT = WorkloadName("chat")
 NAN = float("nan")
@@ -25,14 +25,25 @@ def a_series(*values: float, start: float = START, step_seconds: float = STEP) -
 
 
 def an_answer(
-    source: str, *values: float, steps_complete: int | None = None, start: float = START
+    source: str,
+    *values: float,
+    steps_complete: int | None = None,
+    start: float = START,
+    recent: tuple[float, float] | None = None,
 ) -> Answer:
-    """Return an answer whose first ``steps_complete`` steps (else all) are complete."""
+    """Return an answer whose first ``steps_complete`` steps (else all) are complete.
+
+    ``recent`` is how many seconds after the last step five more seconds end, and their demand.
+    """
+    end = start + len(values) * STEP
     complete = len(values) if steps_complete is None else steps_complete
     return Answer(
         source=source,
         reading=SourceReading(
-            series=a_series(*values, start=start), complete_until=start + complete * STEP
+            series=a_series(*values, start=start),
+            complete_until=start + complete * STEP,
+            recent=recent
+            and RecentDemand(until=end + recent[0], window_seconds=5.0, per_second=recent[1]),
         ),
     )
 

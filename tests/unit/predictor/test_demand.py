@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from numpy.testing import assert_array_equal
 
+from models.outlook import DemandReading
 from models.series import DemandSeries
 from predictor.demand import Answer, CombinedDemand, agreement, combine, disagreements
 from tests.unit.predictor.builders import NAN, START, STEP, a_series, an_answer
@@ -66,6 +67,43 @@ def test_the_reading_is_the_newest_known_step_with_what_each_source_says() -> No
 
 def test_an_unfinished_step_is_no_reading() -> None:
     assert combined(an_answer("kafka", 5, 6, steps_complete=0)).reading is None
+
+
+def test_what_the_most_trusted_source_knows_of_the_step_under_way_renews_the_reading() -> None:
+    joined = combined(
+        an_answer("kafka", 4, 6, recent=(4, 9.0)), an_answer("prometheus", 5, 5, recent=(8, 70.0))
+    )
+    assert joined.reading == DemandReading(
+        measured_at=START + 2 * STEP + 4,
+        window_seconds=5.0,
+        per_second=9.0,
+        sources=(("kafka", 9.0), ("prometheus", 5.0)),
+    )
+    assert_array_equal(joined.series.values, [4, 6])
+
+
+def test_what_another_source_knows_of_the_step_under_way_is_left_out() -> None:
+    joined = combined(an_answer("prometheus", 5, 5), an_answer("kafka", 4, 6, recent=(4, 9.0)))
+    assert joined.reading is not None
+    assert joined.reading.measured_at == START + 2 * STEP
+
+
+def test_recent_demand_older_than_the_newest_step_renews_nothing() -> None:
+    joined = combined(
+        an_answer("kafka", 4, NAN, steps_complete=1, recent=(-STEP, 9.0)),
+        an_answer("prometheus", 5, 5),
+    )
+    assert joined.reading is not None
+    assert joined.reading.per_second == 5
+
+
+@pytest.mark.parametrize(("before", "expected"), [(BUSY, 12.0), ([0.0, 1.0, 0.0] * 20, 0.0)])
+def test_nothing_in_seconds_out_of_a_busy_source_is_doubted(
+    before: list[float], expected: float
+) -> None:
+    reading = combined(an_answer("kafka", *before, recent=(4, 0.0))).reading
+    assert reading is not None
+    assert reading.per_second == expected
 
 
 def test_a_step_still_growing_in_one_source_is_taken_from_one_that_has_it_whole() -> None:

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from predictor.event_counter import EventCounter, TopicRecord
 from predictor.event_totals import EventTotals
-from predictor.ports import KafkaCounts
+from predictor.ports import KafkaCounts, RecentDemand
 from predictor.request_event import parse_time
 from predictor.settings import KafkaEvents
 from tests.unit.predictor.builders import NAN
@@ -157,6 +157,58 @@ def test_a_gap_is_missing_not_zero() -> None:
     counter = a_counter(is_loaded=True)
     counter.mark_missing(NOW - 25, NOW - 15)
     assert_array_equal(demand(counter, -40, 0), [0, NAN, NAN, 0])
+
+
+def a_counter_of_the_last_seconds() -> EventCounter:
+    """Count an event in each of the nine seconds before NOW, twice its weight in the last two."""
+    counter = a_counter(is_loaded=True, weight_field="weight")
+    for offset, before in enumerate(range(9, 0, -1)):
+        value = {"weight": 2 if before <= 2 else 1}
+        counter.take(a_record(offset, at=NOW - before + 0.5, value=value), now=NOW)
+    return counter
+
+
+def test_the_newest_demand_is_that_of_five_seconds_wherever_in_a_step() -> None:
+    recent = a_counter_of_the_last_seconds().recent(complete_until=NOW - 0.7)
+    assert recent == RecentDemand(until=NOW - 1, window_seconds=5.0, per_second=6 / 5)
+
+
+def test_there_is_no_newer_demand_than_a_step_that_ends_as_late() -> None:
+    assert a_counter_of_the_last_seconds().recent(complete_until=NOW + 0.4) is None
+
+
+def test_the_newest_demand_is_missing_where_some_of_it_was_not_seen() -> None:
+    counter = a_counter_of_the_last_seconds()
+    counter.mark_missing(NOW - 4.5, NOW - 4)
+    assert counter.recent(complete_until=NOW - 1) is None
+
+
+def test_before_a_topic_was_known_there_is_no_newest_demand() -> None:
+    counter = a_counter()
+    counter.known_since(NOW - 4)
+    assert counter.recent(complete_until=NOW - 1) is None
+    counter.known_since(NOW - 6)
+    newest = counter.recent(complete_until=NOW - 1)
+    assert newest is not None
+    assert newest.per_second == 0
+
+
+def test_weight_known_by_its_span_alone_is_newest_demand_too() -> None:
+    counter = a_counter(is_loaded=True)
+    counter.spread(NOW - 5, NOW - 1, 8.0)
+    newest = counter.recent(complete_until=NOW - 1)
+    assert newest is not None
+    assert newest.per_second == pytest.approx(8 / 5)
+
+
+def test_the_newest_demand_goes_on_as_time_does() -> None:
+    counter = a_counter(is_loaded=True)
+    for second in range(200):
+        counter.take(a_record(second, at=NOW + second + 0.5), now=NOW + second + 1)
+    for before in (61, 7):  # later questions of earlier times find what is kept no more
+        newest = counter.recent(complete_until=NOW + 200 - before)
+        assert newest is not None
+        assert newest.per_second == 1.0
 
 
 def test_steps_beyond_the_history_wanted_are_forgotten() -> None:
