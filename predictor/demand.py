@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,17 +148,12 @@ def _with_recent(
     Of the others nothing newer is taken: from step to step, what they measure may differ.
     """
     recent = first.reading.recent
-    if reading is None or recent is None or recent.until <= reading.measured_at:
+    if reading is None or recent is None or recent.measured_at <= reading.measured_at:
         return reading
     if recent.per_second == 0 and _looks_like_outage(complete):
         return reading
     rest = tuple((name, value) for name, value in reading.sources if name != first.source)
-    return DemandReading(
-        measured_at=recent.until,
-        window_seconds=recent.window_seconds,
-        per_second=recent.per_second,
-        sources=((first.source, recent.per_second), *rest),
-    )
+    return replace(recent, sources=((first.source, recent.per_second), *rest))
 
 
 def _looks_like_outage(complete: DemandSeries) -> bool:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.outlook import DemandReading
 from models.series import DemandSeries
 from predictor.event_totals import EventTotals
-from predictor.ports import KafkaCounts, RecentDemand
+from predictor.ports import KafkaCounts
 from predictor.request_event import RequestEvent, parse_event
 from predictor.settings import KafkaEvents
 
@@ -119,7 +120,7 @@ class EventCounter:
         self._totals.forget_before(complete_until - self._history_seconds)
         return self._totals.series(start=start, end=end, known_from=min(self._known_from, end))
 
-    def recent(self, *, complete_until: float) -> RecentDemand | None:
+    def recent(self, *, complete_until: float) -> DemandReading | None:
         """Return the newest demand; None if it was not all seen, or a step is just as new."""
         until = math.floor(complete_until)
         self._seconds.forget_before(until - _RECENT_KEPT_SECONDS)
@@ -130,8 +131,10 @@ class EventCounter:
         )
         if np.isnan(newest.values).any():
             return None
-        return RecentDemand(
-            until=until, window_seconds=RECENT_SECONDS, per_second=float(newest.values.mean())
+        return DemandReading(
+            measured_at=float(until),
+            window_seconds=RECENT_SECONDS,
+            per_second=float(newest.values.mean()),
         )
 
     def _count(self, event: RequestEvent, now: float) -> None:

@@ -8,20 +8,11 @@ from typing import Protocol
 
 from models.forecast import Forecast, WorkloadName
 from models.forecast_record import Fence, ForecastRecord
-from models.outlook import Outlook
+from models.outlook import DemandReading, Outlook
 from models.series import DemandSeries
 from predictor.announcement import Announcement
 from predictor.calendar import CalendarWindow
 from predictor.sharding import Holding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecentDemand:
-    """Demand per second over the ``window_seconds`` that end at ``until``, known for good."""
-
-    until: float
-    window_seconds: float
-    per_second: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +27,7 @@ class SourceReading:
     series: DemandSeries
     complete_until: float
     warnings: tuple[str, ...] = ()
-    recent: RecentDemand | None = None
+    recent: DemandReading | None = None
 
 
 class DemandSource(Protocol):

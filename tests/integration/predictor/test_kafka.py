@@ -141,7 +141,7 @@ async def test_demand_of_the_last_seconds_is_known_before_their_step_ends(
     try:
         reading = await reading_when(
             source,
-            lambda one: one.recent is not None and one.recent.until > now,
+            lambda one: one.recent is not None and one.recent.measured_at > now,
             step_seconds=600.0,
         )
     finally:
@@ -149,7 +149,7 @@ async def test_demand_of_the_last_seconds_is_known_before_their_step_ends(
         producer.close()
     assert reading.recent is not None
     assert reading.recent.per_second == 3
-    assert reading.complete_until < reading.recent.until <= time.time()
+    assert reading.complete_until < reading.recent.measured_at <= time.time()
 
 
 async def test_sources_of_one_topic_share_a_reader_and_keep_their_keys_apart(

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from models.forecast import QUANTILES, Forecast, WorkloadName
+from models.outlook import DemandReading
 from models.series import DemandSeries
 from predictor.demand import Answer
 from predictor.errors import SourceUnavailableError
-from predictor.ports import RecentDemand, SourceReading
+from predictor.ports import SourceReading
 
 CHAT = WorkloadName("chat")
 NAN = float("nan")
@@ -43,7 +44,9 @@ def an_answer(
             series=a_series(*values, start=start),
             complete_until=start + complete * STEP,
             recent=recent
-            and RecentDemand(until=end + recent[0], window_seconds=5.0, per_second=recent[1]),
+            and DemandReading(
+                measured_at=end + recent[0], window_seconds=5.0, per_second=recent[1]
+            ),
         ),
     )
 

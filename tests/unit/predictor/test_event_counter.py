@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from models.outlook import DemandReading
 from predictor.event_counter import EventCounter, TopicRecord
 from predictor.event_totals import EventTotals
-from predictor.ports import KafkaCounts, RecentDemand
+from predictor.ports import KafkaCounts
 from predictor.request_event import parse_time
 from predictor.settings import KafkaEvents
 from tests.unit.predictor.builders import NAN
@@ -170,7 +171,7 @@ def a_counter_of_the_last_seconds() -> EventCounter:
 
 def test_the_newest_demand_is_that_of_five_seconds_wherever_in_a_step() -> None:
     recent = a_counter_of_the_last_seconds().recent(complete_until=NOW - 0.7)
-    assert recent == RecentDemand(until=NOW - 1, window_seconds=5.0, per_second=6 / 5)
+    assert recent == DemandReading(measured_at=NOW - 1, window_seconds=5.0, per_second=6 / 5)
 
 
 def test_there_is_no_newer_demand_than_a_step_that_ends_as_late() -> None:
