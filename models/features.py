@@ -93,21 +93,13 @@ class Features(ABC):
     def of_horizons(self, origins: NDArray[np.intp], ahead: NDArray[np.intp]) -> FloatArray:
         """Return what depends on the step forecast, shape [pairs, features].
 
-        ``origins`` and ``ahead`` have equal length; ``ahead`` is in steps.
+        ``origins`` and ``ahead`` have equal length; ``ahead`` is in steps. Neither hour nor weekday
+        is among it: few of either were seen, and trees would know each past burst by its time.
         """
         end = self._start + (origins + ahead + 0.5) * self._step
-        day, hour = 2 * np.pi * (end % 86400) / 86400, (end % 3600) / 60
-        columns = [
-            ahead * self._step,
-            end % 86400 / 3600,
-            hour,
-            (end // 86400 + 3) % 7,
-            np.sin(day),
-            np.cos(day),
-            np.sin(2 * day),
-            np.cos(2 * day),
-        ]
-        return np.column_stack(columns + self._recurring(origins, ahead))
+        return np.column_stack(
+            [ahead * self._step, end % 3600 / 60, *self._recurring(origins, ahead)]
+        )
 
     def seasons(
         self, origins: NDArray[np.intp], ahead: NDArray[np.intp], *, history_seconds: float
