@@ -93,13 +93,13 @@ class Features(ABC):
     def of_horizons(self, origins: NDArray[np.intp], ahead: NDArray[np.intp]) -> FloatArray:
         """Return what depends on the step forecast, shape [pairs, features].
 
-        ``origins`` and ``ahead`` have equal length; ``ahead`` is in steps. Neither hour nor weekday
-        is among it: few of either were seen, and trees would know each past burst by its time.
+        ``origins`` and ``ahead`` have equal length; ``ahead`` is in steps. The hour is whole, and
+        the weekday is not among it: by its exact time in a day or a week, which came but a few
+        times, trees would know each past burst.
         """
         end = self._start + (origins + ahead + 0.5) * self._step
-        return np.column_stack(
-            [ahead * self._step, end % 3600 / 60, *self._recurring(origins, ahead)]
-        )
+        clock = [end % 86400 // 3600, end % 3600 / 60]
+        return np.column_stack([ahead * self._step, *clock, *self._recurring(origins, ahead)])
 
     def seasons(
         self, origins: NDArray[np.intp], ahead: NDArray[np.intp], *, history_seconds: float

@@ -16,7 +16,7 @@ NAN = float("nan")
 known = st.lists(st.floats(0, 1e6), min_size=1, max_size=40)
 gappy = st.lists(st.just(NAN) | st.floats(0, 1e6), max_size=40)
 #: Columns of ``of_horizons``.
-LAST_DAY, MEAN_HOURS, MOST_HOURS, LEAST_HOURS, LAST_HOUR = 5, 6, 7, 8, 9
+LAST_DAY, MEAN_HOURS, MOST_HOURS, LEAST_HOURS, LAST_HOUR = 6, 7, 8, 9, 10
 
 
 def a_maker(demand: FloatArray, *, step_seconds: float = 60.0, start: float = 0.0) -> FeatureMaker:
@@ -106,14 +106,15 @@ def test_hours_are_summed_up_by_mean_most_and_least() -> None:
 
 def test_a_step_that_does_not_divide_the_cycle_recalls_nothing() -> None:
     row = a_maker(some_demand(2000), step_seconds=7.0).of_horizons(np.array([1900]), np.array([1]))
-    assert_array_equal(row[0, 2:], np.zeros(8))
+    assert_array_equal(row[0, 3:], np.zeros(8))
 
 
-def test_the_minute_is_that_of_the_step_forecast() -> None:
+def test_the_hour_and_minute_are_those_of_the_step_forecast() -> None:
     # From 06:00: the step from 06:30 to 06:31 is 30 steps after that from 06:00.
     maker = a_maker(some_demand(31), start=4 * 86400 + 6 * 3600)
-    ahead, minute, *_ = maker.of_horizons(np.array([0]), np.array([30]))[0]
+    ahead, hour, minute, *_ = maker.of_horizons(np.array([0]), np.array([30]))[0]
     assert ahead == 1800
+    assert hour == 6
     assert minute == pytest.approx(30.5)
 
 
