@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.actions import Action, Resize, Start
+from controller.actions import Action, Resize, StageAction, Start
 from controller.cluster_view import Fleet
 from controller.errors import ActionRefusedError, ClusterUnavailableError
 from controller.loop_settings import LoopSettings
@@ -78,7 +78,7 @@ class Acting:
             workload: WorkloadName | None
             if isinstance(action, Resize):
                 workload, lane = action.workload, f"workload {action.workload}"
-            elif isinstance(action, Start):
+            elif isinstance(action, Start | StageAction):
                 workload, lane = action.workload, action.node
             else:
                 replica = replicas.get(action.name)

@@ -56,4 +56,45 @@ class Resize:
     retried: tuple[ReplicaName, ...] = ()
 
 
-Action = Start | Release | Cancel | Resize
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Park:
+    """Begin the host part of a restore on a chosen node; it needs no GPU, and will take ``gpus``.
+
+    Parking the same name twice changes nothing.
+    """
+
+    name: ReplicaName
+    workload: WorkloadName
+    node: NodeName
+    decided_at: float
+    deadline_at: float
+    reason: str
+    gpus: int = 1
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promote:
+    """Give a parked worker its GPUs and begin the device part; it is a replica from then on."""
+
+    name: ReplicaName
+    workload: WorkloadName
+    node: NodeName
+    decided_at: float
+    deadline_at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpark:
+    """Drop a worker that has no GPU: not needed any more, failed, or hung while parking."""
+
+    name: ReplicaName
+    workload: WorkloadName
+    node: NodeName
+    reason: str
+
+
+#: What only clusters can do where restores have two stages.
+StageAction = Park | Promote | Unpark
+Action = Start | Release | Cancel | Resize | StageAction

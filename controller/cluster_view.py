@@ -1,4 +1,4 @@
-"""What is known of the cluster at one instant: nodes and replicas."""
+"""What is known of the cluster at one instant: nodes, replicas, and workers without a GPU."""
 
 from __future__ import annotations
 
@@ -84,13 +84,54 @@ class Replica:
     phases: tuple[tuple[str, float], ...] = ()
 
 
+class WorkerPhase(StrEnum):
+    """Where a worker is before it has a GPU."""
+
+    PARKING = "parking"
+    PARKED = "parked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A worker whose restore has two stages, before the second: it holds memory, and no GPU.
+
+    While it is parking the host part runs; parked, it waits in its node's memory. Promoted, it
+    becomes the replica of its name, on its node, and takes ``gpus`` there. ``deadline_at`` is when
+    one still parking counts as hung. A failed one keeps its place until it is unparked.
+    """
+
+    name: ReplicaName
+    workload: WorkloadName
+    node: NodeName
+    phase: WorkerPhase
+    decided_at: float
+    deadline_at: float
+    gpus: int = 1
+    attempt: int = 1
+    parked_at: float | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkingLot:
+    """Where restores have two stages: what each node's memory holds, and who is there."""
+
+    per_node: int
+    workers: tuple[Worker, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """Everything of ours that exists in the cluster, as seen at ``seen_at``."""
+    """Everything of ours that exists in the cluster, as seen at ``seen_at``.
+
+    ``parking`` is None where restores have one stage.
+    """
 
     seen_at: float
     nodes: tuple[Node, ...]
     replicas: tuple[Replica, ...]
+    parking: ParkingLot | None = None
 
     def free_gpus(self) -> dict[NodeName, int]:
         """Return the unused GPUs of every fit node."""

@@ -17,6 +17,19 @@ class StartLatency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """The host part of restores of two stages, and where it leaves its workers.
+
+    It takes a lognormal time about its median, and fails and hangs as often as the device part.
+    ``per_node`` workers fit parked in the memory of a node.
+    """
+
+    median_seconds: float = 10.0
+    sigma: float = 0.35
+    per_node: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """New latencies from ``at_seconds`` on; None leaves that kind as it was."""
 
@@ -60,7 +73,10 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Everything about the simulated world; times in seconds since the trace's start."""
+    """Everything about the simulated world; times in seconds since the trace's start.
+
+    Without ``parking`` a restore has one stage. With it, ``restore`` is the device part alone.
+    """
 
     restore: StartLatency = field(default_factory=StartLatency)
     cold_start: StartLatency = field(default_factory=lambda: StartLatency(median_seconds=180.0))
@@ -70,3 +86,4 @@ class Environment:
     metrics: Metrics = field(default_factory=Metrics)
     learning: bool = True
     seed: int = 7
+    parking: Parking | None = None

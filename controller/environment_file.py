@@ -17,6 +17,7 @@ from controller.environment import (
     Metrics,
     NodeLoss,
     Outage,
+    Parking,
     StandbyNodes,
     StartLatency,
 )
@@ -65,7 +66,9 @@ def parse_environment(text: str, name: str) -> Environment:
 
 def _shape(documents: tuple[YamlDocument, ...]) -> Iterator[Problem]:
     if not isinstance(documents[0].value, dict):
-        known = "restore, coldStart, changes, standby, metrics, nodeLosses, learning and seed"
+        known = (
+            "restore, coldStart, changes, standby, metrics, nodeLosses, parking, learning and seed"
+        )
         text = f"must be a mapping of {known}"
         yield Problem(line=documents[0].line, field="", text=text)
     if len(documents) > 1:
@@ -146,6 +149,7 @@ def _environment(schema: EnvironmentSchema) -> Environment:
         changes=tuple(_changes(schema.changes or [], restore, cold_start)),
         standby=StandbyNodes(**given(schema.standby)),
         node_losses=tuple(NodeLoss(**given(loss)) for loss in schema.node_losses or ()),
+        parking=None if schema.parking is None else Parking(**given(schema.parking)),
         metrics=Metrics(outages=tuple(Outage(**given(outage)) for outage in outages), **metrics),
         **{name: value for name, value in switches.items() if value is not None},
     )

@@ -22,6 +22,8 @@ Latency = Annotated[
 Nodes = Annotated[int, Field(ge=1, le=100_000), Says("must be a whole number from 1 to 100000")]
 Gpus = Annotated[int, Field(ge=1, le=1024), Says("must be a whole number from 1 to 1024")]
 
+Slots = Annotated[int, Field(ge=1, le=1024), Says("must be a whole number from 1 to 1024")]
+
 
 class LatencySchema(Schema):
     """``restore``, ``coldStart``, and what a change gives of them."""
@@ -31,6 +33,14 @@ class LatencySchema(Schema):
     failure_share: Share | None = None
     hang_share: Share | None = None
     timeout_seconds: Above0 | None = None
+
+
+class ParkingSchema(Schema):
+    """``parking``: the host part, where restores have two stages."""
+
+    median_seconds: Latency | None = None
+    sigma: Sigma | None = None
+    per_node: Slots | None = None
 
 
 class ChangeSchema(Schema):
@@ -79,5 +89,6 @@ class EnvironmentSchema(Schema):
     standby: StandbySchema | None = None
     metrics: MetricsSchema | None = None
     node_losses: list[NodeLossSchema] | None = None
+    parking: ParkingSchema | None = None
     learning: Switch | None = None
     seed: Count | None = None

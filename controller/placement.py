@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from controller.cluster_view import RESTORING, Fleet, NodeName, StartKind
+from controller.cluster_view import RESTORING, Fleet, NodeName, ReplicaName, StartKind, Worker
 from controller.free_nodes import FreeNodes
 from controller.pair_memory import PairMemory
 from models.forecast import WorkloadName
 
 #: Priorities beyond this weigh no more; two to this power is still exact.
 _HIGHEST_PRIORITY = 64
+
+#: After so many failed restores of one replica it is started cold, if that may be.
+RESTORE_ATTEMPTS = 3
 
 #: How often a workload failed on a node, and until when the last time is remembered.
 _NEVER_FAILED = (0, 0.0)
@@ -44,18 +48,23 @@ class PlacementRequest:
     max_concurrent: int | None = None
     max_concurrent_per_node: int = 1
     cold_fallback: bool = True
-    restore_attempts: int = 3
+    restore_attempts: int = RESTORE_ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """One start: where, how, and the how-manieth attempt it is."""
+    """One start: where, how, and the how-manieth attempt it is; of a parked ``worker``, if any."""
 
     workload: WorkloadName
     node: NodeName
     kind: StartKind
     gpus: int = 1
     attempt: int = 1
+    worker: ReplicaName | None = None
+
+
+#: What finds room for one replica of a request, None if there is none.
+Place = Callable[[PlacementRequest], Placement | None]
 
 
 def assign(
@@ -68,8 +77,11 @@ def assign(
     """
     if not any(request.count > 0 for request in requests):
         return ()
-    asking = frozenset(request.workload for request in requests)
-    pool = _Pool(fleet, memory.at(fleet.seen_at), asking)
+    return in_turn(requests, Room(requests, fleet, memory).place)
+
+
+def in_turn(requests: Sequence[PlacementRequest], place: Place) -> tuple[Placement, ...]:
+    """Return what ``place`` grants while requests ask for their replicas in turn."""
     # One entry a request, ordered by claim; granting one replica weakens the claim by a turn.
     claims = [
         (_claim(request, 0), index) for index, request in enumerate(requests) if request.count > 0
@@ -80,7 +92,7 @@ def assign(
     while claims:
         _, index = heapq.heappop(claims)
         request = requests[index]
-        placement = pool.place(request)
+        placement = place(request)
         if placement is None:
             # The pool only gets fuller: what does not fit now won't fit later in this tick.
             continue
@@ -98,6 +110,11 @@ def after_placement(memory: PairMemory, placements: tuple[Placement, ...]) -> Pa
     return memory
 
 
+def is_broken(workload: WorkloadName, memory: PairMemory, restore_attempts: int) -> bool:
+    """Say whether failures of many replicas in a row show that it is the snapshot, not bad luck."""
+    return memory.streak(workload) >= 2 * restore_attempts
+
+
 def _claim(request: PlacementRequest, granted: int) -> tuple[bool, float, int, WorkloadName]:
     """Return the sort key of a request's next replica; the smallest is granted first."""
     priority = max(-_HIGHEST_PRIORITY, min(_HIGHEST_PRIORITY, request.priority))
@@ -105,11 +122,15 @@ def _claim(request: PlacementRequest, granted: int) -> tuple[bool, float, int, W
     return (granted >= request.guaranteed, -value, granted, request.workload)
 
 
-class _Pool:
+class Room:
     """The room that is left while one tick's starts are handed out."""
 
-    def __init__(self, fleet: Fleet, memory: PairMemory, asking: frozenset[WorkloadName]) -> None:
-        self._memory = memory
+    def __init__(
+        self, requests: Sequence[PlacementRequest], fleet: Fleet, memory: PairMemory
+    ) -> None:
+        """Take stock of a fleet for those who ask."""
+        asking = frozenset(request.workload for request in requests)
+        self._memory = memory.at(fleet.seen_at)
         self._barred: dict[WorkloadName, set[NodeName]] = defaultdict(set)
         for node in fleet.nodes:
             for who, _ in node.unfit_for:
@@ -130,15 +151,10 @@ class _Pool:
 
     def place(self, request: PlacementRequest) -> Placement | None:
         """Take room for one replica, None if there is none."""
-        limit = request.max_concurrent
-        if limit is not None and self._starting_of[request.workload] >= limit:
-            return None
-        node = self._node_for(request)
+        node = None if self._is_at_limit(request) else self._node_for(request)
         if node is None:
             return None
-        self._nodes.take(node, request.gpus)
-        self._starting_of[request.workload] += 1
-        self._own[request.workload][node] += 1
+        self._take(request.workload, node, request.gpus)
         attempt = self._next_attempt(request.workload)
         return Placement(
             workload=request.workload,
@@ -147,6 +163,35 @@ class _Pool:
             gpus=request.gpus,
             attempt=attempt,
         )
+
+    def place_worker(
+        self, request: PlacementRequest, workers: Iterable[Worker]
+    ) -> Placement | None:
+        """Take the GPUs of the first worker whose node has room for its start, None if none has."""
+        if self._is_at_limit(request):
+            return None
+        barred, most = self._barred[request.workload], request.max_concurrent_per_node
+        for worker in workers:
+            if worker.node not in barred and self._nodes.fits(worker.node, worker.gpus, most):
+                self._take(request.workload, worker.node, worker.gpus)
+                return Placement(
+                    workload=request.workload,
+                    node=worker.node,
+                    kind=StartKind.RESTORE,
+                    gpus=worker.gpus,
+                    attempt=worker.attempt,
+                    worker=worker.name,
+                )
+        return None
+
+    def _is_at_limit(self, request: PlacementRequest) -> bool:
+        limit = request.max_concurrent
+        return limit is not None and self._starting_of[request.workload] >= limit
+
+    def _take(self, workload: WorkloadName, node: NodeName, gpus: int) -> None:
+        self._nodes.take(node, gpus)
+        self._starting_of[workload] += 1
+        self._own[workload][node] += 1
 
     def _node_for(self, request: PlacementRequest) -> NodeName | None:
         nodes, own = self._nodes, self._own[request.workload]
@@ -184,6 +229,5 @@ class _Pool:
         if not request.cold_fallback:
             return StartKind.RESTORE
         is_tried = attempt > request.restore_attempts
-        # Failures of many replicas in a row: it is the snapshot, not bad luck.
-        is_broken = self._memory.streak(request.workload) >= 2 * request.restore_attempts
-        return StartKind.COLD if is_tried or is_broken else StartKind.RESTORE
+        broken = is_broken(request.workload, self._memory, request.restore_attempts)
+        return StartKind.COLD if is_tried or broken else StartKind.RESTORE

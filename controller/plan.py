@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.cluster_view import ReplicaName
+from controller.parking_plan import ParkingPlan
 from models.forecast import WorkloadName
 
 
@@ -41,7 +42,9 @@ class Plan:
     ``starts`` is how many replicas start now, ``waiting`` how many should but find
     no room, in the pool or in the workload's share of it; ``releases`` and ``cancels`` say
     which go.
-    ``quantile_level`` is the share of outcomes that the forecast demand shall cover.
+    ``quantile_level`` is the share of outcomes that the forecast demand shall cover. ``parking``
+    is None where restores have one stage; where they have two, the lead time is that of the
+    second, for which GPUs are held.
     """
 
     workload: WorkloadName
@@ -60,3 +63,4 @@ class Plan:
     releases: tuple[ReplicaName, ...] = ()
     cancels: tuple[tuple[ReplicaName, str], ...] = ()
     upcoming: tuple[Upcoming, ...] = ()
+    parking: ParkingPlan | None = None

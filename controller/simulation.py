@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
 from functools import partial
 
-from controller.actions import Action, Cancel, Release, Resize, Start
+from controller.actions import Action, Cancel, Release, Resize, StageAction, Start
 from controller.cluster_view import (
     Fleet,
     NodeName,
@@ -20,9 +19,10 @@ from controller.cluster_view import (
     ReplicaName,
     StartKind,
 )
-from controller.environment import Environment
+from controller.environment import Environment, StartLatency
 from controller.errors import ActionRefusedError
 from controller.simulation_latency import StartEnd, draw_start, latency_in_force
+from controller.simulation_parking import Happening, SimulatedParking
 from controller.simulation_pool import SimulatedPool, node_names
 from controller.simulation_records import ReplicaRecord
 from models.forecast import WorkloadName
@@ -44,9 +44,10 @@ class SimulatedWorld:
         self._environment = environment
         self._origin = origin
         self._pool = SimulatedPool()
+        self._parking = SimulatedParking.of(environment, origin, self._pool, self._begin)
         self._starts = 0
         # The sequence number keeps events of one instant in the order in which they were made.
-        self._events: list[tuple[float, int, Callable[[float], None]]] = []
+        self._events: list[tuple[float, int, Happening]] = []
         self._sequence = 0
         self._view: Fleet | None = None
         names = node_names(environment.standby.nodes)
@@ -78,11 +79,14 @@ class SimulatedWorld:
     def fleet(self) -> Fleet:
         """Return everything that exists now."""
         view = self._view
-        if view is None or view.seen_at != self.now or self._pool.is_changed:
+        lot = self._parking
+        is_changed = self._pool.is_changed or (lot is not None and lot.is_changed)
+        if view is None or view.seen_at != self.now or is_changed:
             view = Fleet(
                 seen_at=self.now,
                 nodes=self._pool.node_view(),
                 replicas=self._pool.replica_view(),
+                parking=None if lot is None else lot.view(),
             )
             self._view = view
         return view
@@ -104,6 +108,10 @@ class SimulatedWorld:
             self._release(action)
         elif isinstance(action, Resize):
             raise ActionRefusedError(f"{action.workload}: nothing scales itself in this world")
+        elif isinstance(action, StageAction):
+            if self._parking is None:
+                raise ActionRefusedError(f"{action.name}: restores have one stage in this world")
+            self._parking.apply(action, self.now)
         else:
             self._cancel(action)
 
@@ -136,6 +144,12 @@ class SimulatedWorld:
             names.append(replica.name)
         return tuple(names)
 
+    def begin_parked(self, workload: WorkloadName, count: int, now: float, gpus: int = 1) -> None:
+        """Make workers that are parked at ``now``, if restores have two stages; as many as fit."""
+        self.advance(now)
+        if self._parking is not None:
+            self._parking.begin_parked(workload, count, now, gpus)
+
     def lose_node(self, node: NodeName) -> None:
         """Have a node vanish now, with everything on it; one that is not there stays away."""
         self._lose_node(node, self.now)
@@ -148,7 +162,7 @@ class SimulatedWorld:
         """Let nothing more be started on a node; an empty reason makes it fit again."""
         self._pool.mark_unfit(node, reason)
 
-    def _later(self, at: float, happen: Callable[[float], None]) -> None:
+    def _later(self, at: float, happen: Happening) -> None:
         self._sequence += 1
         heapq.heappush(self._events, (at, self._sequence, happen))
 
@@ -161,8 +175,8 @@ class SimulatedWorld:
         latency = latency_in_force(
             self._environment, action.kind, at_seconds=action.decided_at - self._origin
         )
-        self._starts += 1
-        draw = draw_start(latency, seed=self._environment.seed, ordinal=self._starts)
+        if self._parking is not None and action.kind is StartKind.RESTORE:
+            raise ActionRefusedError(f"{action.name}: park it first, restores have two stages here")
         self._pool.add_replica(
             Replica(
                 name=action.name,
@@ -177,13 +191,19 @@ class SimulatedWorld:
                 attempt=action.attempt,
             )
         )
-        if not math.isfinite(draw.seconds):
-            return
-        at = self.now + max(draw.seconds, _SHORTEST_START_SECONDS)
-        if draw.end is StartEnd.READY:
-            self._later(at, partial(self._pool.make_ready, action.name))
-        else:
-            self._later(at, partial(self._pool.make_failed, action.name))
+        self._begin(
+            latency,
+            partial(self._pool.make_ready, action.name),
+            partial(self._pool.make_failed, action.name),
+        )
+
+    def _begin(self, latency: StartLatency, when_ready: Happening, when_failed: Happening) -> None:
+        """Draw how a start, or a stage of one, ends, and let that happen in its time."""
+        self._starts += 1
+        draw = draw_start(latency, seed=self._environment.seed, ordinal=self._starts)
+        if math.isfinite(draw.seconds):
+            at = self.now + max(draw.seconds, _SHORTEST_START_SECONDS)
+            self._later(at, when_ready if draw.end is StartEnd.READY else when_failed)
 
     def _release(self, action: Release) -> None:
         replica = self._known(action.name)
@@ -215,6 +235,8 @@ class SimulatedWorld:
 
     def _lose_node(self, node: NodeName, now: float) -> None:
         self._pool.remove_node(node, now)
+        if self._parking is not None:
+            self._parking.lose_node(node, now)
 
     def _bring_back_node(self, node: NodeName, _now: float) -> None:
         self._pool.add_node(node, gpus=self._environment.standby.gpus_per_node)

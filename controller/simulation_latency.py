@@ -7,13 +7,13 @@ and on nothing else: what comes later can't change it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from controller.cluster_view import StartKind
-from controller.environment import Environment, StartLatency
+from controller.environment import Environment, Parking, StartLatency
 
 
 class StartEnd(StrEnum):
@@ -46,6 +46,14 @@ def latency_in_force(
         if changed is not None and at_seconds >= change.at_seconds:
             latency = changed
     return latency
+
+
+def host_latency_in_force(
+    environment: Environment, parking: Parking, *, at_seconds: float
+) -> StartLatency:
+    """Return the latency of a host part: its own time, the failures and hangs of restores."""
+    device = latency_in_force(environment, StartKind.RESTORE, at_seconds=at_seconds)
+    return replace(device, median_seconds=parking.median_seconds, sigma=parking.sigma)
 
 
 def draw_start(latency: StartLatency, *, seed: int, ordinal: int) -> StartDraw:

@@ -60,18 +60,39 @@ class SimulatedPool:
         """Say whether there ever was a replica of that name."""
         return name in self._records
 
+    def record(self, name: ReplicaName) -> ReplicaRecord:
+        """Return the row of a replica that there ever was."""
+        return self._records[name]
+
+    def note(self, record: ReplicaRecord) -> None:
+        """Keep the row of what is no replica yet, and may never be."""
+        self._records[record.replica] = record
+
     def refusal(self, start: Start) -> str | None:
         """Return why a start is not possible, None if it is."""
-        node = self._nodes.get(start.node)
-        if node is None:
-            return f"{start.node} is gone"
-        if node.unfit_reason:
-            return f"{start.node} is unfit: {node.unfit_reason}"
-        if self._free_gpus[start.node] < start.gpus:
-            return f"{start.node} has {self._free_gpus[start.node]} free GPUs of {start.gpus}"
-        if start.name in self._records:
+        refusal = self.room_refusal(start.node, start.gpus)
+        if refusal is None and start.name in self._records:
             return f"{start.name} has been used: a new attempt needs a new name"
+        return refusal
+
+    def room_refusal(self, name: NodeName, gpus: int) -> str | None:
+        """Return why a node can't give so many GPUs, None if it can."""
+        node = self._nodes.get(name)
+        if node is None:
+            return f"{name} is gone"
+        if node.unfit_reason:
+            return f"{name} is unfit: {node.unfit_reason}"
+        if self._free_gpus[name] < gpus:
+            return f"{name} has {self._free_gpus[name]} free GPUs of {gpus}"
         return None
+
+    def free_gpus(self) -> dict[NodeName, int]:
+        """Return the unused GPUs of every fit node."""
+        return {
+            name: self._free_gpus[name]
+            for name, node in self._nodes.items()
+            if not node.unfit_reason
+        }
 
     def emptiest_node(self, gpus: int) -> NodeName | None:
         """Return the fit node with most free GPUs, the first by name, if one has enough."""
@@ -104,17 +125,19 @@ class SimulatedPool:
             self._refresh_node(name)
 
     def add_replica(self, replica: Replica, *, is_initial: bool = False) -> None:
-        """Put a replica on its node."""
+        """Put a replica on its node; one that was parked goes on in its own row."""
         kind = RecordKind.INITIAL if is_initial else RecordKind(replica.kind.value)
+        parked = self._records.get(replica.name)
         self._records[replica.name] = ReplicaRecord(
             replica=replica.name,
             workload=replica.workload,
             node=replica.node,
             kind=kind,
-            decided_at=replica.decided_at,
+            decided_at=replica.decided_at if parked is None else parked.decided_at,
             started_at=replica.started_at,
             gpus=replica.gpus,
             ready_at=replica.ready_at,
+            parked_at=None if parked is None else parked.parked_at,
             outcome=Outcome.SERVING if replica.phase is Phase.READY else Outcome.RESTORING,
         )
         self._free_gpus[replica.node] -= replica.gpus

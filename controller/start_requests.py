@@ -10,6 +10,7 @@ from controller.pair_memory import PairMemory
 from controller.placement import PlacementRequest
 from controller.plan import Plan
 from controller.policy import Mode, WorkloadPolicy
+from models.forecast import WorkloadName
 
 #: So many failed restores in a row are no accident: the cold fallback has been tried by then.
 _HOPELESS_STREAK = 24
@@ -39,10 +40,14 @@ def placement_requests(
 
 def _allowed_starts(planned: Plan, memory: PairMemory) -> int:
     """Return how many may start: one at a time while nothing that starts ever becomes ready."""
-    name = planned.workload
-    if max(memory.streak(name), memory.hang_streak(name)) < _HOPELESS_STREAK:
+    if not is_hopeless(planned.workload, memory):
         return planned.starts
     return min(planned.starts, 1 if planned.restoring == 0 else 0)
+
+
+def is_hopeless(workload: WorkloadName, memory: PairMemory) -> bool:
+    """Say whether nothing that starts ever becomes ready."""
+    return max(memory.streak(workload), memory.hang_streak(workload)) >= _HOPELESS_STREAK
 
 
 def without_cancelled(

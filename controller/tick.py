@@ -17,14 +17,24 @@ from controller.feedback import begun, carried_out, demand_judged, forecast_judg
 from controller.forecast_trust import trusted
 from controller.observation import Observation
 from controller.observing import observed, with_outcomes
-from controller.placement import Placement, after_placement, assign
+from controller.parking_actions import parking_actions
+from controller.parking_feedback import host_times
+from controller.placement import after_placement, assign
 from controller.plan import Plan
 from controller.plan_actions import actions_of, is_placed
 from controller.planner import plan
 from controller.policy import Mode, WorkloadPolicy
 from controller.pool_shares import within_pools
+from controller.stages import (
+    Stages,
+    WorkersByWorkload,
+    host_parts_judged,
+    staged,
+    workers_by_workload,
+)
 from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState, WorkloadState
+from controller.worker_needs import workers_wanted
 from models.forecast import WorkloadName
 from models.outlook import Outlook
 
@@ -51,12 +61,16 @@ def tick(
     """Judge what came of earlier plans, plan every workload anew, and place what must start."""
     owned = _by_workload(fleet.replicas, policies)
     state, lines = _starts_judged(owned, state, now, policies)
+    workers = None if fleet.parking is None else workers_by_workload(fleet.parking)
+    if workers is not None:
+        state, more = host_parts_judged(workers, state, now, policies)
+        lines += more
     plans: list[Plan] = []
     workloads: dict[WorkloadName, WorkloadState] = {}
     for policy in policies:
         name = policy.workload
         seen = observed(tuple(owned[name]), outlooks.get(name), state, now, policy, settings)
-        planned, workloads[name], said = _planned(seen, state, policy, settings)
+        planned, workloads[name], said = _planned(seen, state, policy, settings, workers)
         plans.append(planned)
         lines += said
     believed = {
@@ -65,15 +79,17 @@ def tick(
         if (outlook := trusted(outlooks.get(name), state_of.trust)) is not None
     }
     plans = within_pools(plans, policies, fleet, believed)
-    placements = _placements(fleet, plans, policies, state, settings)
-    memory = after_placement(state.memory, placements)
-    state = TickState(workloads=workloads, lead_times=state.lead_times, memory=memory)
-    placed = Counter(one.workload for one in placements)
-    pairs = zip(plans, policies, strict=True)
+    done = _placed(fleet, plans, policies, state, settings)
+    memory = after_placement(state.memory, done.tried)
+    state = TickState(
+        workloads=workloads, lead_times=state.lead_times, memory=memory, parking=done.memories
+    )
+    placed = Counter(one.workload for one in done.starts)
+    pairs = zip(done.plans, policies, strict=True)
     plans = [_as_placed(planned, policy, placed, settings) for planned, policy in pairs]
     return TickResult(
         plans=tuple(plans),
-        actions=actions_of(plans, policies, owned, placements, state, settings=settings),
+        actions=_actions(plans, policies, owned, done, state, settings),
         state=state,
         events=tuple(lines),
     )
@@ -103,40 +119,61 @@ def _starts_judged(
             now=now,
         )
         lines += said
-    return TickState(workloads=workloads, lead_times=lead_times, memory=memory), lines
+    judged = TickState(
+        workloads=workloads, lead_times=lead_times, memory=memory, parking=state.parking
+    )
+    return judged, lines
 
 
 def _planned(
-    seen: Observation, known: TickState, policy: WorkloadPolicy, settings: TickSettings
+    seen: Observation,
+    known: TickState,
+    policy: WorkloadPolicy,
+    settings: TickSettings,
+    workers: WorkersByWorkload | None,
 ) -> tuple[Plan, WorkloadState, tuple[str, ...]]:
-    """Judge what became of one workload's demand and plan it; return state, and what to log."""
+    """Judge what became of one workload's demand and plan it; return state, and what to log.
+
+    ``workers`` is None where restores have one stage.
+    """
     state = known.workloads[policy.workload]
     trust, said = forecast_judged(state, seen, settings)
     if trust.is_lost:
         seen = replace(seen, outlook=trusted(seen.outlook, trust))
     judged = demand_judged(state, policy, seen, settings)
+    seen = with_outcomes(seen, judged, policy)
     planned, hold = plan(
-        with_outcomes(seen, judged, policy),
-        policy,
-        judged.calibration,
-        judged.hold,
-        tick_seconds=settings.tick_seconds,
+        seen, policy, judged.calibration, judged.hold, tick_seconds=settings.tick_seconds
     )
+    if workers is not None:
+        own = workers.get(policy.workload, ())
+        wanted = workers_wanted(
+            seen,
+            policy,
+            target=planned.target,
+            level=judged.calibration.level,
+            host_seconds=host_times(own, known, policy, settings, now=seen.now).seconds,
+            tick_seconds=settings.tick_seconds,
+        )
+        planned = replace(planned, parking=wanted)
     return planned, carried_out(judged, planned, policy, hold, trust), said
 
 
-def _placements(
+def _placed(
     fleet: Fleet,
     plans: Sequence[Plan],
     policies: Sequence[WorkloadPolicy],
     state: TickState,
     settings: TickSettings,
-) -> tuple[Placement, ...]:
+) -> Stages:
     """Return which node takes which start, of the workloads whose replicas we place."""
+    if fleet.parking is not None:
+        return staged(fleet, plans, policies, state, settings)
     pairs = [pair for pair in zip(plans, policies, strict=True) if is_placed(pair[1], settings)]
     planned, rules = [plan for plan, _ in pairs], [policy for _, policy in pairs]
     left = without_cancelled(fleet, planned, rules)
-    return assign(placement_requests(planned, rules, state.memory), left, state.memory)
+    starts = assign(placement_requests(planned, rules, state.memory), left, state.memory)
+    return Stages(plans=plans, starts=starts)
 
 
 def _as_placed(
@@ -150,6 +187,20 @@ def _as_placed(
         return planned
     starts = placed.get(planned.workload, 0)
     return replace(planned, starts=starts, waiting=planned.waiting + planned.starts - starts)
+
+
+def _actions(
+    plans: Sequence[Plan],
+    policies: Sequence[WorkloadPolicy],
+    owned: Mapping[WorkloadName, Sequence[Replica]],
+    done: Stages,
+    state: TickState,
+    settings: TickSettings,
+) -> tuple[Action, ...]:
+    """Return what plans ask of the cluster, of replicas first: what goes makes room."""
+    starts = done.unparked_starts
+    actions = actions_of(plans, policies, owned, starts, state, settings=settings)
+    return actions + parking_actions(plans, policies, done.parks, state, first_number=len(starts))
 
 
 def _by_workload(

@@ -12,6 +12,7 @@ from controller.hold import Hold
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.pair_memory import PairMemory
+from controller.parking_memory import ParkingMemory
 from controller.shadows import Shadows
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimes
@@ -22,12 +23,14 @@ class TickSettings:
     """What a tick is told besides what it sees. Only the boosts change while running.
 
     ``fixed_lead_time_seconds`` switches learning off: lead time and calibration stay put.
+    ``fixed_parking_seconds`` is then what host parts take, where restores have two stages.
     ``boosts`` are those of alerts, in force at this tick. ``has_scale_targets``: targets exist
     that others start replicas of; in a simulated world all are placed here.
     """
 
     tick_seconds: float = 5.0
     fixed_lead_time_seconds: float | None = None
+    fixed_parking_seconds: float | None = None
     boosts: Mapping[WorkloadName, Boost] = field(default_factory=dict)
     has_scale_targets: bool = False
 
@@ -54,8 +57,9 @@ class WorkloadState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickState:
-    """Everything remembered from tick to tick."""
+    """Everything remembered from tick to tick; ``parking`` where restores have two stages."""
 
     workloads: Mapping[WorkloadName, WorkloadState] = field(default_factory=dict)
     lead_times: LeadTimes = field(default_factory=LeadTimes)
     memory: PairMemory = field(default_factory=PairMemory)
+    parking: Mapping[WorkloadName, ParkingMemory] = field(default_factory=dict)

@@ -64,7 +64,9 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
         # Who knows the future could have done what anybody did: the cheapest that attains.
         found = [one for one in (own, *comparison.values()) if _attains(one, trial)]
         comparison[CLAIRVOYANT] = min((hindsight, *found), key=lambda one: one.gpu_seconds)
-    started = [record for record in result.records if record.kind != RecordKind.INITIAL]
+    begun = [record for record in result.records if record.kind != RecordKind.INITIAL]
+    # A worker that never had a GPU was parked, and is counted as such.
+    started = [record for record in begun if record.started_at is not None]
     return Assessment(
         trial=trial,
         score=own,

@@ -127,9 +127,7 @@ class _Run:
     def __init__(self, scenario: Scenario, track: DemandTrack, forecasts: Forecasts) -> None:
         self._scenario, self._track, self._forecasts = scenario, track, forecasts
         self._world = SimulatedWorld(scenario.environment, scenario.origin)
-        self._settings = TickSettings(
-            tick_seconds=TICK_SECONDS, fixed_lead_time_seconds=_believed(scenario.environment)
-        )
+        self._settings = _settings(scenario.environment)
         self._state = TickState()
         self._start = scenario.origin + scenario.warmup_seconds
 
@@ -155,12 +153,16 @@ class _Run:
         )
 
     def _begin(self, at: float) -> None:
-        """Have the replicas that the first plan asks for ready."""
+        """Have the replicas that the first plan asks for ready, and its other workers parked."""
         policy = self._scenario.policy
         self._world.advance(at)
         state = self._state
         first = self._tick(at).plans[0]
-        self._world.begin_ready(policy.workload, first.target, at, policy.standby.gpus_per_replica)
+        gpus = policy.standby.gpus_per_replica
+        self._world.begin_ready(policy.workload, first.target, at, gpus)
+        if first.parking is not None:
+            spare = first.parking.target - first.target
+            self._world.begin_parked(policy.workload, spare, at, gpus)
         self._state = state
 
     def _step(self, now: float) -> TickResult:
@@ -201,11 +203,25 @@ class _Run:
         )
 
 
-def _believed(environment: Environment) -> float | None:
-    """Return the lead time of a loop that does not learn: 95 % of the world's first restores."""
+def _settings(environment: Environment) -> TickSettings:
+    """Return the settings of a replay; of a loop that does not learn with the times it believes.
+
+    Those are what 95 % of the world's first restores take, or host and device parts.
+    """
     if environment.learning:
-        return None
-    return float(environment.restore.median_seconds * np.exp(1.645 * environment.restore.sigma))
+        return TickSettings(tick_seconds=TICK_SECONDS)
+    restore, parking = environment.restore, environment.parking
+    return TickSettings(
+        tick_seconds=TICK_SECONDS,
+        fixed_lead_time_seconds=_believed(restore.median_seconds, restore.sigma),
+        fixed_parking_seconds=(
+            None if parking is None else _believed(parking.median_seconds, parking.sigma)
+        ),
+    )
+
+
+def _believed(median_seconds: float, sigma: float) -> float:
+    return float(median_seconds * np.exp(1.645 * sigma))
 
 
 def _since(record: ReplicaRecord, origin: float) -> ReplicaRecord:
@@ -213,7 +229,12 @@ def _since(record: ReplicaRecord, origin: float) -> ReplicaRecord:
     return replace(
         record,
         decided_at=record.decided_at - origin,
-        started_at=record.started_at - origin,
-        ready_at=None if record.ready_at is None else record.ready_at - origin,
-        released_at=None if record.released_at is None else record.released_at - origin,
+        started_at=_counted(record.started_at, origin),
+        ready_at=_counted(record.ready_at, origin),
+        released_at=_counted(record.released_at, origin),
+        parked_at=_counted(record.parked_at, origin),
     )
+
+
+def _counted(instant: float | None, origin: float) -> float | None:
+    return None if instant is None else instant - origin

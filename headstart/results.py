@@ -97,7 +97,7 @@ def write_replicas(path: Path, records: Iterable[ReplicaLife], *, origin: float)
 
     def rows() -> Iterator[str]:
         yield ",".join(REPLICA_COLUMNS) + "\n"
-        for r in sorted(records, key=lambda record: record.started_at or 0.0):
+        for r in sorted(records, key=_began_at):
             when = (r.decided_at, r.started_at, r.ready_at, r.released_at)
             times = ",".join(_seconds(instant, origin) for instant in when)
             yield f"{_text(r.replica)},{_text(r.node)},{r.kind!s},{times},{r.outcome!s}\n"
@@ -155,6 +155,12 @@ def write_forecasts(
             yield row * len(part) % tuple(part.ravel().tolist())
 
     write_whole(path, pieces())
+
+
+def _began_at(record: ReplicaLife) -> float:
+    """Return when a replica started, or when it was decided on if it never had a GPU."""
+    began_at = record.decided_at if record.started_at is None else record.started_at
+    return began_at or 0.0
 
 
 def _seconds(instant: float | None, origin: float) -> str:

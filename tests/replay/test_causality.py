@@ -94,13 +94,13 @@ def plans(result: ReplayResult, since: float, until: float) -> tuple[FloatArray,
 
 def replicas(result: ReplayResult, until: float) -> list[tuple[object, ...]]:
     """Return the rows of replicas.csv as they could have been written at ``until``."""
-    return [_known_by(record, until) for record in result.records if record.started_at <= until]
+    return [_known_by(record, until) for record in result.records if record.decided_at <= until]
 
 
 def _known_by(record: ReplicaRecord, until: float) -> tuple[object, ...]:
-    times = (record.ready_at, record.released_at)
+    times = (record.parked_at, record.started_at, record.ready_at, record.released_at)
     known = tuple(time if time is not None and time <= until else None for time in times)
-    return (record.replica, record.node, record.kind, record.decided_at, record.started_at, *known)
+    return (record.replica, record.node, record.kind, record.decided_at, *known)
 
 
 def moments() -> list[int]:

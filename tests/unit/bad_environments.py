@@ -10,7 +10,7 @@ BAD_ENVIRONMENTS = (
         "- 3\n",
         (
             "environment.yaml:1: must be a mapping of restore, coldStart, changes, standby, "
-            "metrics, nodeLosses, learning and seed",
+            "metrics, nodeLosses, parking, learning and seed",
         ),
     ),
     BadInput(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from controller.actions import Action, Cancel, Release, Resize, Start
+from controller.actions import Action, Cancel, Park, Promote, Release, Resize, Start, Unpark
 from controller.adapters.kubernetes.cache import ObjectCache
 from controller.adapters.kubernetes.drivers.known import DRIVERS as _BY_NAME
 from controller.adapters.kubernetes.errors import ConflictError
@@ -117,6 +117,8 @@ class KubernetesCluster:
                 await self._cancel(action)
             case Resize():
                 await self._resizes.resize(action)
+            case Park() | Promote() | Unpark():
+                raise ActionRefusedError(f"{action.name}: a pod is restored in one stage")
 
     async def _release(self, release: Release) -> None:
         pod = self._objects.pod_of(release.name)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.actions import Action, Cancel, Release, Resize, Start
+from controller.actions import Action, Cancel, Release, Resize, StageAction, Start
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.lease_rules import micro_time
 from controller.cluster_view import Fleet, Phase, Replica, ReplicaName, StartKind
@@ -104,7 +104,7 @@ def _acted(action: Action, owners: Mapping[ReplicaName, WorkloadName]) -> Notice
             subject=action.name,
         )
     workload = owners.get(action.name)
-    if workload is None:
+    if workload is None or isinstance(action, StageAction):
         return None
     if isinstance(action, Release):
         note = f"{action.name} is released ({action.reason})"

@@ -153,6 +153,7 @@ def expected(record: ReplicaRecord) -> list[tuple[str, str]]:
         stages.append(("restore.ready", ""))
     outcome = record.outcome
     if outcome is Outcome.CANCELLED and record.released_at is not None:
+        assert record.started_at is not None
         # Given up just before it would have been overdue: nobody else could tell.
         took = record.released_at - record.started_at
         outcome = Outcome.HUNG if took > ALMOST_OVERDUE_SECONDS else outcome

@@ -12,6 +12,7 @@ from controller.environment import Environment, StartLatency
 from controller.simulation import SimulatedWorld
 from controller.tick import tick
 from controller.tick_state import TickSettings, TickState
+from headstart.trial import Capacity
 from models.forecast import QUANTILES, Forecast, WorkloadName
 from models.outlook import DemandReading, Outlook
 from predictor.announced import AnnouncedState, failed, judge, windows_of
@@ -75,8 +76,7 @@ def play(announced: tuple[Announcement, ...], demand: Callable[[float], float]) 
         for action in result.actions:
             world.apply(action)
         targets[now] = result.plans[0].target
-    ends = [one.released_at or now for one in world.records()]
-    paid = sum(end - one.started_at for one, end in zip(world.records(), ends, strict=True))
+    paid = Capacity.from_records(world.records()).paid.area(0.0, now)
     return Course(targets=targets, gpu_seconds=paid)
 
 

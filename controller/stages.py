@@ -1,0 +1,216 @@
+"""A tick's decisions where restores have two stages: who is parked, promoted and dropped. Pure.
+
+GPUs are planned for as ever, with the lead time of the device part alone; each plan's starts are
+then parked workers that are promoted. Workers are parked one whole lead time ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from controller.cluster_view import Fleet, ParkingLot, Worker, WorkerPhase
+from controller.hold import hold_seconds
+from controller.needs import most_replicas
+from controller.parking_feedback import host_times, parks_judged
+from controller.parking_memory import ParkingMemory
+from controller.parking_places import ParkRequest, places_for
+from controller.parking_plan import Dropped, ParkingPlan, Promotion
+from controller.placement import RESTORE_ATTEMPTS, Placement, PlacementRequest, is_broken
+from controller.plan import Plan
+from controller.policy import Mode, WorkloadPolicy
+from controller.staged_starts import cold_starts_due, staged_starts
+from controller.start_requests import is_hopeless, placement_requests, without_cancelled
+from controller.tick_state import TickSettings, TickState
+from controller.worker_stock import Stock, parks_missing, stock_of, surplus
+from models.forecast import WorkloadName
+
+WorkersByWorkload = Mapping[WorkloadName, tuple[Worker, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """The plans with what they do about workers, and where.
+
+    ``starts`` take GPUs now, parked workers or not; ``parks`` are host parts that begin. Where
+    restores have one stage there are only starts.
+    """
+
+    plans: Sequence[Plan]
+    starts: tuple[Placement, ...]
+    parks: tuple[Placement, ...] = ()
+    memories: Mapping[WorkloadName, ParkingMemory] = field(default_factory=dict)
+
+    @property
+    def unparked_starts(self) -> tuple[Placement, ...]:
+        """The starts that are no promotions."""
+        return tuple(one for one in self.starts if one.worker is None)
+
+    @property
+    def tried(self) -> tuple[Placement, ...]:
+        """What begins an attempt: a promotion goes on with its worker's."""
+        return self.unparked_starts + self.parks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Member:
+    """One workload as it is staged."""
+
+    planned: Plan
+    policy: WorkloadPolicy
+    wanted: ParkingPlan
+    stock: Stock
+    memory: ParkingMemory
+    request: PlacementRequest | None
+
+
+def workers_by_workload(lot: ParkingLot) -> dict[WorkloadName, tuple[Worker, ...]]:
+    """Return the workers of each workload that has any."""
+    owned: dict[WorkloadName, list[Worker]] = {}
+    for worker in lot.workers:
+        owned.setdefault(worker.workload, []).append(worker)
+    return {name: tuple(workers) for name, workers in owned.items()}
+
+
+def host_parts_judged(
+    owned: WorkersByWorkload, state: TickState, now: float, policies: Sequence[WorkloadPolicy]
+) -> tuple[TickState, list[str]]:
+    """Return the state with what the host parts of all workloads have taught, and what to log."""
+    lead_times, failures = state.lead_times, state.memory
+    memories: dict[WorkloadName, ParkingMemory] = {}
+    lines: list[str] = []
+    for policy in policies:
+        name = policy.workload
+        memories[name], lead_times, failures, said = parks_judged(
+            owned.get(name, ()),
+            state.parking.get(name, ParkingMemory()),
+            policy,
+            lead_times,
+            failures,
+            now=now,
+        )
+        lines += said
+    return replace(state, lead_times=lead_times, memory=failures, parking=memories), lines
+
+
+def staged(
+    fleet: Fleet,
+    plans: Sequence[Plan],
+    policies: Sequence[WorkloadPolicy],
+    state: TickState,
+    settings: TickSettings,
+) -> Stages:
+    """Return which workers are promoted, parked and dropped.
+
+    ``plans`` say how many replicas start, and in ``parking`` how many workers there shall be.
+    """
+    left = without_cancelled(fleet, plans, policies)
+    requests = placement_requests(plans, policies, state.memory)
+    members = _members(left, plans, policies, requests, state, settings)
+    stocks = {one.policy.workload: one.stock for one in members}
+    starts = staged_starts(requests, left, stocks, state.memory)
+    dropped = {one.policy.workload: _dropped(one, starts) for one in members}
+    gone = {one.name for drops in dropped.values() for one in drops}
+    gone |= {placed.worker for placed in starts if placed.worker is not None}
+    asked = [_park_request(one, starts, state) for one in members]
+    acting = [one for one in asked if one.policy.mode is Mode.ACT]
+    parks = places_for(acting, left, gone, starts, state.memory)
+    return Stages(
+        plans=tuple(
+            _completed(one, request.count, dropped[one.policy.workload], starts, parks)
+            for one, request in zip(members, asked, strict=True)
+        ),
+        starts=starts,
+        parks=parks,
+        memories={one.policy.workload: one.memory for one in members},
+    )
+
+
+def _members(
+    left: Fleet,
+    plans: Sequence[Plan],
+    policies: Sequence[WorkloadPolicy],
+    requests: Sequence[PlacementRequest],
+    state: TickState,
+    settings: TickSettings,
+) -> list[_Member]:
+    assert left.parking is not None
+    owned, free = workers_by_workload(left.parking), left.free_gpus()
+    asking = {request.workload: request for request in requests}
+    members = []
+    for planned, policy in zip(plans, policies, strict=True):
+        name, now, wanted = policy.workload, planned.at, planned.parking
+        assert wanted is not None
+        workers = owned.get(name, ())
+        times = host_times(workers, state, policy, settings, now=now)
+        memory = state.parking.get(name, ParkingMemory())
+        held = hold_seconds(wanted.lead_time_seconds, policy)
+        hold = memory.hold.with_target(wanted.target, now=now, hold_seconds=held)
+        members.append(
+            _Member(
+                planned=planned,
+                policy=policy,
+                wanted=wanted,
+                stock=stock_of(workers, free, times, now=now),
+                memory=replace(memory, hold=hold),
+                request=asking.get(name),
+            )
+        )
+    return members
+
+
+def _dropped(one: _Member, starts: Sequence[Placement]) -> tuple[Dropped, ...]:
+    """Return the workers to drop, each with its reason; of who may not act there are none."""
+    if one.policy.mode is not Mode.ACT:
+        return ()
+    most = most_replicas(one.policy)
+    keep = one.memory.hold.highest if most is None else min(one.memory.hold.highest, most)
+    promoted = [placed.worker for placed in starts if placed.worker is not None]
+    return (*one.stock.over, *surplus(one.planned, one.stock, promoted, keep))
+
+
+def _park_request(one: _Member, starts: Sequence[Placement], state: TickState) -> ParkRequest:
+    """Return how many workers to park: none while restores don't work and cold starts do."""
+    policy, memory = one.policy, state.memory
+    may_be_cold = policy.restore.cold_fallback
+    if may_be_cold and is_broken(policy.workload, memory, RESTORE_ATTEMPTS):
+        return ParkRequest(policy=policy, count=0)
+    cold = 0 if one.request is None else cold_starts_due(one.request, memory)
+    count = parks_missing(one.planned, one.wanted, one.stock, cold=cold)
+    if is_hopeless(policy.workload, memory):
+        count = min(count, 1 if one.stock.alive + one.planned.restoring == 0 else 0)
+    owed = memory.owed_attempts(policy.workload)
+    if may_be_cold:
+        owed = tuple(attempt for attempt in owed if attempt <= RESTORE_ATTEMPTS)
+    # What is to be retried cold comes first, and is owed for as long as it finds no room.
+    placed = sum(1 for p in starts if p.workload == policy.workload and p.worker is None)
+    return ParkRequest(policy=policy, count=count, attempts=owed if placed == cold else ())
+
+
+def _completed(
+    one: _Member,
+    missing: int,
+    dropped: tuple[Dropped, ...],
+    starts: Sequence[Placement],
+    parks: Sequence[Placement],
+) -> Plan:
+    name, stock = one.policy.workload, one.stock
+    promotions = tuple(
+        Promotion(name=placed.worker, node=placed.node)
+        for placed in starts
+        if placed.workload == name and placed.worker is not None
+    )
+    placed = sum(1 for park in parks if park.workload == name)
+    is_acting = one.policy.mode is Mode.ACT
+    alive = (*stock.ready, *stock.coming, *stock.blocked, *stock.overdue)
+    parked = sum(1 for worker in alive if worker.phase is WorkerPhase.PARKED)
+    parking = replace(
+        one.wanted,
+        parking=len(alive) - parked,
+        parked=parked,
+        parks=placed if is_acting else missing,
+        waiting=missing - placed if is_acting else 0,
+        promotions=promotions,
+        unparks=dropped,
+    )
+    return replace(one.planned, parking=parking)

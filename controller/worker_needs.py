@@ -1,0 +1,36 @@
+"""How many workers there shall be where restores have two stages, those with GPUs included."""
+
+from __future__ import annotations
+
+from controller.demand_curve import demand_curve
+from controller.needs import most_replicas, replicas_for
+from controller.objective import SUREST_FORECAST, covered
+from controller.observation import Observation
+from controller.parking_plan import ParkingPlan
+from controller.policy import WorkloadPolicy
+
+
+def workers_wanted(
+    observation: Observation,
+    policy: WorkloadPolicy,
+    *,
+    target: int,
+    level: float,
+    host_seconds: float,
+    tick_seconds: float,
+) -> ParkingPlan:
+    """Return how many workers the surest demand of a whole lead time needs, GPUs' ``target`` too.
+
+    Memory is cheap, so the forecast's surest quantile counts, or the ``level`` of GPUs if that
+    is surer. Between the stages lies one tick more: a worker is promoted when it is seen parked.
+    """
+    lead = host_seconds + observation.lead_time_seconds
+    level = max(level, SUREST_FORECAST)
+    curve = demand_curve(observation, level)
+    floor = replicas_for(curve.peak(lead + 2 * tick_seconds), policy) if curve else 0
+    wanted, most = max(floor, target, policy.limits.min_replicas), most_replicas(policy)
+    return ParkingPlan(
+        target=wanted if most is None else min(wanted, most),
+        lead_time_seconds=lead,
+        quantile_level=covered(level),
+    )
