@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controller.cluster_view import Fleet, Replica, ReplicaName
+from controller.parking_codec import decode_parking, encode_lot, encode_parking
 from controller.plan import Plan, Reason, Upcoming
 from controller.standby import pool_summary
 from models.fields import Fields, as_list, as_text, refuse
@@ -12,8 +13,8 @@ from models.forecast import WorkloadName
 
 
 def encode_plan(plan: Plan) -> dict[str, object]:
-    """Return the JSON object of a plan."""
-    return {
+    """Return the JSON object of a plan; it has ``parking`` where restores have two stages."""
+    encoded: dict[str, object] = {
         "workload": plan.workload,
         "at": plan.at,
         "target": plan.target,
@@ -31,6 +32,9 @@ def encode_plan(plan: Plan) -> dict[str, object]:
         "cancels": [{"name": name, "reason": reason} for name, reason in plan.cancels],
         "upcoming": [{"startAt": one.start_at, "count": one.count} for one in plan.upcoming],
     }
+    if plan.parking is not None:
+        encoded["parking"] = encode_parking(plan.parking)
+    return encoded
 
 
 def decode_plan(value: object) -> Plan:
@@ -40,7 +44,7 @@ def decode_plan(value: object) -> Plan:
         CodecError: if a field is missing or wrong; the message names it.
     """
     fields = Fields(value, "plan")
-    demand = fields.get("demandPerSecond")
+    demand, parking = fields.get("demandPerSecond"), fields.find("parking")
     return Plan(
         workload=WorkloadName(fields.text("workload")),
         at=fields.number("at"),
@@ -60,6 +64,7 @@ def decode_plan(value: object) -> Plan:
         ),
         cancels=tuple(_cancel(one) for one in as_list(fields.get("cancels"), "plan.cancels")),
         upcoming=tuple(_upcoming(one) for one in fields.array("upcoming")),
+        parking=None if parking is None else decode_parking(parking),
     )
 
 
@@ -71,7 +76,7 @@ def encode_plans(plans: Mapping[WorkloadName, Plan]) -> dict[str, object]:
 def encode_fleet(fleet: Fleet) -> dict[str, object]:
     """Return the JSON object of everything that exists in the cluster."""
     summary = pool_summary(fleet)
-    return {
+    encoded: dict[str, object] = {
         "seenAt": fleet.seen_at,
         "freeGpus": summary.free_gpus,
         "nodesByState": {state.value: count for state, count in summary.counts.items()},
@@ -87,6 +92,9 @@ def encode_fleet(fleet: Fleet) -> dict[str, object]:
         ],
         "replicas": [_encode_replica(replica) for replica in fleet.replicas],
     }
+    if fleet.parking is not None:
+        encoded["parking"] = encode_lot(fleet.parking)
+    return encoded
 
 
 def _encode_replica(replica: Replica) -> dict[str, object]:

@@ -73,12 +73,7 @@ def tick(
         planned, workloads[name], said = _planned(seen, state, policy, settings, workers)
         plans.append(planned)
         lines += said
-    believed = {
-        name: outlook
-        for name, state_of in workloads.items()
-        if (outlook := trusted(outlooks.get(name), state_of.trust)) is not None
-    }
-    plans = within_pools(plans, policies, fleet, believed)
+    plans = within_pools(plans, policies, fleet, _believed(outlooks, workloads))
     done = _placed(fleet, plans, policies, state, settings)
     memory = after_placement(state.memory, done.tried)
     state = TickState(
@@ -157,6 +152,17 @@ def _planned(
         )
         planned = replace(planned, parking=wanted)
     return planned, carried_out(judged, planned, policy, hold, trust), said
+
+
+def _believed(
+    outlooks: Mapping[WorkloadName, Outlook], workloads: Mapping[WorkloadName, WorkloadState]
+) -> dict[WorkloadName, Outlook]:
+    """Return the outlooks without the forecasts that are not trusted."""
+    return {
+        name: outlook
+        for name, state in workloads.items()
+        if (outlook := trusted(outlooks.get(name), state.trust)) is not None
+    }
 
 
 def _placed(

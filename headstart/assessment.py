@@ -12,6 +12,7 @@ from controller.policy import Cost
 from controller.simulation_records import Outcome, RecordKind
 from headstart.baselines import score_baselines
 from headstart.clairvoyant import plan_in_hindsight
+from headstart.parking_tally import ParkingTally, tally_parking
 from headstart.replay import ReplayResult, Scenario
 from headstart.restore_hits import count_hits
 from headstart.results import Summary
@@ -33,6 +34,7 @@ class Assessment:
     ``late_share`` is of each ``late_bin_seconds`` from the scored part's start. ``hits`` are
     restores that were needed, and ready before a request waited too long. ``cost`` is set where
     money decides; the trial then asks of the others the share that this replay attained.
+    ``parking`` is set where restores have two stages.
     """
 
     trial: Trial
@@ -44,6 +46,7 @@ class Assessment:
     failures: int
     hits: int
     cost: Cost | None = None
+    parking: ParkingTally | None = None
 
 
 def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
@@ -77,6 +80,11 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
         failures=sum(1 for record in started if record.outcome in _FAILED),
         hits=count_hits(result.records, trial),
         cost=cost,
+        parking=(
+            tally_parking(result.records, end=result.end)
+            if scenario.environment.parking is not None
+            else None
+        ),
     )
 
 
@@ -105,6 +113,7 @@ def summarize(
         wasted_gpu_seconds=assessment.score.idle_gpu_seconds,
         wall_seconds=wall_seconds,
         comparison=assessment.comparison,
+        parking=assessment.parking,
     )
 
 

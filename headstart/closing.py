@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -52,7 +51,7 @@ def print_closing(console: Console, run: ReportInput, report: Path) -> None:
 
 def closing_json(summary: Summary, files: tuple[Path, ...]) -> str:
     """Return the summary and the files' paths as one line of JSON."""
-    content = {"type": "summary", **asdict(summary), "files": [str(f.resolve()) for f in files]}
+    content = {"type": "summary", **summary.content(), "files": [str(f.resolve()) for f in files]}
     return json.dumps(content, allow_nan=False)
 
 

@@ -119,7 +119,8 @@ class JsonDisplay:
 
     def show(self, moment: Moment) -> None:
         """Write the moment; units are in the names."""
-        plan = moment.plan
+        plan, parking = moment.plan, moment.plan.parking
+        workers = {} if parking is None else {"parked": parking.parked, "parking": parking.parking}
         self._write(
             {
                 "type": "tick",
@@ -131,6 +132,7 @@ class JsonDisplay:
                 "target": plan.target,
                 "ready": plan.ready,
                 "restoring": plan.restoring,
+                **workers,
                 "starts": plan.starts,
                 "releases": len(plan.releases),
                 "lead_time_seconds": plan.lead_time_seconds,
@@ -160,6 +162,8 @@ def status_line(moment: Moment) -> str:
     if moment.peak_per_second is not None and moment.peak_in_seconds is not None:
         parts.append(f"forecast {moment.peak_per_second:.0f}/s in {moment.peak_in_seconds:.0f} s")
     parts.append(f"target {plan.target}, ready {plan.ready}, restoring {plan.restoring}")
+    if plan.parking is not None:
+        parts.append(f"parked {plan.parking.parked}, parking {plan.parking.parking}")
     parts.append(f"lead time {plan.lead_time_seconds:.0f} s")
     if moment.attained_share is not None:
         parts.append(f"{moment.attained_share * 100:.2f} % in time so far, reckoned by the tick")

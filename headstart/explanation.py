@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from controller.plan import Reason
+from headstart.parking_words import effects as staged_effects
+from headstart.parking_words import log_parts, need_text, stock_text
 from headstart.plan_facts import PlanFacts
 
 _REASONS = {
@@ -36,6 +38,7 @@ def explain(
     if facts.reason != Reason.NO_FORECAST:
         sentences.append(_forecast(facts))
     sentences.append(_reactive(facts))
+    sentences.append(need_text(facts.parking))
     sentences.append(_REASONS[Reason(facts.reason)] if _is_reason(facts) else _other(facts))
     sentences.extend(_effects(facts, time_text))
     sentences.append(_upcoming(facts, time_text, next_start_at))
@@ -46,7 +49,9 @@ def explain(
 def log_line(facts: PlanFacts) -> str:
     """Say what a plan does and why, in one line; empty if it starts and releases nothing."""
     parts = []
-    if facts.starts:
+    if facts.parking is not None:
+        parts += log_parts(facts.parking, starts=facts.starts, cause=_cause(facts))
+    elif facts.starts:
         parts.append(f"start {facts.starts} {_noun(facts.starts, 'restore')}: {_cause(facts)}")
     for reason, count in Counter(facts.cancels).items():
         parts.append(f"give up {count} {_noun(count, 'start')}{_after_colon(reason)}")
@@ -91,7 +96,7 @@ def _state(facts: PlanFacts, time_text: Callable[[float], str]) -> str:
     name = f" of {facts.workload}" if facts.workload else ""
     return (
         f"At {time_text(facts.at)} the target{name} is {replicas_text(facts.target)}: "
-        f"{facts.ready} ready, {facts.restoring} restoring."
+        f"{facts.ready} ready, {facts.restoring} restoring{stock_text(facts.parking)}."
     )
 
 
@@ -119,11 +124,19 @@ def _reactive(facts: PlanFacts) -> str:
 
 def _effects(facts: PlanFacts, time_text: Callable[[float], str]) -> list[str]:
     effects = []
-    if facts.starts:
+    ready_at = facts.at + facts.lead_time_seconds
+    if facts.parking is not None:
+        effects += staged_effects(
+            facts.parking,
+            starts=facts.starts,
+            waiting=facts.waiting,
+            ready_at=ready_at,
+            time_text=time_text,
+        )
+    elif facts.starts:
         verb = "starts" if facts.starts == 1 else "start"
-        ready_at = time_text(facts.at + facts.lead_time_seconds)
         count = f"{facts.starts} {_noun(facts.starts, 'restore')}"
-        effects.append(f"{count} {verb} now, to serve by {ready_at}.")
+        effects.append(f"{count} {verb} now, to serve by {time_text(ready_at)}.")
     for reason, times in Counter(facts.cancels).items():
         verb = "is" if times == 1 else "are"
         effects.append(f"{times} {_noun(times, 'start')} {verb} given up{_after_colon(reason)}.")

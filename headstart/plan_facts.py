@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.parking_plan import ParkingPlan
 from controller.plan import Plan, Upcoming
 from headstart.results_reading import PlanRow
 
@@ -13,7 +14,8 @@ class PlanFacts:
     """What there is to say about one plan. ``at`` in seconds, on the clock of where it came from.
 
     ``starts`` and ``releases`` count replicas. ``cancels`` has the reason of each start that is
-    given up, empty if not known; ``upcoming`` is None if not known.
+    given up, empty if not known; ``upcoming`` is None if not known. ``parking`` is None where
+    restores have one stage, or it is not known; ``waiting`` counts replicas that found no room.
     """
 
     workload: str
@@ -31,6 +33,8 @@ class PlanFacts:
     releases: int = 0
     cancels: tuple[str, ...] = ()
     upcoming: tuple[Upcoming, ...] | None = ()
+    waiting: int = 0
+    parking: ParkingPlan | None = None
 
     @classmethod
     def of_plan(cls, plan: Plan) -> PlanFacts:
@@ -51,6 +55,8 @@ class PlanFacts:
             releases=len(plan.releases),
             cancels=tuple(reason for _, reason in plan.cancels),
             upcoming=plan.upcoming,
+            waiting=plan.waiting,
+            parking=plan.parking,
         )
 
     @classmethod

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from headstart.output import write_whole
+from headstart.parking_tally import ParkingTally
 from headstart.plan_log import COLUMNS, PlanLog
 from headstart.scoring import Score
 from headstart.trial import ReplicaTimes
@@ -72,7 +73,8 @@ class Summary:
     other policy, by name (reactive is Kubernetes' HPA). ``objective_attainment`` is None where
     money decides. ``hits`` are restores that were needed while they were ready and had no request
     late in the 10 s before; ``misses`` are requests that waited too long, ``wasted_gpu_seconds``
-    GPU time that served nobody.
+    GPU time that served nobody. ``parking`` is None, and left out, where restores have one stage;
+    where they have two, ``restores`` are those that were given a GPU.
     """
 
     trace: str
@@ -90,6 +92,14 @@ class Summary:
     wasted_gpu_seconds: float
     wall_seconds: float
     comparison: Mapping[str, Score]
+    parking: ParkingTally | None = None
+
+    def content(self) -> dict[str, object]:
+        """Return what is written."""
+        content = asdict(self)
+        if self.parking is None:
+            del content["parking"]
+        return content
 
 
 def write_replicas(path: Path, records: Iterable[ReplicaLife], *, origin: float) -> None:
@@ -122,8 +132,8 @@ def write_plans(path: Path, plans: PlanLog) -> None:
 
 def write_summary(path: Path, summary: Summary) -> None:
     """Write ``summary.json``."""
-    content = asdict(summary)
-    write_whole(path, [json.dumps(content, indent=2, allow_nan=False), "\n"])
+    content = json.dumps(summary.content(), indent=2, allow_nan=False)
+    write_whole(path, [content, "\n"])
 
 
 def write_forecasts(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from controller.policy import Cost
-from controller.simulation_records import RecordKind
+from controller.simulation_records import RecordKind, ReplicaRecord
 from headstart.assessment import CLAIRVOYANT, REACTIVE, Assessment
 from headstart.output import prepare_folder, write_whole
 from headstart.replay import ReplayResult, Scenario
@@ -43,7 +43,7 @@ def report_input(
     plans, trial, score = result.plans, assessment.trial, assessment.score
     times = plans.column("time")
     restored = [
-        (record.ready_at, record.ready_at - record.decided_at)
+        (record.ready_at, record.ready_at - _decided_at(record))
         for record in result.records
         if record.kind != RecordKind.INITIAL and record.ready_at is not None
     ]
@@ -89,6 +89,13 @@ def write_run(
     write_summary(numbers, summary)
     write_whole(report, [render_report(content)])
     return replicas, plans, numbers, report
+
+
+def _decided_at(record: ReplicaRecord) -> float:
+    """Return when a start was decided: of one that was parked, when it was promoted."""
+    if record.parked_at is None or record.started_at is None:
+        return record.decided_at
+    return record.started_at
 
 
 def _comparisons(assessment: Assessment) -> tuple[Comparison, ...]:

@@ -95,6 +95,10 @@ class Fields:
             raise CodecError(f"{self.at(name)}: nothing given, this field is required")
         return self._object[name]
 
+    def find(self, name: str) -> object:
+        """Return a field unchecked; None if it is missing."""
+        return self._object.get(name)
+
     def number(self, name: str) -> float:
         """Return a finite number."""
         return as_number(self.get(name), self.at(name))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class StartTimes:
         self._drawn: list[tuple[float, float, float]] = []
         changes = [c for c in environment.changes if c.restore is not None]
         self._changes = sorted((origin + c.at_seconds, c.restore) for c in changes if c.restore)
-        self._first = environment.restore
+        self._first, self._parking = environment.restore, environment.parking
 
     def _latency_at(self, now: float) -> StartLatency:
         """Return the latency that is in force."""
@@ -57,9 +58,17 @@ class StartTimes:
 
     def ready_at(self, started_at: float) -> float:
         """Return when a replica started now will serve; infinite if no start seems to succeed."""
-        now = started_at
+        if self._parking is not None:
+            host = {"median_seconds": self._parking.median_seconds, "sigma": self._parking.sigma}
+            # Nobody else parks: the GPU is taken from the beginning.
+            started_at = self._over_at(started_at, host)
+        return self._over_at(started_at, {})
+
+    def _over_at(self, began_at: float, stage: Mapping[str, float]) -> float:
+        """Return when a start has succeeded, or a stage of one, which differs in so much."""
+        now = began_at
         for _ in range(_MOST_ATTEMPTS):
-            latency = self._latency_at(now)
+            latency = replace(self._latency_at(now), **stage) if stage else self._latency_at(now)
             normal, fate, fraction = self._draw()
             seconds = latency.median_seconds * float(np.exp(latency.sigma * normal))
             if fate < latency.failure_share:
