@@ -18,6 +18,7 @@ from controller.parking_places import ParkRequest, places_for
 from controller.parking_plan import Dropped, ParkingPlan, Promotion
 from controller.placement import RESTORE_ATTEMPTS, Placement, PlacementRequest, is_broken
 from controller.plan import Plan
+from controller.plan_actions import is_placed
 from controller.policy import Mode, WorkloadPolicy
 from controller.staged_starts import cold_starts_due, staged_starts
 from controller.start_requests import is_hopeless, placement_requests, without_cancelled
@@ -54,7 +55,7 @@ class Stages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Member:
-    """One workload as it is staged."""
+    """One workload as it is staged; ``is_acting`` if what is planned for it is done here."""
 
     planned: Plan
     policy: WorkloadPolicy
@@ -62,6 +63,7 @@ class _Member:
     stock: Stock
     memory: ParkingMemory
     request: PlacementRequest | None
+    is_acting: bool
 
 
 def workers_by_workload(lot: ParkingLot) -> dict[WorkloadName, tuple[Worker, ...]]:
@@ -104,8 +106,10 @@ def staged(
 
     ``plans`` say how many replicas start, and in ``parking`` how many workers there shall be.
     """
-    left = without_cancelled(fleet, plans, policies)
-    requests = placement_requests(plans, policies, state.memory)
+    pairs = [pair for pair in zip(plans, policies, strict=True) if is_placed(pair[1], settings)]
+    planned, rules = [plan for plan, _ in pairs], [policy for _, policy in pairs]
+    left = without_cancelled(fleet, planned, rules)
+    requests = placement_requests(planned, rules, state.memory)
     members = _members(left, plans, policies, requests, state, settings)
     stocks = {one.policy.workload: one.stock for one in members}
     starts = staged_starts(requests, left, stocks, state.memory)
@@ -113,7 +117,7 @@ def staged(
     gone = {one.name for drops in dropped.values() for one in drops}
     gone |= {placed.worker for placed in starts if placed.worker is not None}
     asked = [_park_request(one, starts, state) for one in members]
-    acting = [one for one in asked if one.policy.mode is Mode.ACT]
+    acting = [request for one, request in zip(members, asked, strict=True) if one.is_acting]
     parks = places_for(acting, left, gone, starts, state.memory)
     return Stages(
         plans=tuple(
@@ -154,6 +158,7 @@ def _members(
                 stock=stock_of(workers, free, times, now=now),
                 memory=replace(memory, hold=hold),
                 request=asking.get(name),
+                is_acting=policy.mode is Mode.ACT and is_placed(policy, settings),
             )
         )
     return members
@@ -161,7 +166,7 @@ def _members(
 
 def _dropped(one: _Member, starts: Sequence[Placement]) -> tuple[Dropped, ...]:
     """Return the workers to drop, each with its reason; of who may not act there are none."""
-    if one.policy.mode is not Mode.ACT:
+    if not one.is_acting:
         return ()
     most = most_replicas(one.policy)
     keep = one.memory.hold.highest if most is None else min(one.memory.hold.highest, most)
@@ -201,15 +206,14 @@ def _completed(
         if placed.workload == name and placed.worker is not None
     )
     placed = sum(1 for park in parks if park.workload == name)
-    is_acting = one.policy.mode is Mode.ACT
     alive = (*stock.ready, *stock.coming, *stock.blocked, *stock.overdue)
     parked = sum(1 for worker in alive if worker.phase is WorkerPhase.PARKED)
     parking = replace(
         one.wanted,
         parking=len(alive) - parked,
         parked=parked,
-        parks=placed if is_acting else missing,
-        waiting=missing - placed if is_acting else 0,
+        parks=placed if one.is_acting else missing,
+        waiting=missing - placed if one.is_acting else 0,
         promotions=promotions,
         unparks=dropped,
     )

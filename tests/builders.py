@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from controller.actions import Start
 from controller.cluster_view import (
     Fleet,
     Node,
     NodeName,
+    ParkingLot,
     Phase,
     Replica,
     ReplicaName,
     StartKind,
+    Worker,
+    WorkerPhase,
 )
 from controller.plan import Plan, Reason
 from models.forecast import WorkloadName
@@ -48,6 +53,38 @@ def a_replica(
         ready_at=started_at + 60.0 if has_been_ready else None,
         attempt=attempt,
     )
+
+
+def a_worker(
+    name: str = "chat-1",
+    *,
+    workload: str = CHAT,
+    node: str = "node-00",
+    phase: WorkerPhase = WorkerPhase.PARKED,
+    decided_at: float = 0.0,
+    deadline_at: float = 600.0,
+    gpus: int = 1,
+    attempt: int = 1,
+) -> Worker:
+    """Return a worker without a GPU; one that is parked took 10 s to be."""
+    is_parked = phase is WorkerPhase.PARKED
+    return Worker(
+        name=ReplicaName(name),
+        workload=WorkloadName(workload),
+        node=NodeName(node),
+        phase=phase,
+        decided_at=decided_at,
+        deadline_at=deadline_at,
+        gpus=gpus,
+        attempt=attempt,
+        parked_at=decided_at + 10.0 if is_parked else None,
+        failure="no memory" if phase is WorkerPhase.FAILED else "",
+    )
+
+
+def with_parking(fleet: Fleet, *workers: Worker, per_node: int = 4) -> Fleet:
+    """Return a fleet whose restores have two stages, with these workers."""
+    return replace(fleet, parking=ParkingLot(per_node=per_node, workers=workers))
 
 
 def a_fleet(*replicas: Replica, nodes: tuple[Node, ...] | int = 3, seen_at: float = 100.0) -> Fleet:

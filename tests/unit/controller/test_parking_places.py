@@ -1,0 +1,102 @@
+from controller.cluster_view import Fleet, Node, NodeName, ReplicaName, StartKind, WorkerPhase
+from controller.pair_memory import PairMemory
+from controller.parking_places import ParkRequest, places_for
+from controller.placement import Placement
+from controller.policy import Limits, Restore
+from tests.builders import CHAT, a_fleet, a_node, a_replica, a_worker, with_parking
+from tests.unit.controller.builders import a_policy
+
+PARKING = WorkerPhase.PARKING
+NO_MEMORY = PairMemory()
+
+
+def asks(
+    count: int, workload: str = CHAT, *, priority: int = 0, attempts: tuple[int, ...] = ()
+) -> ParkRequest:
+    policy = a_policy(workload, limits=Limits(priority=priority))
+    return ParkRequest(policy=policy, count=count, attempts=attempts)
+
+
+def places(
+    fleet: Fleet,
+    *requests: ParkRequest,
+    gone: tuple[str, ...] = (),
+    starts: tuple[Placement, ...] = (),
+    memory: PairMemory = NO_MEMORY,
+) -> list[tuple[str, str]]:
+    """Return which workload parks a worker on which node."""
+    left = frozenset(ReplicaName(name) for name in gone)
+    found = places_for(requests, fleet, left, starts, memory)
+    return [(one.workload, one.node) for one in found]
+
+
+def asks_at_once(count: int, workload: str = CHAT) -> ParkRequest:
+    """Return a request of a workload that may park many at once on one node."""
+    policy = a_policy(workload, restore=Restore(max_concurrent_per_node=8))
+    return ParkRequest(policy=policy, count=count)
+
+
+def test_workers_are_parked_where_a_gpu_is_free_that_nobody_waits_for() -> None:
+    fleet = with_parking(a_fleet(a_replica()), a_worker("w", node="node-01"))
+    # node-00 serves, and for the GPU of node-01 one waits already: only node-02 is left.
+    assert places(fleet, asks(3)) == [(CHAT, "node-02")]
+
+
+def test_others_may_wait_for_the_same_gpu_once_every_gpu_is_waited_for() -> None:
+    fleet = with_parking(a_fleet(nodes=2))
+    # In turn, as long as both lack as many; each has one worker a GPU at the most.
+    assert places(fleet, asks_at_once(9), asks_at_once(9, "search")) == [
+        (CHAT, "node-00"),
+        ("search", "node-01"),
+        (CHAT, "node-01"),
+        ("search", "node-00"),
+    ]
+
+
+def test_a_node_s_memory_holds_no_more_than_it_holds() -> None:
+    fleet = with_parking(a_fleet(nodes=(a_node(gpus=8),)), a_worker("w"), per_node=2)
+    assert places(fleet, asks_at_once(3)) == [(CHAT, "node-00")]
+    assert places(fleet, asks_at_once(3), gone=("w",)) == [(CHAT, "node-00"), (CHAT, "node-00")]
+
+
+def test_priority_comes_first_and_then_who_lacks_most() -> None:
+    fleet = with_parking(a_fleet(nodes=4), per_node=1)
+    urgent, few, many = asks(1, "urgent", priority=1), asks(2, "few"), asks(4, "many")
+    taken = [name for name, _ in places(fleet, few, many, urgent)]
+    # After its second turn "many" lacks two as "few" does, which comes first by name.
+    assert taken == ["urgent", "many", "many", "few"]
+
+
+def test_disks_are_spared_as_restores_spare_them() -> None:
+    fleet = with_parking(
+        a_fleet(nodes=(a_node(gpus=4), a_node("node-01", gpus=4))),
+        a_worker("w", node="node-01", phase=PARKING),
+    )
+    # One host part at once on a node, whosever it is.
+    assert places(fleet, asks(3)) == [(CHAT, "node-00")]
+    one_at_once = ParkRequest(policy=a_policy(restore=Restore(max_concurrent=1)), count=1)
+    assert places(fleet, one_at_once) == []
+
+
+def test_where_it_failed_comes_last_and_where_it_may_not_be_never() -> None:
+    failed = a_replica(node="node-00")
+    memory = NO_MEMORY.after_failure(failed, 100.0)
+    fleet = with_parking(a_fleet(nodes=2))
+    assert places(fleet, asks(2), memory=memory) == [(CHAT, "node-01"), (CHAT, "node-00")]
+    barred = Node(name=NodeName("node-01"), gpus=1, unfit_for=((CHAT, "no such GPU"),))
+    unfit = a_node("node-02", unfit_reason="not Ready")
+    fleet = with_parking(a_fleet(nodes=(a_node(), barred, unfit)))
+    assert places(fleet, asks(3)) == [(CHAT, "node-00")]
+
+
+def test_the_gpus_of_this_tick_s_starts_are_taken() -> None:
+    start = Placement(workload=CHAT, node=NodeName("node-00"), kind=StartKind.RESTORE)
+    fleet = with_parking(a_fleet(nodes=2))
+    assert places(fleet, asks(2), starts=(start,)) == [(CHAT, "node-01")]
+
+
+def test_retries_go_on_with_their_attempts() -> None:
+    fleet = with_parking(a_fleet(nodes=3))
+    found = places_for([asks(3, attempts=(3, 2))], fleet, frozenset(), (), NO_MEMORY)
+    assert [one.attempt for one in found] == [3, 2, 1]
+    assert {one.kind for one in found} == {StartKind.RESTORE}
