@@ -85,6 +85,7 @@ class _Memory:
         assert lot is not None
         self._per_node = lot.per_node
         self._failures = memory
+        self._failed: dict[WorkloadName, dict[NodeName, tuple[int, float]]] = {}
         self._free = fleet.free_gpus()
         self._room: Counter[NodeName] = Counter(self._free)
         self._there: Counter[NodeName] = Counter()
@@ -105,7 +106,9 @@ class _Memory:
         limit = restore.max_concurrent
         if limit is not None and self._parking_of[name] >= limit:
             return None
-        own, failed = self._own[name], self._failures.failed_nodes(name)
+        own, failed = self._own[name], self._failed.get(name)
+        if failed is None:
+            failed = self._failed[name] = self._failures.failed_nodes(name)
         fit = [
             node
             for node, free in self._free.items()

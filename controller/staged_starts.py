@@ -32,7 +32,9 @@ def staged_starts(
     room_of = _unclaimed(fleet)
     cold = {request.workload: cold_starts_due(request, memory) for request in requests}
     waiting = {
-        request.workload: _best_first(stocks[request.workload].ready, room_of, memory)
+        request.workload: _best_first(
+            stocks[request.workload].ready, room_of, memory.failed_nodes(request.workload)
+        )
         for request in requests
     }
 
@@ -68,12 +70,14 @@ def _unclaimed(fleet: Fleet) -> Counter[NodeName]:
 
 
 def _best_first(
-    workers: Sequence[Worker], left: Mapping[NodeName, int], memory: PairMemory
+    workers: Sequence[Worker],
+    left: Mapping[NodeName, int],
+    failed: Mapping[NodeName, tuple[int, float]],
 ) -> list[Worker]:
     """Order workers: where none failed, then where fewest others wait, then the oldest first."""
 
     def rank(worker: Worker) -> tuple[tuple[int, float], int, float, str]:
-        failed = memory.failed_nodes(worker.workload).get(worker.node, _NEVER_FAILED)
-        return failed, -left.get(worker.node, 0), worker.decided_at, worker.name
+        failures = failed.get(worker.node, _NEVER_FAILED)
+        return failures, -left.get(worker.node, 0), worker.decided_at, worker.name
 
     return sorted(workers, key=rank)

@@ -6,6 +6,7 @@ then parked workers that are promoted. Workers are parked one whole lead time ah
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,6 +26,10 @@ from controller.start_requests import is_hopeless, placement_requests, without_c
 from controller.tick_state import TickSettings, TickState
 from controller.worker_stock import Stock, parks_missing, stock_of, surplus
 from models.forecast import WorkloadName
+
+#: A surplus worker costs no GPU, and parking it anew reads a snapshot: it is held for so long at
+#: the least, and as long as a replica would be at such a lead time.
+WORKER_HOLD_SECONDS = 600.0
 
 WorkersByWorkload = Mapping[WorkloadName, tuple[Worker, ...]]
 
@@ -113,15 +118,26 @@ def staged(
     members = _members(left, plans, policies, requests, state, settings)
     stocks = {one.policy.workload: one.stock for one in members}
     starts = staged_starts(requests, left, stocks, state.memory)
-    dropped = {one.policy.workload: _dropped(one, starts) for one in members}
+    promoted = _promotions(starts)
+    dropped = {
+        one.policy.workload: _dropped(one, promoted.get(one.policy.workload, ())) for one in members
+    }
     gone = {one.name for drops in dropped.values() for one in drops}
-    gone |= {placed.worker for placed in starts if placed.worker is not None}
-    asked = [_park_request(one, starts, state) for one in members]
+    gone |= {one.name for promotions in promoted.values() for one in promotions}
+    cold = Counter(placed.workload for placed in starts if placed.worker is None)
+    asked = [_park_request(one, cold[one.policy.workload], state) for one in members]
     acting = [request for one, request in zip(members, asked, strict=True) if one.is_acting]
     parks = places_for(acting, left, gone, starts, state.memory)
+    parked = Counter(park.workload for park in parks)
     return Stages(
         plans=tuple(
-            _completed(one, request.count, dropped[one.policy.workload], starts, parks)
+            _completed(
+                one,
+                parks=parked[one.policy.workload],
+                missing=request.count,
+                promotions=promoted.get(one.policy.workload, ()),
+                unparks=dropped[one.policy.workload],
+            )
             for one, request in zip(members, asked, strict=True)
         ),
         starts=starts,
@@ -148,7 +164,7 @@ def _members(
         workers = owned.get(name, ())
         times = host_times(workers, state, policy, settings, now=now)
         memory = state.parking.get(name, ParkingMemory())
-        held = hold_seconds(wanted.lead_time_seconds, policy)
+        held = max(hold_seconds(wanted.lead_time_seconds, policy), WORKER_HOLD_SECONDS)
         hold = memory.hold.with_target(wanted.target, now=now, hold_seconds=held)
         members.append(
             _Member(
@@ -164,18 +180,31 @@ def _members(
     return members
 
 
-def _dropped(one: _Member, starts: Sequence[Placement]) -> tuple[Dropped, ...]:
-    """Return the workers to drop, each with its reason; of who may not act there are none."""
+def _promotions(starts: Sequence[Placement]) -> dict[WorkloadName, tuple[Promotion, ...]]:
+    """Return the starts that are promotions, by workload."""
+    promotions: dict[WorkloadName, tuple[Promotion, ...]] = {}
+    for placed in starts:
+        if placed.worker is not None:
+            one = Promotion(name=placed.worker, node=placed.node)
+            promotions[placed.workload] = (*promotions.get(placed.workload, ()), one)
+    return promotions
+
+
+def _dropped(one: _Member, promotions: Sequence[Promotion]) -> tuple[Dropped, ...]:
+    """Return the workers to drop; of who may not act there are none."""
     if not one.is_acting:
         return ()
     most = most_replicas(one.policy)
     keep = one.memory.hold.highest if most is None else min(one.memory.hold.highest, most)
-    promoted = [placed.worker for placed in starts if placed.worker is not None]
+    promoted = [promotion.name for promotion in promotions]
     return (*one.stock.over, *surplus(one.planned, one.stock, promoted, keep))
 
 
-def _park_request(one: _Member, starts: Sequence[Placement], state: TickState) -> ParkRequest:
-    """Return how many workers to park: none while restores don't work and cold starts do."""
+def _park_request(one: _Member, cold_placed: int, state: TickState) -> ParkRequest:
+    """Return how many workers to park: none while restores don't work and cold starts do.
+
+    ``cold_placed`` of the workload's cold starts found room.
+    """
     policy, memory = one.policy, state.memory
     may_be_cold = policy.restore.cold_fallback
     if may_be_cold and is_broken(policy.workload, memory, RESTORE_ATTEMPTS):
@@ -188,33 +217,28 @@ def _park_request(one: _Member, starts: Sequence[Placement], state: TickState) -
     if may_be_cold:
         owed = tuple(attempt for attempt in owed if attempt <= RESTORE_ATTEMPTS)
     # What is to be retried cold comes first, and is owed for as long as it finds no room.
-    placed = sum(1 for p in starts if p.workload == policy.workload and p.worker is None)
-    return ParkRequest(policy=policy, count=count, attempts=owed if placed == cold else ())
+    return ParkRequest(policy=policy, count=count, attempts=owed if cold_placed == cold else ())
 
 
 def _completed(
     one: _Member,
+    *,
+    parks: int,
     missing: int,
-    dropped: tuple[Dropped, ...],
-    starts: Sequence[Placement],
-    parks: Sequence[Placement],
+    promotions: tuple[Promotion, ...],
+    unparks: tuple[Dropped, ...],
 ) -> Plan:
-    name, stock = one.policy.workload, one.stock
-    promotions = tuple(
-        Promotion(name=placed.worker, node=placed.node)
-        for placed in starts
-        if placed.workload == name and placed.worker is not None
-    )
-    placed = sum(1 for park in parks if park.workload == name)
+    """Return the plan with all that is done about workers; who may not act says what it would."""
+    stock = one.stock
     alive = (*stock.ready, *stock.coming, *stock.blocked, *stock.overdue)
     parked = sum(1 for worker in alive if worker.phase is WorkerPhase.PARKED)
     parking = replace(
         one.wanted,
         parking=len(alive) - parked,
         parked=parked,
-        parks=placed if one.is_acting else missing,
-        waiting=missing - placed if one.is_acting else 0,
+        parks=parks if one.is_acting else missing,
+        waiting=missing - parks if one.is_acting else 0,
         promotions=promotions,
-        unparks=dropped,
+        unparks=unparks,
     )
     return replace(one.planned, parking=parking)

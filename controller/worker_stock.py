@@ -90,11 +90,12 @@ def surplus(
 ) -> Iterator[Dropped]:
     """Yield the workers beyond those to ``keep``: who helps least goes first, then the youngest.
 
-    Those that this plan promotes stay.
+    Those that this plan promotes stay, and those overdue: they come, or are measured at their
+    deadline.
     """
     taken = frozenset(promoted)
-    count = planned.ready + planned.restoring + stock.alive - keep
-    for part in (stock.blocked, stock.overdue, stock.coming, stock.ready):
+    count = planned.ready + planned.restoring + stock.usable + len(stock.blocked) - keep
+    for part in (stock.blocked, stock.coming, stock.ready):
         for worker in sorted(part, key=lambda one: (-one.decided_at, one.name)):
             if count > 0 and worker.name not in taken:
                 count -= 1

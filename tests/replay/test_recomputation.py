@@ -28,6 +28,11 @@ TROUBLED_WORLD = """\
 restore: {medianSeconds: 40, failureShare: 0.2, hangShare: 0.1, timeoutSeconds: 120}
 seed: 3
 """
+PARKING_WORLD = """\
+restore: {medianSeconds: 10, failureShare: 0.1, hangShare: 0.1, timeoutSeconds: 120}
+parking: {medianSeconds: 30, perNode: 2}
+seed: 3
+"""
 
 
 def waves(bins: int, bin_seconds: float, *, mean: float, seed: int) -> FloatArray:
@@ -88,6 +93,7 @@ CASES = (
     Case(name="log.jsonl", bins=2400, bin_seconds=1, mean=3, write=log_jsonl),
     Case(name="coarse.csv", bins=22, bin_seconds=300, mean=40),
     Case(name="troubled.csv", bins=360, bin_seconds=10, mean=40, environment=TROUBLED_WORLD),
+    Case(name="parked.csv", bins=360, bin_seconds=10, mean=40, environment=PARKING_WORLD),
 )
 
 
@@ -146,9 +152,24 @@ def test_the_summary_is_what_replicas_and_trace_amount_to(case: Case, tmp_path: 
 def _assert_counted(
     summary: dict[str, Any], rows: list[dict[str, str]], *, is_troubled: bool
 ) -> None:
-    started = [row for row in rows if row["kind"] != "initial"]
+    begun = [row for row in rows if row["kind"] != "initial"]
+    started = [row for row in begun if row["started_at"]]
+    if "parking" in summary:
+        _assert_parked(summary["parking"], begun)
+    else:
+        assert started == begun
     failed = [row for row in started if row["outcome"] in ("failed", "hung", "lost")]
     assert summary["restores"] == len(started)
     assert summary["failures"] == len(failed)
     assert bool(failed) == is_troubled
     assert started
+
+
+def _assert_parked(counted: dict[str, Any], begun: list[dict[str, str]]) -> None:
+    never = [row for row in begun if not row["started_at"]]
+    assert counted["unparked"] == sum(1 for row in never if row["outcome"] == "unparked")
+    failed = [row for row in never if row["outcome"] in ("failed", "hung", "lost")]
+    assert counted["failures"] == len(failed) > 0
+    # No start is cold here before a restore has failed four times over.
+    assert counted["promotions"] == sum(1 for row in begun if row["started_at"]) > 0
+    assert {row["ready_at"] for row in never} == {""}

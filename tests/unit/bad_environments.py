@@ -97,6 +97,31 @@ BAD_ENVIRONMENTS = (
         ("environment.yaml:1: seed: -1 is not allowed: must be a whole number of at least 0",),
     ),
     BadInput(
+        "a parking for nobody",
+        "parking: {perNode: 0}\n",
+        (
+            "environment.yaml:1: parking.perNode: 0 is not allowed: "
+            "must be a whole number from 1 to 1024",
+        ),
+    ),
+    BadInput(
+        "a host part that takes no time",
+        "parking:\n  medianSeconds: 0\n  sigma: 9\n",
+        (
+            "environment.yaml:2: parking.medianSeconds: 0 is not allowed: "
+            "must be a number above 0 and of at most 86400",
+            "environment.yaml:3: parking.sigma: 9 is not allowed: must be a number from 0 to 5",
+        ),
+    ),
+    BadInput(
+        "a share of host parts of their own",
+        "parking: {failureShare: 0.1}\n",
+        (
+            "environment.yaml:1: parking.failureShare: unknown field: "
+            "known here: medianSeconds, sigma, perNode",
+        ),
+    ),
+    BadInput(
         "a learning that is a number",
         "learning: 1\n",
         ("environment.yaml:1: learning: 1 is not allowed: must be true or false",),

@@ -10,6 +10,7 @@ from controller.environment import (
     Metrics,
     NodeLoss,
     Outage,
+    Parking,
     StandbyNodes,
     StartLatency,
 )
@@ -57,6 +58,22 @@ changes:
 def test_a_partial_cold_start_keeps_the_default_of_cold_starts() -> None:
     environment = parse_environment("coldStart: {sigma: 0.1}", "environment.yaml")
     assert environment.cold_start == StartLatency(median_seconds=180.0, sigma=0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "parking"),
+    [
+        ("{}", None),
+        ("parking:", None),
+        ("parking: {}", Parking(median_seconds=10.0, sigma=0.35, per_node=4)),
+        ("parking: {medianSeconds: 45, perNode: 2}", Parking(median_seconds=45.0, per_node=2)),
+        ("parking: {sigma: 0}", Parking(sigma=0.0)),
+    ],
+)
+def test_restores_have_two_stages_if_the_file_says_how_workers_are_parked(
+    text: str, parking: Parking | None
+) -> None:
+    assert parse_environment(text, "environment.yaml") == Environment(parking=parking)
 
 
 def test_learning_and_seed_are_taken() -> None:

@@ -72,9 +72,9 @@ def the_parking(result: TickResult) -> ParkingPlan:
     return parking
 
 
-def held(count: int) -> TickState:
-    """Return the state in which so many workers were wanted half a minute ago."""
-    hold = Hold(((NOW - 30.0, count),))
+def held(count: int, *, ago: float = 590.0) -> TickState:
+    """Return the state in which so many workers were wanted nearly ten minutes ago."""
+    hold = Hold(((NOW - ago, count),))
     return TickState(parking={CHAT: ParkingMemory(hold=hold)})
 
 
@@ -144,6 +144,8 @@ def test_a_surplus_worker_is_dropped_after_the_hold_the_youngest_first() -> None
     ]
     fleet = with_parking(a_fleet(*ready(2), nodes=8), *workers)
     assert the_parking(a_tick(fleet, calm, state=held(5))).unparks == ()
+    gone = the_parking(a_tick(fleet, calm, state=held(5, ago=610.0))).unparks
+    assert [one.name for one in gone] == ["youngest", "young", "old"]
     result = a_tick(fleet, calm, state=held(3))
     unparks = [action for action in result.actions if isinstance(action, Unpark)]
     assert [(one.name, one.node, one.reason) for one in unparks] == [
@@ -259,18 +261,23 @@ def test_what_goes_makes_room_before_others_come() -> None:
         waiting("surplus", 4),
         waiting("s2", 5, workload="search"),
     )
-    outlooks = {
-        calm.workload: an_outlook(reading=a_reading(2.0), forecast=a_forecast(2.0)),
-        busy.workload: an_outlook(
-            workload="search", reading=a_reading(2.0), forecast=a_forecast(3.0, workload="search")
-        ),
-    }
-    seen = replace(fleet, seen_at=NOW)
-    first = tick(seen, outlooks, TickState(), NOW, policies=(calm, busy), settings=FIXED)
+
+    def at(now: float, state: TickState) -> TickResult:
+        outlooks = {
+            policy.workload: an_outlook(
+                workload=policy.workload,
+                reading=a_reading(2.0, at=now),
+                forecast=a_forecast(rate, workload=policy.workload, issued_at=now),
+            )
+            for policy, rate in ((calm, 2.0), (busy, 3.0))
+        }
+        seen = replace(fleet, seen_at=now)
+        return tick(seen, outlooks, state, now, policies=(calm, busy), settings=FIXED)
+
+    first = at(NOW, TickState())
     assert {type(action) for action in first.actions} == {Promote, Park, Unpark}
     # The loop has come up: what it finds it holds, until the hold is over.
-    later = replace(fleet, seen_at=NOW + 90.0)
-    second = tick(later, outlooks, first.state, NOW + 90.0, policies=(calm, busy), settings=FIXED)
+    second = at(NOW + 690.0, first.state)
     kinds = [type(action) for action in second.actions]
     assert kinds == [Release, Unpark, Promote, Park]
 

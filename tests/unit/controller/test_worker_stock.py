@@ -87,12 +87,12 @@ def test_of_a_surplus_those_go_first_that_help_least_and_then_the_youngest() -> 
         gone = surplus(planned, found, [a_worker("promoted").name], keep)
         return [one.name for one in gone]
 
-    # Two replicas and six workers.
-    assert dropped(8) == []
-    assert dropped(5) == ["blocked", "overdue", "coming"]
-    assert dropped(3) == ["blocked", "overdue", "coming", "young", "old"]
-    assert dropped(0) == ["blocked", "overdue", "coming", "young", "old"]
-    (first, *_) = surplus(planned, found, [], 7)
+    # Two replicas and five workers; who is overdue is left to be measured at the deadline.
+    assert dropped(7) == []
+    assert dropped(5) == ["blocked", "coming"]
+    assert dropped(3) == ["blocked", "coming", "young", "old"]
+    assert dropped(0) == ["blocked", "coming", "young", "old"]
+    (first, *_) = surplus(planned, found, [], 6)
     assert first == Dropped(
         name=a_worker("blocked").name, node=NodeName("node-00"), reason="not needed any more"
     )

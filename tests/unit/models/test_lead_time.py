@@ -56,6 +56,13 @@ def test_a_new_snapshot_takes_as_long_as_its_size_says() -> None:
     assert (found.measurements, found.basis) == (0, "prior from size")
 
 
+def test_a_host_part_of_a_new_snapshot_takes_as_long_as_its_size_says() -> None:
+    found = estimate(LeadTimes(), LeadTimeKey(snapshot="new", kind="park", size_gib=16.0))
+    assert found.median_seconds == pytest.approx(1.0 + 9.6)
+    unknown = estimate(LeadTimes(), LeadTimeKey(snapshot="new", kind="park"))
+    assert unknown.median_seconds == pytest.approx(60.0)
+
+
 def test_a_new_snapshot_of_unknown_size_takes_a_minute() -> None:
     found = estimate(LeadTimes(), CHAT)
     assert found.median_seconds == pytest.approx(60.0)
