@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from controller.actions import Cancel, Release
+from controller.actions import Action, Cancel, Release
 from controller.cluster_view import NodeName, ReplicaName, StartKind
 from controller.environment import Environment, NodeLoss, Parking, StandbyNodes, StartLatency
 from controller.errors import ActionRefusedError
@@ -222,7 +222,7 @@ def lives_of_one_stage(folder: Path) -> str:
         world.advance(now)
         name, node = f"chat-{number}", f"node-{number % 4:02d}"
         kind = StartKind.COLD if number % 7 == 6 else StartKind.RESTORE
-        steps = [
+        steps: list[Action] = [
             Cancel(name=ReplicaName(f"chat-{number - 21}"), reason="not ready after 630 s"),
             Release(name=ReplicaName(f"chat-{number - 14}"), drain_seconds=5.0, reason="target 1"),
             a_start(name, node=node, kind=kind, at=now),
