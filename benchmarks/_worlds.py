@@ -9,6 +9,7 @@ import numpy as np
 
 from controller.environment import Change, Environment, Metrics, Outage, StandbyNodes
 from headstart.forecast_feed import Forecasts
+from headstart.replay import Scenario, forecast_feed
 from headstart.traces import Trace, default_warmup
 from models.forecast import QUANTILES, FloatArray, Forecast
 
@@ -87,6 +88,20 @@ def _with_demand(world: World, times: Callable[[FloatArray], FloatArray]) -> Wor
     middles = (np.arange(len(trace.requests)) + 0.5) * trace.bin_seconds
     changed = replace(trace, requests=trace.requests * times(np.asarray(middles)))
     return replace(world, trace=changed, is_same_demand=False)
+
+
+def every_forecast(scenario: Scenario) -> tuple[Forecast, ...]:
+    """Return every forecast of the scored part."""
+    kept: list[Forecast] = []
+    delay = scenario.environment.metrics.delay_seconds
+    start = scenario.origin + scenario.warmup_seconds
+    end = scenario.origin + len(scenario.requests) * scenario.bin_seconds
+    with forecast_feed(scenario) as feed:
+        for now in np.arange(start - 60.0, end + delay, 5.0).tolist():
+            newest = feed.at(now)
+            if newest is not None and (not kept or kept[-1] is not newest):
+                kept.append(newest)
+    return tuple(kept)
 
 
 class NoiseForecasts:

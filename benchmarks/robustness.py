@@ -19,12 +19,12 @@ import numpy as np
 
 from benchmarks._traffic import generated, trace_paths
 from benchmarks._verdict import TITLES, Case, row
-from benchmarks._worlds import KeptForecasts, NoiseForecasts, World, worlds
+from benchmarks._worlds import KeptForecasts, NoiseForecasts, World, every_forecast, worlds
 from controller.environment import Environment, StartLatency
 from headstart.assessment import trial_of
 from headstart.baselines import play_hpa
 from headstart.forecast_feed import Forecasts
-from headstart.replay import Scenario, forecast_feed, replay
+from headstart.replay import Scenario, replay
 from headstart.scoring import Score, score
 from headstart.traces import Trace, default_warmup, read_trace
 from headstart.trial import Capacity
@@ -80,7 +80,7 @@ def _cases(trace: Trace, median_seconds: float, only: str) -> Iterator[Case]:
             continue
         scenario = _scenario(world, trace)
         if world.is_same_demand and kept is None:
-            kept = _made(scenario)
+            kept = every_forecast(scenario)
         ours, reactive = _played(scenario, _forecasts(world, kept))
         yield Case(
             trace=trace.name,
@@ -101,20 +101,6 @@ def _scenario(world: World, usual: Trace) -> Scenario:
         environment=world.environment,
         warmup_seconds=default_warmup(usual),
     )
-
-
-def _made(scenario: Scenario) -> tuple[Forecast, ...]:
-    """Return every forecast of the scored part."""
-    kept: list[Forecast] = []
-    delay = scenario.environment.metrics.delay_seconds
-    start = scenario.origin + scenario.warmup_seconds
-    end = scenario.origin + len(scenario.requests) * scenario.bin_seconds
-    with forecast_feed(scenario) as feed:
-        for now in np.arange(start - 60.0, end + delay, 5.0).tolist():
-            newest = feed.at(now)
-            if newest is not None and (not kept or kept[-1] is not newest):
-                kept.append(newest)
-    return tuple(kept)
 
 
 def _forecasts(world: World, kept: tuple[Forecast, ...] | None) -> Forecasts | None:

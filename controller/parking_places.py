@@ -2,7 +2,9 @@
 
 A worker is promoted where it is parked, so it is parked where a GPU is free for it: no workload
 has more workers on a node than it could promote there. Workers of several may wait for one GPU, as
-their peaks rarely fall together; but first each is given one that nobody else waits for.
+their peaks rarely fall together; but first each is given one that nobody else waits for. Where no
+GPU is free, a worker is parked beside another workload's replica: when GPUs change hands, who gets
+one must not have to be parked first.
 """
 
 from __future__ import annotations
@@ -26,11 +28,13 @@ class ParkRequest:
     """How many workers of a workload shall begin to be parked.
 
     ``attempts`` are those of the failed starts that they take the place of, the others are first.
+    ``blocked`` others wait already for GPUs that are in use.
     """
 
     policy: WorkloadPolicy
     count: int
     attempts: tuple[int, ...] = ()
+    blocked: int = 0
 
 
 def places_for(
@@ -57,7 +61,8 @@ def places_for(
     while waiting:
         priority, lacking, name, index = heapq.heappop(waiting)
         request = requests[index]
-        node = memory_of_nodes.take(request.policy)
+        # Who is blocked already waits for all but so many of those that are missing.
+        node = memory_of_nodes.take(request.policy, may_wait=-lacking > request.blocked)
         if node is None:
             continue
         turn = parked[index]
@@ -92,6 +97,11 @@ class _Memory:
         self._parking: Counter[NodeName] = Counter()
         self._parking_of: Counter[WorkloadName] = Counter()
         self._own: dict[WorkloadName, Counter[NodeName]] = defaultdict(Counter)
+        self._held: Counter[NodeName] = Counter()
+        self._held_by: dict[WorkloadName, Counter[NodeName]] = defaultdict(Counter)
+        for replica in fleet.replicas:
+            self._held[replica.node] += replica.gpus
+            self._held_by[replica.workload][replica.node] += replica.gpus
         self._barred = {(who, node.name) for node in fleet.nodes for who, _ in node.unfit_for}
         for placed in starts:
             self._free[placed.node] -= placed.gpus
@@ -100,25 +110,39 @@ class _Memory:
             if worker.name not in gone:
                 self._add(worker)
 
-    def take(self, policy: WorkloadPolicy) -> NodeName | None:
-        """Take the best place for one more worker of a workload, None if there is none."""
-        name, restore, gpus = policy.workload, policy.restore, policy.standby.gpus_per_replica
-        limit = restore.max_concurrent
+    def take(self, policy: WorkloadPolicy, *, may_wait: bool) -> NodeName | None:
+        """Take the best place for one more worker of a workload, None if there is none.
+
+        If it ``may_wait``, that may be where others hold the GPUs.
+        """
+        name, limit = policy.workload, policy.restore.max_concurrent
         if limit is not None and self._parking_of[name] >= limit:
             return None
-        own, failed = self._own[name], self._failed.get(name)
-        if failed is None:
-            failed = self._failed[name] = self._failures.failed_nodes(name)
+        best = self._best(policy)
+        if best is None and may_wait:
+            best = self._best(policy, beside_others=True)
+        if best is not None:
+            self._note(name, best, policy.standby.gpus_per_replica, is_parking=True)
+        return best
+
+    def _best(self, policy: WorkloadPolicy, *, beside_others: bool = False) -> NodeName | None:
+        name, gpus = policy.workload, policy.standby.gpus_per_replica
+        own, most = self._own[name], policy.restore.max_concurrent_per_node
+        nobody: Counter[NodeName] = Counter()
+        held, ours = (self._held, self._held_by[name]) if beside_others else (nobody, nobody)
         fit = [
             node
             for node, free in self._free.items()
-            if free - own[node] >= gpus
+            if free + held[node] - ours[node] - own[node] >= gpus
             and self._there[node] < self._per_node
-            and self._parking[node] < restore.max_concurrent_per_node
+            and self._parking[node] < most
             and (name, node) not in self._barred
         ]
+        if name not in self._failed:
+            self._failed[name] = self._failures.failed_nodes(name)
+        failed = self._failed[name]
         # Where it failed comes last; else where most GPUs are free that nobody waits for.
-        best = min(
+        return min(
             fit,
             key=lambda node: (
                 failed.get(node, _NEVER_FAILED),
@@ -128,9 +152,6 @@ class _Memory:
             ),
             default=None,
         )
-        if best is not None:
-            self._note(name, best, gpus, is_parking=True)
-        return best
 
     def _add(self, worker: Worker) -> None:
         is_parking = worker.phase is WorkerPhase.PARKING

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller.cluster_view import Fleet, ParkingLot, Worker, WorkerPhase
-from controller.hold import hold_seconds
+from controller.hold import Hold, hold_seconds
 from controller.needs import most_replicas
 from controller.parking_feedback import host_times, parks_judged
 from controller.parking_memory import ParkingMemory
@@ -163,15 +163,20 @@ def _members(
         assert wanted is not None
         workers = owned.get(name, ())
         times = host_times(workers, state, policy, settings, now=now)
+        stock = stock_of(workers, free, times, now=now)
         memory = state.parking.get(name, ParkingMemory())
+        # Who comes up holds what it finds: others wanted it, and nobody says for how long.
+        found = Hold(((now, planned.ready + planned.restoring + stock.alive),))
         held = max(hold_seconds(wanted.lead_time_seconds, policy), WORKER_HOLD_SECONDS)
-        hold = memory.hold.with_target(wanted.target, now=now, hold_seconds=held)
+        hold = (memory.hold if memory.hold.entries else found).with_target(
+            wanted.target, now=now, hold_seconds=held
+        )
         members.append(
             _Member(
                 planned=planned,
                 policy=policy,
                 wanted=wanted,
-                stock=stock_of(workers, free, times, now=now),
+                stock=stock,
                 memory=replace(memory, hold=hold),
                 request=asking.get(name),
                 is_acting=policy.mode is Mode.ACT and is_placed(policy, settings),
@@ -217,7 +222,12 @@ def _park_request(one: _Member, cold_placed: int, state: TickState) -> ParkReque
     if may_be_cold:
         owed = tuple(attempt for attempt in owed if attempt <= RESTORE_ATTEMPTS)
     # What is to be retried cold comes first, and is owed for as long as it finds no room.
-    return ParkRequest(policy=policy, count=count, attempts=owed if cold_placed == cold else ())
+    return ParkRequest(
+        policy=policy,
+        count=count,
+        attempts=owed if cold_placed == cold else (),
+        blocked=len(one.stock.blocked),
+    )
 
 
 def _completed(

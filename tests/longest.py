@@ -28,6 +28,7 @@ LONGEST = (
     "replay/test_feedback.py",
     "integration/test_readme_kafka.py",
     "property/test_loop.py",
+    "property/test_two_stages.py",
     "integration/controller/test_event_takeover.py",
     "integration/kubernetes/keda/test_outages.py",
     "integration/kubernetes/test_killed_leaders.py",

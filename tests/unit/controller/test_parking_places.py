@@ -53,6 +53,29 @@ def test_others_may_wait_for_the_same_gpu_once_every_gpu_is_waited_for() -> None
     ]
 
 
+def test_where_no_gpu_is_free_a_worker_waits_beside_another_workload_s_replica() -> None:
+    others = a_replica("s", workload="search", node="node-00")
+    own = a_replica("c", node="node-01")
+    # Of node-01 the GPU is chat's own: what goes there makes no room for more of chat.
+    fleet = with_parking(a_fleet(others, own, nodes=2))
+    assert places(fleet, asks(2)) == [(CHAT, "node-00")]
+    assert places(with_parking(a_fleet(others, own)), asks(2)) == [
+        (CHAT, "node-02"),
+        (CHAT, "node-00"),
+    ]
+
+
+def test_no_more_wait_for_gpus_in_use_than_are_missing() -> None:
+    others = [a_replica(f"s{n}", workload="search", node=f"node-{n:02d}") for n in range(3)]
+    fleet = with_parking(a_fleet(*others), a_worker("w", node="node-01"))
+    blocked = ParkRequest(policy=a_policy(), count=2, blocked=1)
+    assert places(fleet, blocked) == [(CHAT, "node-00")]
+    assert places(fleet, ParkRequest(policy=a_policy(), count=1, blocked=1)) == []
+    # One that finds a free GPU is parked all the same, and takes the other's place.
+    roomy = with_parking(a_fleet(*others, nodes=4), a_worker("w", node="node-01"))
+    assert places(roomy, ParkRequest(policy=a_policy(), count=1, blocked=1)) == [(CHAT, "node-03")]
+
+
 def test_a_node_s_memory_holds_no_more_than_it_holds() -> None:
     fleet = with_parking(a_fleet(nodes=(a_node(gpus=8),)), a_worker("w"), per_node=2)
     assert places(fleet, asks_at_once(3)) == [(CHAT, "node-00")]
