@@ -36,6 +36,7 @@ class Change:
     at_seconds: float
     restore: StartLatency | None = None
     cold_start: StartLatency | None = None
+    parking: Parking | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

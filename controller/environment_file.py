@@ -78,8 +78,12 @@ def _shape(documents: tuple[YamlDocument, ...]) -> Iterator[Problem]:
 
 def _rules(document: YamlDocument) -> Iterator[Problem]:
     for path in _entries(document, "changes"):
-        if not {"restore", "coldStart"} & set(document.get(*path)):
-            yield fault(document, path, "needs restore, coldStart or both: what changes")
+        changed = set(document.get(*path))
+        if not {"restore", "coldStart", "parking"} & changed:
+            yield fault(document, path, "needs restore, coldStart or parking: what changes")
+        if "parking" in changed and document.get("parking") is None:
+            text = "must not be given where the world has no parking: restores have one stage"
+            yield fault(document, (*path, "parking"), text)
     for path in _entries(document, "metrics", "outages"):
         yield from _later(document, path, "fromSeconds", "toSeconds")
     yield from _repeated(document)
@@ -140,30 +144,36 @@ def _environment(schema: EnvironmentSchema) -> Environment:
     default = Environment()
     restore = replace(default.restore, **given(schema.restore))
     cold_start = replace(default.cold_start, **given(schema.cold_start))
+    parking = None if schema.parking is None else Parking(**given(schema.parking))
     metrics = given(schema.metrics)
     outages = metrics.pop("outages", ())
     switches = {name: value for name, value in schema if name in ("learning", "seed")}
     return Environment(
         restore=restore,
         cold_start=cold_start,
-        changes=tuple(_changes(schema.changes or [], restore, cold_start)),
+        changes=tuple(_changes(schema.changes or [], restore, cold_start, parking)),
         standby=StandbyNodes(**given(schema.standby)),
         node_losses=tuple(NodeLoss(**given(loss)) for loss in schema.node_losses or ()),
-        parking=None if schema.parking is None else Parking(**given(schema.parking)),
+        parking=parking,
         metrics=Metrics(outages=tuple(Outage(**given(outage)) for outage in outages), **metrics),
         **{name: value for name, value in switches.items() if value is not None},
     )
 
 
 def _changes(
-    schemas: list[ChangeSchema], restore: StartLatency, cold_start: StartLatency
+    schemas: list[ChangeSchema],
+    restore: StartLatency,
+    cold_start: StartLatency,
+    parking: Parking | None,
 ) -> Iterator[Change]:
     """Yield the changes by time, each field that one leaves out as it was before."""
     for schema in sorted(schemas, key=lambda schema: schema.at_seconds):
         restore = replace(restore, **given(schema.restore))
         cold_start = replace(cold_start, **given(schema.cold_start))
+        parking = None if parking is None else replace(parking, **given(schema.parking))
         yield Change(
             at_seconds=schema.at_seconds,
             restore=restore if schema.restore else None,
             cold_start=cold_start if schema.cold_start else None,
+            parking=parking if schema.parking else None,
         )

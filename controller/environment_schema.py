@@ -35,11 +35,16 @@ class LatencySchema(Schema):
     timeout_seconds: Above0 | None = None
 
 
-class ParkingSchema(Schema):
-    """``parking``: the host part, where restores have two stages."""
+class HostPartSchema(Schema):
+    """What a change gives of ``parking``: a node's memory stays as it is."""
 
     median_seconds: Latency | None = None
     sigma: Sigma | None = None
+
+
+class ParkingSchema(HostPartSchema):
+    """``parking``: the host part, where restores have two stages."""
+
     per_node: Slots | None = None
 
 
@@ -49,6 +54,7 @@ class ChangeSchema(Schema):
     at_seconds: AtLeast0
     restore: LatencySchema | None = None
     cold_start: LatencySchema | None = None
+    parking: HostPartSchema | None = None
 
 
 class StandbySchema(Schema):

@@ -53,6 +53,9 @@ def host_latency_in_force(
 ) -> StartLatency:
     """Return the latency of a host part: its own time, the failures and hangs of restores."""
     device = latency_in_force(environment, StartKind.RESTORE, at_seconds=at_seconds)
+    for change in sorted(environment.changes, key=lambda change: change.at_seconds):
+        if change.parking is not None and at_seconds >= change.at_seconds:
+            parking = change.parking
     return replace(device, median_seconds=parking.median_seconds, sigma=parking.sigma)
 
 

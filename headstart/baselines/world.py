@@ -1,23 +1,17 @@
-"""The world that baselines live in: what they can measure, its nodes, how long a start takes."""
+"""The world that baselines live in: what they can measure, and its nodes."""
 
 from __future__ import annotations
 
 import heapq
-import math
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from controller.environment import Environment, StartLatency
+from controller.environment import Environment
+from headstart.baselines.start_times import StartTimes
 from headstart.trial import Trial
 from models.forecast import FloatArray
-
-#: How many random numbers are drawn at once; a draw of one costs far more than its share.
-#: A start that has failed so often in a row fails always.
-_MOST_ATTEMPTS = 1000
-DRAWN_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,57 +21,6 @@ class BaselineReplica:
     started_at: float
     ready_at: float | None
     released_at: float | None
-
-
-class StartTimes:
-    """Seeded start latencies: lognormal, each failed or hung attempt followed by another."""
-
-    def __init__(self, environment: Environment, *, origin: float) -> None:
-        """Take latencies and seed; the environment's times count from ``origin``."""
-        self._generator = np.random.default_rng(environment.seed)
-        self._drawn: list[tuple[float, float, float]] = []
-        changes = [c for c in environment.changes if c.restore is not None]
-        self._changes = sorted((origin + c.at_seconds, c.restore) for c in changes if c.restore)
-        self._first, self._parking = environment.restore, environment.parking
-
-    def _latency_at(self, now: float) -> StartLatency:
-        """Return the latency that is in force."""
-        latency = self._first
-        for at, changed in self._changes:
-            if at <= now:
-                latency = changed
-        return latency
-
-    def _draw(self) -> tuple[float, float, float]:
-        """Return one normal and two uniform random numbers."""
-        if not self._drawn:
-            normal = self._generator.standard_normal(DRAWN_AT_ONCE).tolist()
-            uniform = self._generator.random((2, DRAWN_AT_ONCE)).tolist()
-            self._drawn = list(zip(normal, uniform[0], uniform[1], strict=True))
-        return self._drawn.pop()
-
-    def ready_at(self, started_at: float) -> float:
-        """Return when a replica started now will serve; infinite if no start seems to succeed."""
-        if self._parking is not None:
-            host = {"median_seconds": self._parking.median_seconds, "sigma": self._parking.sigma}
-            # Nobody else parks: the GPU is taken from the beginning.
-            started_at = self._over_at(started_at, host)
-        return self._over_at(started_at, {})
-
-    def _over_at(self, began_at: float, stage: Mapping[str, float]) -> float:
-        """Return when a start has succeeded, or a stage of one, which differs in so much."""
-        now = began_at
-        for _ in range(_MOST_ATTEMPTS):
-            latency = replace(self._latency_at(now), **stage) if stage else self._latency_at(now)
-            normal, fate, fraction = self._draw()
-            seconds = latency.median_seconds * float(np.exp(latency.sigma * normal))
-            if fate < latency.failure_share:
-                now += seconds * fraction
-            elif fate < latency.failure_share + latency.hang_share:
-                now += latency.timeout_seconds
-            else:
-                return now + seconds
-        return math.inf
 
 
 class BaselineFleet:

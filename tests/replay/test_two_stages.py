@@ -11,7 +11,14 @@ import pytest
 
 from controller.actions import Action, Cancel, Release
 from controller.cluster_view import NodeName, ReplicaName, StartKind
-from controller.environment import Environment, NodeLoss, Parking, StandbyNodes, StartLatency
+from controller.environment import (
+    Change,
+    Environment,
+    NodeLoss,
+    Parking,
+    StandbyNodes,
+    StartLatency,
+)
 from controller.errors import ActionRefusedError
 from controller.policy import Mode, WorkloadPolicy
 from controller.simulation import SimulatedWorld
@@ -126,6 +133,17 @@ def test_host_parts_that_fail_and_hang_are_made_up_for() -> None:
     assert outcomes["failed"] > 0
     assert outcomes["hung"] > 0
     assert troubled.score.attained_share >= 0.985
+
+
+def test_a_slowdown_of_host_parts_moves_their_lead_time_alone() -> None:
+    slow = Parking(median_seconds=90.0, sigma=0.3)
+    changes = (Change(at_seconds=50 * MINUTE, parking=slow),)
+    drifting = played(replace(TWO_STAGES, changes=changes))
+    late = [one.plan for one in drifting.ticks if one.now >= SECONDS - 10 * MINUTE]
+    wholes = [plan.parking.lead_time_seconds for plan in late if plan.parking]
+    assert min(wholes) > 90.0
+    assert max(plan.lead_time_seconds for plan in late) < 20.0
+    assert drifting.score.attained_share >= 0.985
 
 
 def test_workers_lost_with_their_nodes_are_made_up_for() -> None:

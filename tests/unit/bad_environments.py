@@ -47,7 +47,7 @@ BAD_ENVIRONMENTS = (
     BadInput(
         "a change of nothing",
         "changes: [{atSeconds: 3}]\n",
-        ("environment.yaml:1: changes[0]: needs restore, coldStart or both: what changes",),
+        ("environment.yaml:1: changes[0]: needs restore, coldStart or parking: what changes",),
     ),
     BadInput(
         "a change at no time",
@@ -119,6 +119,22 @@ BAD_ENVIRONMENTS = (
         (
             "environment.yaml:1: parking.failureShare: unknown field: "
             "known here: medianSeconds, sigma, perNode",
+        ),
+    ),
+    BadInput(
+        "a change of a parking that is not there",
+        "changes:\n  - {atSeconds: 3, parking: {sigma: 1}}\n",
+        (
+            "environment.yaml:2: changes[0].parking: must not be given where the world has no "
+            "parking: restores have one stage",
+        ),
+    ),
+    BadInput(
+        "a memory that changes",
+        "parking: {}\nchanges: [{atSeconds: 3, parking: {perNode: 1}}]\n",
+        (
+            "environment.yaml:2: changes[0].parking.perNode: unknown field: "
+            "known here: medianSeconds, sigma",
         ),
     ),
     BadInput(

@@ -76,6 +76,21 @@ def test_restores_have_two_stages_if_the_file_says_how_workers_are_parked(
     assert parse_environment(text, "environment.yaml") == Environment(parking=parking)
 
 
+def test_a_change_of_host_parts_keeps_what_was_in_force_before_it() -> None:
+    text = """
+parking: {medianSeconds: 10, perNode: 2}
+changes:
+  - {atSeconds: 100, parking: {medianSeconds: 30}}
+  - {atSeconds: 200, restore: {sigma: 0.1}}
+  - {atSeconds: 300, parking: {sigma: 0.1}}
+"""
+    assert parse_environment(text, "environment.yaml").changes == (
+        Change(at_seconds=100.0, parking=Parking(median_seconds=30.0, per_node=2)),
+        Change(at_seconds=200.0, restore=StartLatency(sigma=0.1)),
+        Change(at_seconds=300.0, parking=Parking(median_seconds=30.0, sigma=0.1, per_node=2)),
+    )
+
+
 def test_learning_and_seed_are_taken() -> None:
     environment = parse_environment("{learning: false, seed: 0}", "environment.yaml")
     assert (environment.learning, environment.seed) == (False, 0)

@@ -177,6 +177,20 @@ def test_a_change_of_shares_holds_for_host_parts_too() -> None:
     assert phases == {"before": WorkerPhase.PARKED, "after": WorkerPhase.FAILED}
 
 
+def test_a_slowdown_of_host_parts_leaves_device_parts_as_they_are() -> None:
+    slower = Parking(median_seconds=40.0, sigma=0.0)
+    world = a_world(changes=(Change(at_seconds=50.0, parking=slower),))
+    world.apply(park("before", at=ORIGIN + 49.0))
+    world.advance(ORIGIN + 50.0)
+    world.apply(park("after", at=ORIGIN + 50.0))
+    world.advance(ORIGIN + 100.0)
+    parked_at = {worker.name: worker.parked_at for worker in the_lot(world).workers}
+    assert parked_at == {"before": ORIGIN + 10.0, "after": ORIGIN + 90.0}
+    world.apply(promote("after", at=ORIGIN + 100.0))
+    world.advance(ORIGIN + 200.0)
+    assert world.fleet().replicas[0].ready_at == ORIGIN + 104.0
+
+
 def test_a_node_holds_so_many_workers_and_no_more() -> None:
     world = a_world()
     world.apply(park("a"))

@@ -28,7 +28,8 @@ from headstart.baselines import (
 )
 from headstart.baselines import hpa as hpa_rules
 from headstart.baselines import knative as knative_rules
-from headstart.baselines.world import BaselineFleet, StartTimes, measured_rates
+from headstart.baselines.start_times import StartTimes
+from headstart.baselines.world import BaselineFleet, measured_rates
 from headstart.trial import Capacity, Trial
 
 Play = Callable[[Trial, Environment], tuple[BaselineReplica, ...]]
