@@ -5,7 +5,7 @@ import pytest
 
 from controller.adapters.simulated_cluster import SimulatedCluster
 from controller.cluster_view import Phase
-from controller.environment import Environment, StandbyNodes, StartLatency
+from controller.environment import Environment, Parking, StandbyNodes, StartLatency
 from controller.errors import ActionRefusedError
 from controller.loop_settings import Surroundings
 from controller.policy import Mode, WorkloadPolicy
@@ -28,9 +28,9 @@ class Clock:
         return self.now
 
 
-def a_cluster(clock: Clock) -> SimulatedCluster:
+def a_cluster(clock: Clock, parking: Parking | None = None) -> SimulatedCluster:
     latency = StartLatency(median_seconds=30.0, sigma=0.0)
-    environment = Environment(restore=latency, standby=StandbyNodes(nodes=4))
+    environment = Environment(restore=latency, standby=StandbyNodes(nodes=4), parking=parking)
     return SimulatedCluster(SimulatedWorld(environment, ORIGIN), clock)
 
 
@@ -80,17 +80,21 @@ async def test_what_the_world_refuses_is_refused() -> None:
         await cluster.act(a_start(node="node-99", at=ORIGIN))
 
 
-async def test_the_whole_loop_brings_up_what_demand_needs() -> None:
+@pytest.mark.parametrize("parking", [None, Parking(median_seconds=20.0, sigma=0.0)])
+async def test_the_whole_loop_brings_up_what_demand_needs(parking: Parking | None) -> None:
     clock = Clock()
     policy = WorkloadPolicy(workload=CHAT, demand_per_replica=1.0, mode=Mode.ACT)
     surroundings = Surroundings(
-        cluster=a_cluster(clock), outlooks=SteadyDemand(clock), clock=clock, luck=lambda: 0.0
+        cluster=a_cluster(clock, parking),
+        outlooks=SteadyDemand(clock),
+        clock=clock,
+        luck=lambda: 0.0,
     )
     decide = partial(tick, policies=(policy,), settings=TickSettings())
     reconciler = Reconciler(surroundings, decide, TickState(), {CHAT: policy.mode})
     for _ in range(20):
         report = await reconciler.turn()
-        assert report.trouble == ""
+        assert (report.trouble, report.refused, report.held_back) == ("", (), 0)
         clock.now += 5.0
     assert reconciler.plans[CHAT].target == 3
     assert reconciler.plans[CHAT].ready == 3

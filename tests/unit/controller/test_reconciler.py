@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from controller.actions import Action, Cancel, Release, Resize, Start
+from controller.actions import Action, Cancel, Release, Resize, Start, Unpark
 from controller.cluster_view import Fleet, NodeName, Phase, ReplicaName
 from controller.errors import ActionRefusedError, ClusterUnavailableError
 from controller.loop_settings import LoopSettings, Surroundings
@@ -14,7 +14,7 @@ from controller.reconciler import Reconciler
 from controller.tick_report import TickReport
 from models.forecast import WorkloadName
 from models.outlook import Outlook
-from tests.builders import CHAT, a_fleet, a_plan, a_replica, a_start
+from tests.builders import CHAT, a_fleet, a_plan, a_replica, a_start, a_worker, with_parking
 
 NOW = 100.0
 
@@ -128,6 +128,17 @@ def a_reconciler(
 
 def an_outlook() -> Outlook:
     return Outlook(workload=CHAT, published_at=NOW, reading=None, forecast=None)
+
+
+async def test_actions_on_workers_are_carried_out_for_who_may_act_alone() -> None:
+    unpark = Unpark(
+        name=ReplicaName("w"), workload=CHAT, node=NodeName("node-00"), reason="not needed any more"
+    )
+    cluster = FakeCluster(with_parking(a_fleet(seen_at=NOW), a_worker("w")))
+    report = await a_reconciler(cluster, FakeTick((unpark,))).turn()
+    assert report.acted == (unpark,)
+    report = await a_reconciler(cluster, FakeTick((unpark,)), mode=Mode.RECOMMEND).turn()
+    assert (report.acted, report.held_back) == ((), 1)
 
 
 async def test_what_the_tick_decides_is_done_in_its_order() -> None:

@@ -13,7 +13,7 @@ from controller.cluster_view import NodeName, Phase, ReplicaName
 from controller.replica_events import ToldByWorkload, replica_events
 from controller.told import Told, told_of_json
 from models.fields import CodecError
-from tests.builders import CHAT, a_fleet, a_node, a_replica
+from tests.builders import CHAT, a_fleet, a_node, a_replica, a_worker, with_parking
 from tests.unit.controller.event_schemas import SCHEMAS, fitting
 
 RESTORING = a_replica(phase=Phase.RESTORING, started_at=40.0)
@@ -46,6 +46,15 @@ def test_a_whole_life_is_told_in_its_order_and_each_thing_once() -> None:
         "replica.released/chat-1",
     ]
     assert [event.time for event in events] == [40.0, 100.0, 100.0]
+
+
+def test_a_worker_is_told_of_once_it_has_a_gpu() -> None:
+    worker = a_worker(decided_at=0.0)
+    events, _ = told_after(
+        with_parking(a_fleet(), worker), with_parking(a_fleet(RESTORING)), with_parking(a_fleet())
+    )
+    assert ids(events) == ["restore.started/chat-1", "replica.released/chat-1"]
+    assert events[0].time == 40.0
 
 
 def test_whoever_comes_late_tells_the_same_under_the_same_ids() -> None:

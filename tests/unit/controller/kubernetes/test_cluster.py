@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from controller.actions import Cancel, Release
+from controller.actions import Cancel, Park, Release
 from controller.adapters.kubernetes.cluster import KubernetesCluster
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.names import DRAIN_UNTIL
@@ -140,6 +140,24 @@ async def test_a_start_claims_its_node_and_creates_its_pod_once() -> None:
         '"epoch":7' in server.all("nodes")["n1"]["metadata"]["annotations"]["headstart.dev/claim"]
     )
     assert [verb for verb, _ in server.calls].count("create") == 1
+
+
+async def test_no_pod_is_parked_before_it_has_its_gpu() -> None:
+    start = a_start()
+    park = Park(
+        name=start.name,
+        workload=start.workload,
+        node=start.node,
+        decided_at=NOW,
+        deadline_at=NOW + 60.0,
+        reason="target 1 workers",
+    )
+    server = FakeServer()
+    async with running(server) as cluster:
+        with pytest.raises(ActionRefusedError, match="a pod is restored in one stage"):
+            await cluster.act(park)
+        assert (await cluster.observe()).parking is None
+    assert server.all("pods") == {}
 
 
 async def test_of_two_that_race_for_one_gpu_one_wins() -> None:
