@@ -206,6 +206,8 @@ def _actions(
     """Return what plans ask of the cluster, of replicas first: what goes makes room."""
     starts = done.unparked_starts
     actions = actions_of(plans, policies, owned, starts, state, settings=settings)
+    if not done.memories:
+        return actions
     return actions + parking_actions(plans, policies, done.parks, state, first_number=len(starts))
 
 
