@@ -7,16 +7,17 @@ down a GPU.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from controller.cluster_view import Phase, Replica, StartKind, Worker, WorkerPhase
+from controller.cluster_view import ParkingLot, Phase, Replica, StartKind, Worker, WorkerPhase
 from controller.overdue import overrun_seconds
 from controller.pair_memory import PairMemory
 from controller.parking_memory import ParkingMemory
 from controller.policy import WorkloadPolicy
 from controller.tick_state import TickSettings, TickState
+from models.forecast import WorkloadName
 from models.lead_time import (
     LeadTimeEstimate,
     LeadTimeKey,
@@ -26,6 +27,8 @@ from models.lead_time import (
     estimate,
     learn,
 )
+
+WorkersByWorkload = Mapping[WorkloadName, tuple[Worker, ...]]
 
 #: A host part that takes longer than so many do is begun once more, beside it: as restores are.
 _OVERDUE_QUANTILE = 0.95
@@ -79,6 +82,35 @@ def park_deadline_seconds(state: TickState, policy: WorkloadPolicy) -> float:
     known = estimate(state.lead_times, park_key(policy))
     hangs = state.memory.hang_streak(policy.workload)
     return attempt_deadline(known, policy.restore.timeout_seconds, hangs)
+
+
+def workers_by_workload(lot: ParkingLot) -> dict[WorkloadName, tuple[Worker, ...]]:
+    """Return the workers of each workload that has any."""
+    owned: dict[WorkloadName, list[Worker]] = {}
+    for worker in lot.workers:
+        owned.setdefault(worker.workload, []).append(worker)
+    return {name: tuple(workers) for name, workers in owned.items()}
+
+
+def host_parts_judged(
+    owned: WorkersByWorkload, state: TickState, now: float, policies: Sequence[WorkloadPolicy]
+) -> tuple[TickState, list[str]]:
+    """Return the state with what the host parts of all workloads have taught, and what to log."""
+    lead_times, failures = state.lead_times, state.memory
+    memories: dict[WorkloadName, ParkingMemory] = {}
+    lines: list[str] = []
+    for policy in policies:
+        name = policy.workload
+        memories[name], lead_times, failures, said = parks_judged(
+            owned.get(name, ()),
+            state.parking.get(name, ParkingMemory()),
+            policy,
+            lead_times,
+            failures,
+            now=now,
+        )
+        lines += said
+    return replace(state, lead_times=lead_times, memory=failures, parking=memories), lines
 
 
 def parks_judged(

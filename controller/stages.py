@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from controller.cluster_view import Fleet, ParkingLot, Worker, WorkerPhase
+from controller.cluster_view import Fleet, WorkerPhase
 from controller.hold import Hold, hold_seconds
 from controller.needs import most_replicas
-from controller.parking_feedback import host_times, parks_judged
+from controller.parking_feedback import host_times, workers_by_workload
 from controller.parking_memory import ParkingMemory
 from controller.parking_places import ParkRequest, places_for
 from controller.parking_plan import Dropped, ParkingPlan, Promotion
@@ -30,8 +30,6 @@ from models.forecast import WorkloadName
 #: A surplus worker costs no GPU, and parking it anew reads a snapshot: it is held for so long at
 #: the least, and as long as a replica would be at such a lead time.
 WORKER_HOLD_SECONDS = 600.0
-
-WorkersByWorkload = Mapping[WorkloadName, tuple[Worker, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,35 +67,6 @@ class _Member:
     memory: ParkingMemory
     request: PlacementRequest | None
     is_acting: bool
-
-
-def workers_by_workload(lot: ParkingLot) -> dict[WorkloadName, tuple[Worker, ...]]:
-    """Return the workers of each workload that has any."""
-    owned: dict[WorkloadName, list[Worker]] = {}
-    for worker in lot.workers:
-        owned.setdefault(worker.workload, []).append(worker)
-    return {name: tuple(workers) for name, workers in owned.items()}
-
-
-def host_parts_judged(
-    owned: WorkersByWorkload, state: TickState, now: float, policies: Sequence[WorkloadPolicy]
-) -> tuple[TickState, list[str]]:
-    """Return the state with what the host parts of all workloads have taught, and what to log."""
-    lead_times, failures = state.lead_times, state.memory
-    memories: dict[WorkloadName, ParkingMemory] = {}
-    lines: list[str] = []
-    for policy in policies:
-        name = policy.workload
-        memories[name], lead_times, failures, said = parks_judged(
-            owned.get(name, ()),
-            state.parking.get(name, ParkingMemory()),
-            policy,
-            lead_times,
-            failures,
-            now=now,
-        )
-        lines += said
-    return replace(state, lead_times=lead_times, memory=failures, parking=memories), lines
 
 
 def staged(

@@ -18,20 +18,19 @@ from controller.forecast_trust import trusted
 from controller.observation import Observation
 from controller.observing import observed, with_outcomes
 from controller.parking_actions import parking_actions
-from controller.parking_feedback import host_times
+from controller.parking_feedback import (
+    WorkersByWorkload,
+    host_parts_judged,
+    host_times,
+    workers_by_workload,
+)
 from controller.placement import after_placement, assign
 from controller.plan import Plan
 from controller.plan_actions import actions_of, is_placed
 from controller.planner import plan
 from controller.policy import Mode, WorkloadPolicy
 from controller.pool_shares import within_pools
-from controller.stages import (
-    Stages,
-    WorkersByWorkload,
-    host_parts_judged,
-    staged,
-    workers_by_workload,
-)
+from controller.stages import Stages, staged
 from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from controller.worker_needs import workers_wanted
