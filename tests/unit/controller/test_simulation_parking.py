@@ -281,6 +281,9 @@ def test_workers_are_parked_from_the_start_where_gpus_are_free_for_them() -> Non
     assert [worker.node for worker in workers] == ["node-01", "node-00", "node-01"]
     assert {worker.phase for worker in workers} == {WorkerPhase.PARKED}
     assert {record.started_at for record in world.records()} == {ORIGIN, None}
+    roomy = a_world()
+    roomy.begin_parked(CHAT, 2, ORIGIN)
+    assert [worker.name for worker in the_lot(roomy).workers] == ["chat-parked-1", "chat-parked-2"]
 
 
 def test_the_same_seed_and_actions_give_the_same_world() -> None:

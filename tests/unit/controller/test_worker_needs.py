@@ -43,15 +43,25 @@ def test_workers_cover_both_stages_and_two_ticks(host_seconds: float, expected: 
 def test_workers_are_for_the_surest_quantile_whatever_gpus_are_planned_for() -> None:
     seen = an_observation(forecast=a_forecast(2.0, spread=0.5))
     found = wanted(seen, level=0.0)
-    # The last of five quantiles is 2 * (1 + 4 * 0.5).
+    # The last of five quantiles is 2 * (1 + 4 * 0.5), and no more was ever seen.
     assert (found.target, found.quantile_level) == (6, 0.99)
+
+
+def test_workers_are_for_more_than_the_surest_quantile_where_more_was_seen() -> None:
+    def target(peak_per_second: float) -> int:
+        forecast = a_forecast(2.0, spread=0.5)
+        return wanted(an_observation(forecast=forecast, peak_per_second=peak_per_second)).target
+
+    # Four units beyond 6/s: 6 * 1.15 ** 4 are 10.5/s; but no more than 1.1 times the highest.
+    assert target(100.0) == 11
+    assert target(7.2) == 8
 
 
 def test_a_surer_level_counts_for_workers_too() -> None:
     seen = an_observation(forecast=a_forecast(2.0, spread=0.5), peak_per_second=100.0)
-    found = wanted(seen, level=6.0)
-    # Two levels beyond the last quantile: 6/s times 1.15 squared are 7.9/s.
-    assert (found.target, found.quantile_level) == (8, covered(6.0))
+    found = wanted(seen, level=10.0)
+    # Six units beyond the last quantile: 6 * 1.15 ** 6 are 13.9/s.
+    assert (found.target, found.quantile_level) == (14, covered(10.0))
 
 
 def test_there_are_never_fewer_workers_than_replicas_wanted() -> None:
