@@ -13,7 +13,7 @@ from controller.policy import WorkloadPolicy
 #: above the highest demand of late. Shadows suppose that a worker is at hand whenever a GPU is due.
 #: With restores of 45 s and 15 s nothing beyond left 0.93 % of three generated days late, where
 #: shadows aim at 0.65 %; two, four and eight units left 0.75, 0.59 and 0.77 %, for 1.5 % more GPU
-#: time and three to six workers more in memory.
+#: time and two to six workers more in memory.
 _BEYOND_LAST = 4.0
 
 
