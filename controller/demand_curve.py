@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from controller.observation import Observation
 from models.forecast import FloatArray, Forecast
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DemandCurve:
+class DemandCurve(NamedTuple):
     """Demand per second up to each step from now on; the first began ``begun_seconds`` ago.
 
     ``highest[i]`` is the most demand of the first ``i + 1`` steps.

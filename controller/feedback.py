@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from controller.cluster_view import READY, RESTORING, Replica, StartKind
+from controller.cluster_view import RESTORING, Replica, StartKind
 from controller.forecast_trust import ForecastTrust, judged
 from controller.hold import Hold
 from controller.level_choice import Served, chosen_level, first_level
@@ -15,10 +15,12 @@ from controller.objective import Calibration, lead_quantile_after
 from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
 from controller.plan import Plan
-from controller.policy import Mode, WorkloadPolicy
+from controller.policy import ACT, WorkloadPolicy
 from controller.shadows import Shadows, shadowed
 from controller.tick_state import TickSettings, WorkloadState
+from models.forecast import WorkloadName
 from models.lead_time import LeadTimeKey
+from models.outlook import DemandReading, Outlook
 
 _WINDOW_SECONDS = 60.0
 
@@ -26,7 +28,7 @@ _WINDOW_SECONDS = 60.0
 def key_of(policy: WorkloadPolicy, kind: StartKind = StartKind.RESTORE) -> LeadTimeKey:
     """Return under which key a workload's starts are measured."""
     restore = policy.restore
-    return _key(restore.snapshot or policy.workload, kind.value, restore.size_gib)
+    return _key(restore.snapshot or policy.workload, str(kind), restore.size_gib)
 
 
 @lru_cache(maxsize=16_384)
@@ -41,58 +43,73 @@ def begun(policy: WorkloadPolicy) -> WorkloadState:
 
 
 def forecast_judged(
-    state: WorkloadState, observation: Observation, settings: TickSettings
+    state: WorkloadState,
+    outlook: Outlook | None,
+    workload: WorkloadName,
+    settings: TickSettings,
+    *,
+    now: float,
 ) -> tuple[ForecastTrust, tuple[str, ...]]:
     """Return the trust once the forecast has been held against what came, and what to log."""
     if settings.fixed_lead_time_seconds is not None:
         return state.trust, ()
     trust = judged(
         state.trust,
-        observation.outlook,
-        now=observation.now,
+        outlook,
+        now=now,
         plain_per_second=state.outcomes.smooth_per_second,
     )
     if trust.is_lost == state.trust.is_lost:
         return trust, ()
     what = "is not used, it is far off" if trust.is_lost else "is used again"
-    return trust, (f"{observation.workload}: the forecast {what}",)
+    return trust, (f"{workload}: the forecast {what}",)
+
+
+def demand_served(
+    state: WorkloadState,
+    reading: DemandReading | None,
+    policy: WorkloadPolicy,
+    *,
+    now: float,
+    ready: int,
+    lead_time_seconds: float,
+) -> Outcomes:
+    """Let new demand flow past the replicas that were ready."""
+    if state.began_at is None or now - state.began_at < lead_time_seconds:
+        # What a loop finds when it comes up is not its doing: nothing it started can serve yet.
+        ready = max(ready, state.target)
+    outcomes = with_ready(state.outcomes, now=now, ready=ready)
+    if reading is None:
+        return outcomes
+    return served(
+        outcomes,
+        until=reading.measured_at,
+        per_second=reading.per_second,
+        longest_gap_seconds=WINDOWS_AWAITED * reading.window_seconds,
+        capacity=policy.demand_per_replica,
+        wait_seconds=policy.objective.wait_seconds,
+    )
 
 
 def demand_judged(
     state: WorkloadState,
     policy: WorkloadPolicy,
     observation: Observation,
+    outcomes: Outcomes,
     settings: TickSettings,
 ) -> WorkloadState:
-    """Let new demand flow past the replicas that were ready; once a minute, correct the level."""
-    now, replicas = observation.now, observation.replicas
-    reading = observation.outlook.reading if observation.outlook else None
-    ready = len([replica for replica in replicas if replica.phase is READY])
-    ready += assumed(state, policy, replicas)
-    began_at = now if state.began_at is None else state.began_at
-    if now - began_at < observation.lead_time_seconds:
-        # What a loop finds when it comes up is not its doing: nothing it started can serve yet.
-        ready = max(ready, state.target)
-    outcomes = with_ready(state.outcomes, now=now, ready=ready)
-    if reading is not None:
-        outcomes = served(
-            outcomes,
-            until=reading.measured_at,
-            per_second=reading.per_second,
-            longest_gap_seconds=WINDOWS_AWAITED * reading.window_seconds,
-            capacity=policy.demand_per_replica,
-            wait_seconds=policy.objective.wait_seconds,
-        )
+    """Return the state with new outcomes, seen by the shadows; once a minute, correct the level."""
+    now, is_new = observation.now, state.began_at is None
     state = WorkloadState(
         calibration=state.calibration,
-        hold=state.hold if state.began_at is not None else _hold_found(replicas, now),
+        hold=_hold_found(observation) if is_new else state.hold,
         outcomes=outcomes,
         shadows=_shadows_after(state, outcomes, policy, observation, settings),
         trust=state.trust,
         judged=state.judged,
         slow_restores=state.slow_restores or _overruns(observation),
         target=state.target,
-        began_at=began_at,
+        began_at=now if is_new else state.began_at,
     )
     until = outcomes.until
     if until is None or until - outcomes.window_start < _WINDOW_SECONDS:
@@ -100,10 +117,14 @@ def demand_judged(
     return _window_closed(state, policy, outcomes, until, settings)
 
 
-def _hold_found(replicas: Sequence[Replica], now: float) -> Hold:
+def _hold_found(observation: Observation) -> Hold:
     """Return the hold of who comes up: others wanted what is there, nobody knows for how long."""
-    found = sum(1 for one in replicas if one.phase in (READY, RESTORING))
-    return Hold(((now, found),))
+    return Hold(((observation.now, _present(observation.ready, observation.others)),))
+
+
+def _present(ready: Sequence[Replica], others: Sequence[Replica]) -> int:
+    """Count the replicas that serve or come."""
+    return len(ready) + len([one for one in others if one.phase is RESTORING])
 
 
 def _shadows_after(
@@ -126,19 +147,20 @@ def _shadows_after(
 
 def _overruns(observation: Observation) -> bool:
     """Say whether a start under way has taken longer than the lead time."""
-    restoring = [replica for replica in observation.replicas if replica.phase is RESTORING]
-    return any(
-        observation.now - replica.decided_at > observation.lead_time_seconds
-        for replica in restoring
-    )
+    since = [replica.decided_at for replica in observation.others if replica.phase is RESTORING]
+    return bool(since) and observation.now - min(since) > observation.lead_time_seconds
 
 
-def assumed(state: WorkloadState, policy: WorkloadPolicy, replicas: Sequence[Replica]) -> int:
+def assumed(
+    state: WorkloadState,
+    policy: WorkloadPolicy,
+    ready: Sequence[Replica],
+    others: Sequence[Replica],
+) -> int:
     """Return how many replicas there would be besides, if the last plan had been carried out."""
-    if policy.mode is Mode.ACT:
+    if policy.mode is ACT:
         return 0
-    present = sum(1 for replica in replicas if replica.phase in (READY, RESTORING))
-    return max(state.target - present, 0)
+    return max(state.target - _present(ready, others), 0)
 
 
 def carried_out(
@@ -151,7 +173,7 @@ def carried_out(
     """
     outcomes = state.outcomes
     is_new = state.began_at is not None and planned.at <= state.began_at
-    if policy.mode is not Mode.ACT or is_new:
+    if policy.mode is not ACT or is_new:
         ready = max(planned.ready, planned.target)
         outcomes = with_ready(outcomes, now=planned.at, ready=ready)
     return WorkloadState(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from models.forecast import KNOWN_EVENTS, Forecast
 from models.outlook import DemandReading, Outlook
@@ -28,8 +29,7 @@ _SHARE_OF_DEMAND = 0.2
 _MOST_AWAITED = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Awaited:
+class Awaited(NamedTuple):
     """The median forecast of one instant, and the demand that was usual when it was made."""
 
     due_at: float
@@ -77,14 +77,7 @@ def judged(
     forecast = outlook.forecast
     if forecast is None or forecast.issued_at <= trust.issued_at or _is_announced(forecast):
         return trust
-    since = min(forecast.issued_at - trust.issued_at, forecast.step_seconds)
-    due_at = now + _SOON_SECONDS
-    said = _said(forecast, due_at)
-    awaited = trust.awaited
-    if said is not None:
-        coming = Awaited(due_at=due_at, said=said, plain=plain_per_second, seconds=since)
-        awaited = (*awaited, coming)[-_MOST_AWAITED:]
-    return replace(trust, awaited=awaited, issued_at=forecast.issued_at)
+    return _awaiting(trust, forecast, now + _SOON_SECONDS, plain_per_second)
 
 
 def trusted(outlook: Outlook | None, trust: ForecastTrust) -> Outlook | None:
@@ -95,6 +88,24 @@ def trusted(outlook: Outlook | None, trust: ForecastTrust) -> Outlook | None:
     if outlook is None or outlook.forecast is None or not trust.is_lost:
         return outlook
     return outlook if _is_announced(outlook.forecast) else replace(outlook, forecast=None)
+
+
+def _awaiting(
+    trust: ForecastTrust, forecast: Forecast, due_at: float, plain_per_second: float
+) -> ForecastTrust:
+    """Return the trust that awaits what a new forecast says of an instant."""
+    awaited, said = trust.awaited, _said(forecast, due_at)
+    if said is not None:
+        since = min(forecast.issued_at - trust.issued_at, forecast.step_seconds)
+        coming = Awaited(due_at=due_at, said=said, plain=plain_per_second, seconds=since)
+        awaited = (*awaited, coming)[-_MOST_AWAITED:]
+    return ForecastTrust(
+        awaited=awaited,
+        issued_at=forecast.issued_at,
+        measured_at=trust.measured_at,
+        excess=trust.excess,
+        seconds=trust.seconds,
+    )
 
 
 def _is_announced(forecast: Forecast) -> bool:

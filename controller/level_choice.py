@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from controller.level_account import Account
 from controller.objective import level_covering
 from controller.policy import Cost, WorkloadPolicy
-from controller.shadows import LEVELS, Account, Shadows
+from controller.shadows import LEVELS, Shadows
 from models.forecast import FloatArray
 
 #: The share of the allowed misses to aim at; the rest is for what shadows don't know.
@@ -102,7 +103,7 @@ def _with_belief(
     enough = account.demand + served.usual_per_second * _SAYING_SECONDS
     apart = (account.late - account.late.min()) / max(enough, 1e-9)
     believed = np.maximum(believed, _outlived(apart))
-    return Account(
+    return Account.of(
         demand=account.demand + demand,
         late=account.late + demand * believed,
         replica_seconds=account.replica_seconds + demand / policy.demand_per_replica * dearer,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from controller.cluster_view import READY
 from controller.observation import Observation
 from controller.outcomes import SMOOTH_WINDOW_SECONDS
 from controller.plan import Reason
@@ -31,10 +30,11 @@ _MOST_REPLICAS = 1e6
 _SILENCE_SECONDS = 60.0
 #: Readings come once a window: it takes more than two to tell silence from one that is missing.
 WINDOWS_AWAITED = 2.5
+#: The usual reason. A plain name is found sooner than a member of an enumeration.
+_REACTIVE = Reason.REACTIVE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(NamedTuple):
     """How many replicas one cause asks for."""
 
     replicas: int
@@ -54,7 +54,7 @@ def reactive_need(
     reading = fresh_reading(observation)
     rate = reading.per_second if reading else 0.0
     sure = _sure_per_second(reading, observation.smooth_per_second)
-    needs = [Need(replicas=replicas_for(sure, policy), reason=Reason.REACTIVE)]
+    needs = [Need(replicas=replicas_for(sure, policy), reason=_REACTIVE)]
     if blind:
         unforeseen = replicas_for(rate / _BLIND_UTILIZATION, policy)
         needs.append(Need(replicas=unforeseen, reason=Reason.NO_FORECAST))
@@ -114,8 +114,7 @@ def _backlog_at_lead(
     """
     if observation.backlog <= 0:
         return 0.0
-    ready = sum(1 for replica in observation.replicas if replica.phase is READY)
-    ready += observation.assumed
+    ready = len(observation.ready) + observation.assumed
     serving = (ready + expected) / 2 * policy.demand_per_replica
     lasting = min(observation.lead_time_seconds, LASTING_SECONDS)
     return max(observation.backlog + (rate - serving) * lasting, 0.0)

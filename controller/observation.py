@@ -17,7 +17,7 @@ START_QUARTERS = 4
 class Observation:
     """What is known of one workload at ``now`` (seconds since the epoch).
 
-    ``replicas`` are those that exist, of any phase. ``backlog`` is demand that arrived and is
+    ``ready`` and ``others`` are the replicas that exist. ``backlog`` is demand that arrived and is
     not served yet. ``lead_time_seconds`` is the quantile of measured start times to plan with.
     ``assumed`` is how many replicas there would be besides, had the plans of a mode that may not
     act been carried out. ``boost_per_second`` is demand announced by alerts, ``smooth_per_second``
@@ -29,7 +29,8 @@ class Observation:
 
     workload: WorkloadName
     now: float
-    replicas: tuple[Replica, ...]
+    ready: tuple[Replica, ...]
+    others: tuple[Replica, ...]
     outlook: Outlook | None
     lead_time_seconds: float
     backlog: float = 0.0

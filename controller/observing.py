@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from controller.boosts import boost_per_second
-from controller.cluster_view import Replica
-from controller.feedback import assumed, key_of
+from controller.cluster_view import READY, Replica
+from controller.feedback import assumed, demand_served, key_of
 from controller.observation import START_QUARTERS, Observation
-from controller.outcomes import queue_ahead
+from controller.outcomes import Outcomes, queue_ahead
 from controller.overdue import overrun_seconds
 from controller.policy import WorkloadPolicy
-from controller.tick_state import TickSettings, TickState, WorkloadState
+from controller.tick_state import TickSettings, TickState
 from models.lead_time import LeadTimeEstimate, estimate
-from models.outlook import Outlook
+from models.outlook import DemandReading, Outlook
 
 #: A restore that takes longer than so many do is started once more, beside it.
 _OVERDUE_QUANTILE = 0.95
@@ -22,88 +24,101 @@ _OVERDUE_QUANTILE = 0.95
 _MIDDLES = tuple((share + 0.5) / START_QUARTERS for share in range(START_QUARTERS))
 
 
+class _Starts(NamedTuple):
+    """The lead time, when a start is overdue, and what equal shares of starts take."""
+
+    lead_time_seconds: float
+    overdue_seconds: float
+    of_shares: tuple[float, ...]
+
+
 def observed(
-    replicas: tuple[Replica, ...],
+    replicas: Sequence[Replica],
     outlook: Outlook | None,
-    state: TickState,
+    known: TickState,
     now: float,
     policy: WorkloadPolicy,
     settings: TickSettings,
-) -> Observation:
-    """Return what is known of one workload before its demand is judged."""
-    lead, overdue, starts = _lead_times(replicas, state, now, policy, settings)
+) -> tuple[Observation, Outcomes]:
+    """Return what is known of one workload, and its outcomes with new demand in them."""
+    ready = tuple([replica for replica in replicas if replica.phase is READY])
+    others = tuple([replica for replica in replicas if replica.phase is not READY])
+    starts = _starts(ready, others, known, now, policy, settings)
+    state = known.workloads[policy.workload]
+    reading = outlook.reading if outlook else None
+    missing = assumed(state, policy, ready, others)
+    lead = starts.lead_time_seconds
+    outcomes = demand_served(
+        state, reading, policy, now=now, ready=len(ready) + missing, lead_time_seconds=lead
+    )
     boost = settings.boosts.get(policy.workload)
-    return Observation(
+    observation = Observation(
         workload=policy.workload,
         now=now,
-        replicas=replicas,
+        ready=ready,
+        others=others,
         outlook=outlook,
         lead_time_seconds=lead,
-        overdue_seconds=overdue,
-        start_seconds=starts,
-        boost_per_second=boost_per_second(boost, _reading_per_second(outlook), policy),
+        backlog=_backlog(outcomes, reading, now, policy),
+        assumed=missing,
+        boost_per_second=boost_per_second(boost, reading.per_second if reading else 0.0, policy),
+        smooth_per_second=outcomes.smooth_per_second,
+        peak_per_second=outcomes.peak_per_second,
+        overdue_seconds=starts.overdue_seconds,
+        silent_seconds=0.0 if outcomes.until is None else now - outcomes.until,
+        start_seconds=starts.of_shares,
+    )
+    return observation, outcomes
+
+
+def _backlog(
+    outcomes: Outcomes, reading: DemandReading | None, now: float, policy: WorkloadPolicy
+) -> float:
+    """Return what the reckoned queue is by now."""
+    return queue_ahead(
+        outcomes,
+        now=now,
+        per_second=reading.per_second if reading else 0.0,
+        window_seconds=reading.window_seconds if reading else 0.0,
+        capacity=policy.demand_per_replica,
     )
 
 
-def _lead_times(
-    replicas: tuple[Replica, ...],
-    state: TickState,
+def _starts(
+    ready: Sequence[Replica],
+    others: Sequence[Replica],
+    known: TickState,
     now: float,
     policy: WorkloadPolicy,
     settings: TickSettings,
-) -> tuple[float, float, tuple[float, ...]]:
-    """Return the lead time, when a start is overdue, and what equal shares of starts take."""
+) -> _Starts:
+    """Return how long starts take, by what was learned and by those under way."""
     if settings.fixed_lead_time_seconds is not None:
-        return settings.fixed_lead_time_seconds, math.inf, ()
-    known = estimate(state.lead_times, key_of(policy))
-    calibration = state.workloads[policy.workload].calibration
-    sure, late, *shares = _quantiles(known, calibration.lead_time_quantile)
-    # While nothing but time-outs come in the estimate may pass the timeout; no start does.
-    most = policy.restore.timeout_seconds
-    learned = min(sure, most)
-    lead = max(learned, overrun_seconds(replicas, learned, now=now))
+        return _Starts(settings.fixed_lead_time_seconds, math.inf, ())
+    learned = _learned(
+        estimate(known.lead_times, key_of(policy)),
+        known.workloads[policy.workload].calibration.lead_time_quantile,
+        policy.restore.timeout_seconds,
+    )
+    usual, late, shares = learned
+    overrun = overrun_seconds(ready, others, usual, now=now)
+    if overrun <= usual:
+        return learned
     # What takes longer than was learned does so for all starts alike, as far as anybody knows.
-    longer = lead / learned
-    starts = tuple([min(longer * share, most) for share in shares])
-    return lead, max(lead, min(late, most)), starts
+    longer, most = overrun / usual, policy.restore.timeout_seconds
+    slower = tuple([min(longer * share, most) for share in shares])
+    return _Starts(overrun, max(overrun, late), slower)
 
 
 @lru_cache(maxsize=16_384)
-def _quantiles(known: LeadTimeEstimate, sure: float) -> tuple[float, ...]:
-    """Return what starts take at a quantile, when they are overdue, and in the middle of shares.
+def _learned(known: LeadTimeEstimate, sure: float, most: float) -> _Starts:
+    """Return how long starts take by what was learned, the lead time being a quantile of that.
 
     Remembered, since every tick asks and the answer changes once a minute at the most, or when a
     start has ended.
     """
-    return tuple(known.quantile(each) for each in (sure, _OVERDUE_QUANTILE, *_MIDDLES))
-
-
-def with_outcomes(seen: Observation, state: WorkloadState, policy: WorkloadPolicy) -> Observation:
-    """Return the observation with what the reckoned queue says."""
-    reading = seen.outlook.reading if seen.outlook else None
-    outcomes = state.outcomes
-    return Observation(
-        workload=seen.workload,
-        now=seen.now,
-        replicas=seen.replicas,
-        outlook=seen.outlook,
-        lead_time_seconds=seen.lead_time_seconds,
-        backlog=queue_ahead(
-            outcomes,
-            now=seen.now,
-            per_second=reading.per_second if reading else 0.0,
-            window_seconds=reading.window_seconds if reading else 0.0,
-            capacity=policy.demand_per_replica,
-        ),
-        assumed=assumed(state, policy, seen.replicas),
-        boost_per_second=seen.boost_per_second,
-        smooth_per_second=outcomes.smooth_per_second,
-        peak_per_second=outcomes.peak_per_second,
-        overdue_seconds=seen.overdue_seconds,
-        silent_seconds=0.0 if outcomes.until is None else seen.now - outcomes.until,
-        start_seconds=seen.start_seconds,
-    )
-
-
-def _reading_per_second(outlook: Outlook | None) -> float:
-    return outlook.reading.per_second if outlook and outlook.reading else 0.0
+    # While nothing but time-outs come in the estimate may pass the timeout; no start does.
+    lead, late, *shares = [
+        min(known.quantile(each), most) for each in (sure, _OVERDUE_QUANTILE, *_MIDDLES)
+    ]
+    return _Starts(lead, max(lead, late), tuple(shares))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.cluster_view import READY, RESTORING, Replica, StartKind
+from controller.cluster_view import RESTORING, Replica, StartKind
 
 
-def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: float) -> float:
+def overrun_seconds(
+    ready: Sequence[Replica], others: Sequence[Replica], usual_seconds: float, *, now: float
+) -> float:
     """Return what starts take at the least, if most that should be ready are not; 0 if they are.
 
     A slowdown shows in starts under way before the first of them ends. One alone may hang, so the
@@ -16,7 +18,7 @@ def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: f
     """
     late = [
         now - one.decided_at
-        for one in replicas
+        for one in others
         if one.phase is RESTORING
         and one.deadline_at > now
         and one.kind is StartKind.RESTORE
@@ -26,8 +28,8 @@ def overrun_seconds(replicas: Sequence[Replica], usual_seconds: float, *, now: f
         return 0.0
     late.sort()
     came = sum(
-        one.phase is READY and usual_seconds < now - one.decided_at <= late[-1]
-        for one in replicas
+        usual_seconds < now - one.decided_at <= late[-1]
+        for one in ready
         if one.kind is StartKind.RESTORE
     )
     return late[-2] if len(late) > came else 0.0

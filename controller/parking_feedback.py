@@ -66,8 +66,9 @@ def host_times(
     sure, late = _quantiles(known, calibration.lead_time_quantile)
     most = policy.restore.timeout_seconds
     learned = min(sure, most)
-    starts = [_as_start(worker) for worker in workers]
-    seconds = max(learned, overrun_seconds(starts, learned, now=now))
+    parked = [_as_start(one) for one in workers if one.phase is WorkerPhase.PARKED]
+    others = [_as_start(one) for one in workers if one.phase is not WorkerPhase.PARKED]
+    seconds = max(learned, overrun_seconds(parked, others, learned, now=now))
     return HostTimes(seconds=seconds, overdue_seconds=max(seconds, min(late, most)))
 
 

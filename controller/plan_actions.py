@@ -13,7 +13,7 @@ from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
 from controller.feedback import key_of
 from controller.placement import Placement
 from controller.plan import Plan
-from controller.policy import Actuator, WorkloadPolicy
+from controller.policy import PODS, Actuator, WorkloadPolicy
 from controller.tick_state import TickSettings, TickState
 from models.forecast import WorkloadName
 from models.lead_time import attempt_deadline, estimate
@@ -21,7 +21,7 @@ from models.lead_time import attempt_deadline, estimate
 
 def is_placed(policy: WorkloadPolicy, settings: TickSettings) -> bool:
     """Say whether Headstart itself places a workload's replicas on nodes."""
-    return policy.actuator is Actuator.PODS or not settings.has_scale_targets
+    return policy.actuator is PODS or not settings.has_scale_targets
 
 
 def actions_of(

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from controller.cluster_view import (
     DRAINING,
     FAILED,
-    READY,
     RESTORING,
     Replica,
     ReplicaName,
@@ -50,7 +49,7 @@ def plan(
 ) -> tuple[Plan, Hold]:
     """Return what to do for one workload now, and the hold with this tick's target in it."""
     now, lead = observation.now, observation.lead_time_seconds
-    ready, others = _parted(observation.replicas)
+    ready, others = observation.ready, observation.others
     coming, overdue = _coming(others, observation)
     expected = len(ready) + len(coming) + observation.assumed
     level = _level(observation, calibration)
@@ -94,13 +93,7 @@ def _level(observation: Observation, calibration: Calibration) -> float:
     return max(calibration.level, SUREST_FORECAST)
 
 
-def _parted(replicas: Sequence[Replica]) -> tuple[list[Replica], list[Replica]]:
-    """Return the replicas that are ready, and the others: few, and asked about several things."""
-    ready = [replica for replica in replicas if replica.phase is READY]
-    return ready, [replica for replica in replicas if replica.phase is not READY]
-
-
-def _coming(others: list[Replica], observation: Observation) -> tuple[list[Replica], int]:
+def _coming(others: Sequence[Replica], observation: Observation) -> tuple[list[Replica], int]:
     """Return the replicas that come, and how many others may by their deadline."""
     restoring = [r for r in others if r.phase is RESTORING and r.deadline_at > observation.now]
     coming = [replica for replica in restoring if not _is_overdue(replica, observation)]
@@ -123,7 +116,7 @@ def _starts(missing: int, present: int, most: int | None) -> int:
     return max(0, missing if most is None else min(missing, most - present))
 
 
-def _draining(others: list[Replica]) -> int:
+def _draining(others: Sequence[Replica]) -> int:
     return len([r for r in others if r.phase is DRAINING])
 
 
@@ -139,9 +132,9 @@ def _keep(observation: Observation, hold: Hold, expected: int) -> int:
     let go of what serves.
     """
     forecast = observation.outlook.forecast if observation.outlook else None
-    is_heard = fresh_reading(observation) is not None
-    is_foreseen = forecast is not None and not forecast.is_stale(now=observation.now)
-    if not is_heard and not is_foreseen:
+    if fresh_reading(observation) is None and (
+        forecast is None or forecast.is_stale(now=observation.now)
+    ):
         return expected
     return min(hold.highest, expected)
 
@@ -161,7 +154,7 @@ def _held(need: Need, keep: int, most: int | None) -> Need:
     return need
 
 
-def youngest(replicas: list[Replica], count: int) -> tuple[ReplicaName, ...]:
+def youngest(replicas: Sequence[Replica], count: int) -> tuple[ReplicaName, ...]:
     """Name the replicas to let go: the youngest first, the old ones have proved well."""
     if count <= 0:
         return ()
@@ -174,7 +167,7 @@ def unneeded(restoring: list[Replica], surplus: int) -> tuple[tuple[ReplicaName,
     return tuple((name, "not needed any more") for name in youngest(restoring, surplus))
 
 
-def _cancels(others: list[Replica], now: float) -> tuple[tuple[ReplicaName, str], ...]:
+def _cancels(others: Sequence[Replica], now: float) -> tuple[tuple[ReplicaName, str], ...]:
     """Name the starts that failed or ran past their deadline, and say which."""
     cancels = []
     for replica in others:

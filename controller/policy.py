@@ -26,6 +26,10 @@ class Actuator(StrEnum):
     PODS = "Pods"
 
 
+#: Asked for by every tick of every workload: a plain name is found sooner than a member.
+ACT, PODS = Mode.ACT, Actuator.PODS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrometheusDemand:
     """One PromQL series in demand per second."""

@@ -12,7 +12,7 @@ import numpy as np
 from controller.cluster_view import READY, RESTORING, Fleet, NodeName
 from controller.plan import Plan, Reason
 from controller.planner import unneeded, youngest
-from controller.policy import Actuator, Mode, WorkloadPolicy
+from controller.policy import ACT, PODS, WorkloadPolicy
 from controller.sharing import Claim, expected_missed, share
 from models.forecast import QUANTILES, FloatArray, WorkloadName
 from models.outlook import Outlook
@@ -42,7 +42,7 @@ def within_pools(
     members = [
         (plan, policy)
         for plan, policy in zip(plans, policies, strict=True)
-        if policy.mode is Mode.ACT and policy.actuator is Actuator.PODS
+        if policy.mode is ACT and policy.actuator is PODS
     ]
     brought_down: dict[WorkloadName, Plan] = {}
     for pool in _pools(fleet, members):

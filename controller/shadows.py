@@ -14,11 +14,13 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from controller.demand_curve import forecast_within
 from controller.hold import hold_seconds
+from controller.level_account import Account
 from controller.needs import LASTING_SECONDS, clearing, most_replicas, sure_need
 from controller.objective import LevelWeights, highest_demand
 from controller.observation import START_QUARTERS, Observation
@@ -40,28 +42,6 @@ _LONGEST_QUEUE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Account:
-    """Demand that was measured, and what each level would have missed of it and cost.
-
-    All fade together. ``late`` is demand, ``replica_seconds`` are paid ones.
-    """
-
-    demand: float = 0.0
-    late: FloatArray = field(default_factory=lambda: np.zeros(len(LEVELS)))
-    replica_seconds: FloatArray = field(default_factory=lambda: np.zeros(len(LEVELS)))
-
-    def plus(
-        self, demand: float, late: FloatArray, replica_seconds: FloatArray, *, fade: float
-    ) -> Account:
-        """Return the account after some more demand, what there was having faded."""
-        return Account(
-            demand=self.demand * fade + demand,
-            late=self.late * fade + late,
-            replica_seconds=self.replica_seconds * fade + replica_seconds,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shadows:
     """The shadows of one workload.
 
@@ -79,8 +59,8 @@ class Shadows:
     needs: FloatArray = field(default_factory=lambda: np.zeros((0, START_QUARTERS, len(LEVELS))))
     targets: FloatArray = field(default_factory=lambda: np.zeros((0, START_QUARTERS, len(LEVELS))))
     queue: FloatArray = field(default_factory=lambda: np.zeros((START_QUARTERS, len(LEVELS))))
-    long: Account = field(default_factory=Account)
-    short: Account = field(default_factory=Account)
+    long: Account = field(default_factory=lambda: Account.nothing(len(LEVELS)))
+    short: Account = field(default_factory=lambda: Account.nothing(len(LEVELS)))
 
     def ready_at(self, instant: float, start_seconds: Sequence[float]) -> FloatArray:
         """Return the replicas that were ready [quarters, levels]: wanted ever since a start before.
@@ -94,9 +74,14 @@ class Shadows:
             np.minimum.reduce(self.targets[first : last + 1, quarter], out=ready[quarter])
         return ready
 
+    def least_ready(self, instant: float, longest_start: float) -> float:
+        """Return what all had ready, and perhaps more by far: it is found sooner than all of it."""
+        last = max(bisect_right(self.times, instant) - 1, 0)
+        first = min(max(bisect_right(self.times, instant - longest_start) - 1, 0), last)
+        return float(np.minimum.reduce(self.targets[first : last + 1], axis=None))
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Turn:
+
+class _Turn(NamedTuple):
     """One turn of all shadows: what is seen, and demand that is taken in up to ``until``."""
 
     observation: Observation
@@ -162,11 +147,11 @@ def _caught_up(shadows: Shadows, turn: _Turn) -> tuple[FloatArray, Account, Acco
     if not (shadows.times and 0 < since < seconds + 1.0):
         return np.zeros_like(shadows.queue), shadows.long, shadows.short
     queue, late = _served(shadows, turn, demand / seconds, seconds)
-    paid = _mean_of_quarters(shadows.targets[-1]) * seconds
+    more = Account.of(demand, late, _mean_of_quarters(shadows.targets[-1]) * seconds)
     return (
         queue,
-        shadows.long.plus(demand, late, paid, fade=math.exp(-seconds / _MEMORY_SECONDS)),
-        shadows.short.plus(demand, late, paid, fade=math.exp(-seconds / _SHORT_MEMORY_SECONDS)),
+        shadows.long.after(more, fade=math.exp(-seconds / _MEMORY_SECONDS)),
+        shadows.short.after(more, fade=math.exp(-seconds / _SHORT_MEMORY_SECONDS)),
     )
 
 
@@ -179,11 +164,13 @@ def _served(
     pieces = math.ceil(seconds / _TURN_SECONDS - 1e-6)
     piece = seconds / pieces
     for number in range(pieces):
-        ready = shadows.ready_at(shadows.until + (number + 0.5) * piece, starts)
-        service = ready * policy.demand_per_replica
+        middle = shadows.until + (number + 0.5) * piece
         # Most of the time nothing waits in any of them, and nothing will.
-        if per_second <= np.minimum.reduce(service, axis=None) and not np.count_nonzero(queue):
-            continue
+        if not np.count_nonzero(queue):
+            least = shadows.least_ready(middle, starts[-1]) * policy.demand_per_replica
+            if per_second <= least:
+                continue
+        service = shadows.ready_at(middle, starts) * policy.demand_per_replica
         limit = service * policy.objective.wait_seconds
         after = queue + (per_second - service) * piece
         high, apart = np.maximum(queue, after), np.abs(queue - after)

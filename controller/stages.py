@@ -20,7 +20,7 @@ from controller.parking_plan import Dropped, ParkingPlan, Promotion
 from controller.placement import RESTORE_ATTEMPTS, Placement, PlacementRequest, is_broken
 from controller.plan import Plan
 from controller.plan_actions import is_placed
-from controller.policy import Mode, WorkloadPolicy
+from controller.policy import ACT, WorkloadPolicy
 from controller.staged_starts import cold_starts_due, staged_starts
 from controller.start_requests import is_hopeless, placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState
@@ -148,7 +148,7 @@ def _members(
                 stock=stock,
                 memory=replace(memory, hold=hold),
                 request=asking.get(name),
-                is_acting=policy.mode is Mode.ACT and is_placed(policy, settings),
+                is_acting=policy.mode is ACT and is_placed(policy, settings),
             )
         )
     return members

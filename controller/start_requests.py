@@ -9,7 +9,7 @@ from controller.cluster_view import Fleet
 from controller.pair_memory import PairMemory
 from controller.placement import PlacementRequest
 from controller.plan import Plan
-from controller.policy import Mode, WorkloadPolicy
+from controller.policy import ACT, WorkloadPolicy
 from models.forecast import WorkloadName
 
 #: So many failed restores in a row are no accident: the cold fallback has been tried by then.
@@ -34,7 +34,7 @@ def placement_requests(
         )
         for planned, policy in zip(plans, policies, strict=True)
         # Only who may act takes GPUs from the pool that others could use.
-        if planned.starts > 0 and policy.mode is Mode.ACT
+        if planned.starts > 0 and policy.mode is ACT
     )
 
 
@@ -59,7 +59,7 @@ def without_cancelled(
         for planned, policy in zip(plans, policies, strict=True)
         for name, _ in planned.cancels
         # Nobody carries out what a workload that may not act would cancel: it keeps its GPUs.
-        if policy.mode is Mode.ACT
+        if policy.mode is ACT
     }
     if not gone:
         return fleet

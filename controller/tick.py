@@ -9,26 +9,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from controller.actions import Action
-from controller.cluster_view import Fleet, Replica
+from controller.cluster_view import Fleet, Replica, Worker
 from controller.ended_starts import starts_judged
 from controller.feedback import begun, carried_out, demand_judged, forecast_judged
 from controller.forecast_trust import trusted
-from controller.observation import Observation
-from controller.observing import observed, with_outcomes
+from controller.observing import observed
 from controller.parking_actions import parking_actions
-from controller.parking_feedback import (
-    WorkersByWorkload,
-    host_parts_judged,
-    host_times,
-    workers_by_workload,
-)
+from controller.parking_feedback import host_parts_judged, host_times, workers_by_workload
 from controller.placement import after_placement, assign
 from controller.plan import Plan
 from controller.plan_actions import actions_of, is_placed
 from controller.planner import plan
-from controller.policy import Mode, WorkloadPolicy
+from controller.policy import ACT, WorkloadPolicy
 from controller.pool_shares import within_pools
 from controller.stages import Stages, staged
 from controller.start_requests import placement_requests, without_cancelled
@@ -46,6 +41,14 @@ class TickResult:
     actions: tuple[Action, ...]
     state: TickState
     events: tuple[str, ...] = ()
+
+
+class _Found(NamedTuple):
+    """What there is of one workload; ``workers`` is None where restores have one stage."""
+
+    replicas: Sequence[Replica]
+    outlook: Outlook | None
+    workers: Sequence[Worker] | None
 
 
 def tick(
@@ -68,8 +71,9 @@ def tick(
     workloads: dict[WorkloadName, WorkloadState] = {}
     for policy in policies:
         name = policy.workload
-        seen = observed(tuple(owned[name]), outlooks.get(name), state, now, policy, settings)
-        planned, workloads[name], said = _planned(seen, state, policy, settings, workers)
+        there = None if workers is None else workers.get(name, ())
+        found = _Found(owned[name], outlooks.get(name), there)
+        planned, workloads[name], said = _planned(found, state, now, policy, settings)
         plans.append(planned)
         lines += said
     plans = within_pools(plans, policies, fleet, _believed(outlooks, workloads))
@@ -78,9 +82,7 @@ def tick(
     state = TickState(
         workloads=workloads, lead_times=state.lead_times, memory=memory, parking=done.memories
     )
-    placed = Counter(one.workload for one in done.starts)
-    pairs = zip(done.plans, policies, strict=True)
-    plans = [_as_placed(planned, policy, placed, settings) for planned, policy in pairs]
+    plans = _as_placed(done, policies, settings)
     return TickResult(
         plans=tuple(plans),
         actions=_actions(plans, policies, owned, done, state, settings),
@@ -120,33 +122,29 @@ def _starts_judged(
 
 
 def _planned(
-    seen: Observation,
+    found: _Found,
     known: TickState,
+    now: float,
     policy: WorkloadPolicy,
     settings: TickSettings,
-    workers: WorkersByWorkload | None,
 ) -> tuple[Plan, WorkloadState, tuple[str, ...]]:
-    """Judge what became of one workload's demand and plan it; return state, and what to log.
-
-    ``workers`` is None where restores have one stage.
-    """
+    """Judge what became of one workload's demand and plan it; return state, and what to log."""
     state = known.workloads[policy.workload]
-    trust, said = forecast_judged(state, seen, settings)
-    if trust.is_lost:
-        seen = replace(seen, outlook=trusted(seen.outlook, trust))
-    judged = demand_judged(state, policy, seen, settings)
-    seen = with_outcomes(seen, judged, policy)
+    trust, said = forecast_judged(state, found.outlook, policy.workload, settings, now=now)
+    seen, outcomes = observed(
+        found.replicas, trusted(found.outlook, trust), known, now, policy, settings
+    )
+    judged = demand_judged(state, policy, seen, outcomes, settings)
     planned, hold = plan(
         seen, policy, judged.calibration, judged.hold, tick_seconds=settings.tick_seconds
     )
-    if workers is not None:
-        own = workers.get(policy.workload, ())
+    if found.workers is not None:
         wanted = workers_wanted(
             seen,
             policy,
             target=planned.target,
             level=judged.calibration.level,
-            host_seconds=host_times(own, known, policy, settings, now=seen.now).seconds,
+            host_seconds=host_times(found.workers, known, policy, settings, now=now).seconds,
             tick_seconds=settings.tick_seconds,
         )
         planned = replace(planned, parking=wanted)
@@ -182,16 +180,19 @@ def _placed(
 
 
 def _as_placed(
-    planned: Plan,
-    policy: WorkloadPolicy,
-    placed: Mapping[WorkloadName, int],
-    settings: TickSettings,
-) -> Plan:
-    """Return the plan with the starts that found room; the rest waits for the next tick."""
-    if not planned.starts or policy.mode is not Mode.ACT or not is_placed(policy, settings):
-        return planned
-    starts = placed.get(planned.workload, 0)
-    return replace(planned, starts=starts, waiting=planned.waiting + planned.starts - starts)
+    done: Stages, policies: Sequence[WorkloadPolicy], settings: TickSettings
+) -> list[Plan]:
+    """Return the plans with the starts that found room; the rest waits for the next tick."""
+    placed = Counter(one.workload for one in done.starts)
+    plans = []
+    for planned, policy in zip(done.plans, policies, strict=True):
+        if not planned.starts or policy.mode is not ACT or not is_placed(policy, settings):
+            plans.append(planned)
+            continue
+        starts = placed[planned.workload]
+        waiting = planned.waiting + planned.starts - starts
+        plans.append(replace(planned, starts=starts, waiting=waiting))
+    return plans
 
 
 def _actions(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import log_ndtr, stdtr
@@ -26,8 +26,7 @@ ROUNDS = 20
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CureFit:
+class CureFit(NamedTuple):
     """Latency of the attempts that come (in logarithms), and the share that never does."""
 
     belief: Belief
@@ -45,13 +44,15 @@ def fit(prior: Belief, ready: Moments, given_up: Sequence[float], failed: float 
     belief = prior.updated(ready)
     attempts = ready.count + failed + len(given_up)
     never_share = _never_share(failed, attempts)
+    if not given_up:
+        return CureFit(belief=belief, never_share=never_share)
     waits = np.asarray(given_up, dtype=np.float64)
     if ready.count == 0:
         # A wait of unknown kind is as likely as not at its half (Gott 1993, Nature 363): the
         # likelihood of nothing but waits has no maximum, so maximization would run away.
         belief = prior.updated(Moments.of(waits + math.log(2)))
         return CureFit(belief=belief, never_share=never_share)
-    for _ in range(ROUNDS if given_up else 0):
+    for _ in range(ROUNDS):
         slow = _slow_weights(waits, belief, never_share)
         never_share = _never_share(failed + float(np.sum(1 - slow)), attempts)
         belief = prior.updated(ready.joined(_truncated_moments(waits, slow, belief)))

@@ -83,9 +83,10 @@ def learn(state: LeadTimes, measurement: LeadTimeMeasurement) -> LeadTimes:
 def estimate(state: LeadTimes, key: LeadTimeKey) -> LeadTimeEstimate:
     """Return what is known of the lead time of a key, seen before or not."""
     asked = (key if state.kin.has_started(key) else key.kind, key.size_gib)
-    if asked not in state.remembered:
-        state.remembered[asked] = _estimate(state, key)
-    return state.remembered[asked]
+    known = state.remembered.get(asked)
+    if known is None:
+        known = state.remembered[asked] = _estimate(state, key)
+    return known
 
 
 def measurements(state: LeadTimes) -> tuple[LeadTimeMeasurement, ...]:
@@ -98,15 +99,15 @@ def _estimate(state: LeadTimes, key: LeadTimeKey) -> LeadTimeEstimate:
     prior = state.kin.prior(key)
     history = state.histories.get(key, _NOTHING)
     found = history.fit(prior.belief)
-    count, basis = prior.measurements, prior.basis
-    if history.count:
-        count, basis = history.count, in_words(history.count, "of this snapshot")
+    count, basis = history.count, prior.basis
+    if count:
+        basis = in_words(count, "of this snapshot")
     if history.changed_at is not None:
         basis += " since it changed"
     return LeadTimeEstimate(
         belief=found.belief,
         never_share=found.never_share,
-        measurements=count,
+        measurements=count or prior.measurements,
         basis=basis,
         changed_at=history.changed_at,
     )

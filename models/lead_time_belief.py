@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from scipy.special import stdtrit
 
@@ -41,18 +42,23 @@ class Moments:
         squares = math.fsum((log - mean) ** 2 for log in held)
         return Moments(count=float(len(held)), mean=mean, squares=squares)
 
+    @staticmethod
+    def together(parts: Iterable[Moments]) -> Moments:
+        """Return the moments of all parts together (Chan, Golub and LeVeque 1979)."""
+        count = mean = squares = 0.0
+        # No value for each part: there are as many as keys, whenever one of them has learned.
+        for part in parts:
+            if part.count:
+                share = part.count / (count + part.count)
+                apart = part.mean - mean
+                mean = mean + share * apart
+                squares = squares + part.squares + count * share * apart**2
+                count = count + part.count
+        return Moments(count=count, mean=mean, squares=squares)
+
     def joined(self, other: Moments) -> Moments:
-        """Return the moments of both together (Chan, Golub and LeVeque 1979)."""
-        count = self.count + other.count
-        if count == 0:
-            return self
-        apart = other.mean - self.mean
-        share = other.count / count
-        return Moments(
-            count=count,
-            mean=self.mean + share * apart,
-            squares=self.squares + other.squares + self.count * share * apart**2,
-        )
+        """Return the moments of both together."""
+        return Moments.together((self, other))
 
     def shifted(self, by: float) -> Moments:
         """Return the moments of the numbers with ``by`` added to each."""
@@ -75,8 +81,7 @@ class Moments:
         return Moments(count=count, mean=self.mean, squares=self.squares * count / self.count)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Belief:
+class Belief(NamedTuple):
     """A normal-inverse-gamma belief about mean and variance of the logarithm of a latency.
 
     ``mean`` is worth ``strength`` measurements and ``sigma`` (a standard deviation) ``dof``

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.lead_time_belief import Belief, Moments
 from models.lead_time_history import MEMORY_DOF, History
@@ -26,10 +26,10 @@ _LEVELS = (
     (1.5, "of this snapshot on other nodes"),
     (2.0, "of this snapshot nearby"),
 )
+_NOTHING = Moments()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prior:
+class Prior(NamedTuple):
     """What to believe of a key, how many measurements stand behind it, and that in words."""
 
     belief: Belief
@@ -48,8 +48,10 @@ class Kin:
             self._families.setdefault((key.kind, key.snapshot), []).append((key, history))
         self._sums = {name: _sums(family) for name, family in self._families.items()}
         self._sums_of_all = {
-            (kind, sized): _joined(
-                *(sums[sized] for name, sums in self._sums.items() if name[0] == kind)
+            (kind, sized): Moments.together(
+                sums[sized]
+                for name, sums in self._sums.items()
+                if name[0] == kind and sized in sums
             )
             for kind in {name[0] for name in self._sums}
             for sized in (True, False)
@@ -61,38 +63,36 @@ class Kin:
 
     def prior(self, key: LeadTimeKey) -> Prior:
         """Return what size and kin say of a key."""
-        said = Prior(
-            belief=Belief(
-                mean=math.log(key.prior_seconds),
-                strength=PRIOR_STRENGTH,
-                sigma=PRIOR_SIGMA,
-                dof=PRIOR_DOF,
-            ),
-            measurements=0,
-            basis="prior for an unknown size" if key.size_gib is None else "prior from size",
-        )
-        for found, (strength, whose) in zip(self._found(key), _LEVELS, strict=True):
+        usual = math.log(key.prior_seconds)
+        belief = Belief(mean=usual, strength=PRIOR_STRENGTH, sigma=PRIOR_SIGMA, dof=PRIOR_DOF)
+        basis = "prior for an unknown size" if key.size_gib is None else "prior from size"
+        count = 0
+        for found, (strength, whose) in zip(self._found(key, usual), _LEVELS, strict=True):
             if found.count:
+                belief = belief.updated(found).as_prior(strength=strength, dof=MEMORY_DOF)
                 count = round(found.count)
-                belief = said.belief.updated(found).as_prior(strength=strength, dof=MEMORY_DOF)
-                said = Prior(belief=belief, measurements=count, basis=in_words(count, whose))
-        return said
+                basis = in_words(count, whose)
+        return Prior(belief=belief, measurements=count, basis=basis)
 
-    def _found(self, key: LeadTimeKey) -> tuple[Moments, Moments, Moments]:
-        others = [(k, h) for k, h in self._families.get((key.kind, key.snapshot), []) if k != key]
+    def _found(self, key: LeadTimeKey, usual: float) -> tuple[Moments, Moments, Moments]:
+        """Return what kin took; ``usual`` is the logarithm of what the key's size makes likely."""
+        family = self._families.get((key.kind, key.snapshot), [])
+        others = [(k, h) for k, h in family if k is not key and k != key]
+        if not others:
+            return self._other_snapshots(key, usual), _NOTHING, _NOTHING
         return (
-            self._other_snapshots(key),
-            _joined(*(h.ready for k, h in others if k.node_class != key.node_class)),
-            _joined(*(h.ready for k, h in others if k.node_class == key.node_class)),
+            self._other_snapshots(key, usual),
+            Moments.together([h.ready for k, h in others if k.node_class != key.node_class]),
+            Moments.together([h.ready for k, h in others if k.node_class == key.node_class]),
         )
 
-    def _other_snapshots(self, key: LeadTimeKey) -> Moments:
+    def _other_snapshots(self, key: LeadTimeKey, usual: float) -> Moments:
         """Return the other snapshots' latencies, as one of this size would have them."""
         # A latency of unknown size says little of one whose size is known, and the reverse.
         sized = key.size_gib is not None
-        own = self._sums.get((key.kind, key.snapshot), {}).get(sized, Moments())
-        known = self._sums_of_all.get((key.kind, sized), Moments())
-        return known.without(own).shifted(math.log(key.prior_seconds))
+        own = self._sums.get((key.kind, key.snapshot), {}).get(sized, _NOTHING)
+        known = self._sums_of_all.get((key.kind, sized), _NOTHING)
+        return known.without(own).shifted(usual)
 
 
 def family_of(key: LeadTimeKey, known: Iterable[LeadTimeKey]) -> list[LeadTimeKey]:
@@ -113,15 +113,8 @@ def in_words(count: int, whose: str) -> str:
 
 def _sums(family: list[tuple[LeadTimeKey, History]]) -> dict[bool, Moments]:
     """Return latencies relative to the prior from size, of keys with a size and those without."""
-    sums = {True: Moments(), False: Moments()}
+    relative: dict[bool, list[Moments]] = {}
     for key, history in family:
-        sized = key.size_gib is not None
-        sums[sized] = sums[sized].joined(history.ready.shifted(-math.log(key.prior_seconds)))
-    return sums
-
-
-def _joined(*parts: Moments) -> Moments:
-    whole = Moments()
-    for part in parts:
-        whole = whole.joined(part)
-    return whole
+        shifted = history.ready.shifted(-math.log(key.prior_seconds))
+        relative.setdefault(key.size_gib is not None, []).append(shifted)
+    return {sized: Moments.together(parts) for sized, parts in relative.items()}

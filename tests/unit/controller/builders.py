@@ -114,15 +114,15 @@ def an_observation(
 
     All starts take the lead time, unless ``start_seconds`` says how long each quarter does.
     """
-    replicas = (
-        *replicas_of(Phase.READY, ready),
-        *replicas_of(Phase.RESTORING, restoring),
-        *others,
-    )
+    by_phase = {
+        is_ready: [one for one in others if (one.phase is Phase.READY) == is_ready]
+        for is_ready in (True, False)
+    }
     return Observation(
         workload=CHAT,
         now=now,
-        replicas=replicas,
+        ready=(*replicas_of(Phase.READY, ready), *by_phase[True]),
+        others=(*replicas_of(Phase.RESTORING, restoring), *by_phase[False]),
         outlook=an_outlook(reading=reading, forecast=forecast),
         lead_time_seconds=lead_time_seconds,
         start_seconds=start_seconds or (lead_time_seconds,) * START_QUARTERS,

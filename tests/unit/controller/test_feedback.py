@@ -3,10 +3,11 @@ from dataclasses import fields
 import pytest
 
 from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
-from controller.feedback import carried_out, demand_judged, key_of
+from controller.feedback import carried_out, demand_judged, demand_served, key_of
 from controller.forecast_trust import ForecastTrust
 from controller.hold import Hold
 from controller.objective import Calibration
+from controller.observation import Observation
 from controller.outcomes import Outcomes
 from controller.policy import Restore
 from controller.shadows import Shadows
@@ -25,6 +26,22 @@ def test_cold_starts_are_measured_apart_from_restores() -> None:
     assert key_of(a_policy()).snapshot == CHAT
 
 
+def judged(
+    state: WorkloadState, seen: Observation, settings: TickSettings = LEARNING
+) -> WorkloadState:
+    """Return the state once demand has been served by what is ready, and judged."""
+    reading = seen.outlook.reading if seen.outlook else None
+    outcomes = demand_served(
+        state,
+        reading,
+        POLICY,
+        now=seen.now,
+        ready=len(seen.ready),
+        lead_time_seconds=seen.lead_time_seconds,
+    )
+    return demand_judged(state, POLICY, seen, outcomes, settings)
+
+
 def after_a_minute(
     *replicas: Replica, per_second: float, settings: TickSettings = LEARNING
 ) -> WorkloadState:
@@ -33,7 +50,7 @@ def after_a_minute(
     for tick in range(14):
         now = NOW + 5.0 * tick
         seen = an_observation(*replicas, now=now, reading=a_reading(per_second, at=now - 5.0))
-        state = demand_judged(state, POLICY, seen, settings)
+        state = judged(state, seen, settings)
     return state
 
 
@@ -69,10 +86,10 @@ def test_slowness_is_forgotten_with_the_minute_it_was_seen_in() -> None:
     slow = a_replica(phase=Phase.RESTORING, started_at=NOW - 90.0, deadline_at=NOW + 600.0)
     state = WorkloadState(outcomes=Outcomes(until=NOW, window_start=NOW - 50.0))
     early = an_observation(slow, now=NOW + 5.0, reading=a_reading(3.0, at=NOW + 5.0))
-    state = demand_judged(state, POLICY, early, LEARNING)
+    state = judged(state, early)
     assert state.slow_restores
     late = an_observation(now=NOW + 10.0, reading=a_reading(3.0, at=NOW + 10.0))
-    assert not demand_judged(state, POLICY, late, LEARNING).slow_restores
+    assert not judged(state, late).slow_restores
 
 
 def test_with_learning_switched_off_the_calibration_stays_put() -> None:
@@ -82,7 +99,7 @@ def test_with_learning_switched_off_the_calibration_stays_put() -> None:
 
 
 def test_without_a_reading_replicas_are_counted_all_the_same() -> None:
-    state = demand_judged(WorkloadState(), POLICY, an_observation(ready=2), LEARNING)
+    state = judged(WorkloadState(), an_observation(ready=2))
     assert (state.outcomes.until, state.outcomes.ready_log) == (None, ((NOW, 2),))
 
 
@@ -109,7 +126,7 @@ def kept(after: WorkloadState, *changed: str) -> None:
 
 def test_demand_changes_outcomes_and_shadows_alone() -> None:
     seen = an_observation(reading=a_reading(3.0), ready=3)
-    kept(demand_judged(KNOWN, POLICY, seen, LEARNING), "outcomes", "shadows")
+    kept(judged(KNOWN, seen), "outcomes", "shadows")
 
 
 def test_a_plan_changes_the_target_the_hold_and_the_trust_alone() -> None:

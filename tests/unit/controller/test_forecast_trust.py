@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from controller.forecast_trust import ForecastTrust, judged, trusted
 from models.forecast import KNOWN_EVENTS, Forecast
@@ -113,3 +113,19 @@ def test_what_was_announced_is_neither_judged_nor_withheld() -> None:
     trust = judged(ForecastTrust(), outlook, now=0.0, plain_per_second=10.0)
     assert trust.awaited == ()
     assert trusted(outlook, after(600.0, forecast=30.0)) is outlook
+
+
+def test_a_new_forecast_changes_nothing_but_what_is_awaited() -> None:
+    known = after(600.0, forecast=30.0)
+    assert known.is_lost
+    told = judged(known, an_outlook(forecast=said(10.0, 600.0)), now=600.0, plain_per_second=10.0)
+    assert told == replace(known, awaited=told.awaited, issued_at=600.0)
+    assert told.awaited[:-1] == known.awaited
+    assert told.awaited[-1].due_at == 630.0
+    # Not for want of anything to lose.
+    nothing = ForecastTrust()
+    assert not [
+        field.name
+        for field in fields(ForecastTrust)
+        if getattr(known, field.name) == getattr(nothing, field.name)
+    ]

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.level_account import Account
 from controller.level_choice import Served, chosen_level, first_level
 from controller.objective import level_covering
 from controller.policy import Cost, Objective, WorkloadPolicy
-from controller.shadows import LEVELS, Account, Shadows
+from controller.shadows import LEVELS, Shadows
 from models.forecast import FloatArray
 from tests.unit.controller.builders import a_policy
 
@@ -18,7 +19,7 @@ LONG = 14 * 86400.0
 
 
 def an_account(late_shares: FloatArray, costs: FloatArray, *, demand: float = LONG) -> Account:
-    return Account(demand=demand, late=late_shares * demand, replica_seconds=costs * demand)
+    return Account.of(demand, late_shares * demand, costs * demand)
 
 
 def late_below(level: float, share: float = 0.2) -> FloatArray:

@@ -5,15 +5,17 @@ from dataclasses import fields, replace
 
 import pytest
 
+from controller.boosts import Boost
 from controller.cluster_view import Phase, Replica
 from controller.feedback import begun, key_of
 from controller.observation import START_QUARTERS, Observation
-from controller.observing import observed, with_outcomes
-from controller.policy import Restore, WorkloadPolicy
-from controller.tick_state import TickSettings, TickState, WorkloadState
+from controller.observing import observed
+from controller.outcomes import Outcomes
+from controller.policy import Mode, Restore, WorkloadPolicy
+from controller.tick_state import TickSettings, TickState
 from models.lead_time import LeadTimeMeasurement, LeadTimes, learn
 from tests.builders import CHAT, a_replica
-from tests.unit.controller.builders import NOW, a_reading, an_observation
+from tests.unit.controller.builders import NOW, a_forecast, a_reading, an_outlook
 
 
 def a_policy(*, timeout_seconds: float = 600.0) -> WorkloadPolicy:
@@ -40,7 +42,8 @@ def start_seconds(
         lead_times = learn(lead_times, measured)
     state = TickState(lead_times=lead_times, workloads={CHAT: begun(policy)})
     settings = TickSettings(tick_seconds=5.0, fixed_lead_time_seconds=fixed_lead_time_seconds)
-    return observed(replicas, None, state, NOW, policy, settings).start_seconds
+    seen, _ = observed(replicas, None, state, NOW, policy, settings)
+    return seen.start_seconds
 
 
 def test_a_share_of_starts_takes_what_the_middle_of_that_share_was_measured_to() -> None:
@@ -78,13 +81,34 @@ def test_where_nothing_is_learned_no_shares_are_told() -> None:
     assert start_seconds(fixed_lead_time_seconds=math.pi) == ()
 
 
-def test_of_what_was_seen_outcomes_change_nothing_but_what_they_say() -> None:
-    seen = an_observation(reading=a_reading(3.0), ready=2, boost_per_second=5.0)
-    seen = replace(seen, overdue_seconds=90.0, start_seconds=(40.0,) * START_QUARTERS)
-    told = with_outcomes(seen, WorkloadState(), a_policy())
-    said = {"backlog", "assumed", "smooth_per_second", "peak_per_second", "silent_seconds"}
-    kept = [field.name for field in fields(Observation) if field.name not in said]
-    assert [getattr(told, name) for name in kept] == [getattr(seen, name) for name in kept]
-    # Not for want of anything to lose.
-    usual = {field.name: field.default for field in fields(Observation)}
-    assert not [name for name in kept if getattr(seen, name) == usual[name]]
+def test_all_that_is_known_is_told() -> None:
+    """Field by field: nothing is left as it would be if nobody had said anything."""
+    policy = replace(a_policy(), mode=Mode.OBSERVE)
+    ready = [a_replica(name) for name in "ab"]
+    coming = a_replica("c", phase=Phase.RESTORING, started_at=NOW - 5.0, deadline_at=NOW + 600.0)
+    outlook = an_outlook(reading=a_reading(30.0, at=NOW - 5.0), forecast=a_forecast())
+    before = Outcomes(
+        until=NOW - 20.0, seen_seconds=900.0, smooth_per_second=9.0, peak_per_second=40.0
+    )
+    state = replace(begun(policy), outcomes=before, began_at=NOW - 900.0, target=5)
+    known = TickState(workloads={CHAT: state})
+    settings = TickSettings(boosts={CHAT: Boost(replicas=4.0)})
+    seen, outcomes = observed([*ready, coming], outlook, known, NOW, policy, settings)
+    told = {field.name: getattr(seen, field.name) for field in fields(Observation)}
+    lead, shares = told.pop("lead_time_seconds"), told.pop("start_seconds")
+    assert 0.0 < shares[0] < lead < told.pop("overdue_seconds")
+    assert told.pop("backlog") > 30.0
+    assert told == {
+        "workload": CHAT,
+        "now": NOW,
+        "ready": tuple(ready),
+        "others": (coming,),
+        "outlook": outlook,
+        "assumed": 2,
+        "boost_per_second": 4.0,
+        "smooth_per_second": outcomes.smooth_per_second,
+        "peak_per_second": outcomes.peak_per_second,
+        "silent_seconds": 5.0,
+    }
+    assert outcomes.smooth_per_second > before.smooth_per_second
+    assert outcomes.ready_log[-1] == (NOW, 4)
