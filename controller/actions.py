@@ -75,7 +75,10 @@ class Park:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promote:
-    """Give a parked worker its GPUs and begin the device part; it is a replica from then on."""
+    """Give a parked worker its GPUs and begin the device part; it is a replica from then on.
+
+    ``attempt`` is the how-manieth device part of one replica this is.
+    """
 
     name: ReplicaName
     workload: WorkloadName
@@ -83,6 +86,7 @@ class Promote:
     decided_at: float
     deadline_at: float
     reason: str
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ def _promotes(planned: Plan, policy: WorkloadPolicy, state: TickState) -> Iterat
             decided_at=planned.at,
             deadline_at=planned.at + seconds,
             reason=f"{planned.reason}: target {planned.target}",
+            attempt=promotion.attempt,
         )
 
 

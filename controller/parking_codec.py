@@ -17,7 +17,10 @@ def encode_parking(parking: ParkingPlan) -> dict[str, object]:
         "parked": parking.parked,
         "parks": parking.parks,
         "waiting": parking.waiting,
-        "promotions": [{"name": one.name, "node": one.node} for one in parking.promotions],
+        "promotions": [
+            {"name": one.name, "node": one.node, "attempt": one.attempt}
+            for one in parking.promotions
+        ],
         "unparks": [
             {"name": one.name, "node": one.node, "reason": one.reason} for one in parking.unparks
         ],
@@ -66,7 +69,11 @@ def _encode_worker(worker: Worker) -> dict[str, object]:
 
 def _promotion(value: object) -> Promotion:
     fields = Fields(value, "plan.parking.promotions")
-    return Promotion(name=ReplicaName(fields.text("name")), node=NodeName(fields.text("node")))
+    return Promotion(
+        name=ReplicaName(fields.text("name")),
+        node=NodeName(fields.text("node")),
+        attempt=fields.whole("attempt"),
+    )
 
 
 def _dropped(value: object) -> Dropped:

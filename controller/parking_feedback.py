@@ -81,7 +81,7 @@ def _quantiles(known: LeadTimeEstimate, sure: float) -> tuple[float, float]:
 def park_deadline_seconds(state: TickState, policy: WorkloadPolicy) -> float:
     """Return after how many seconds a host part that begins now counts as hung."""
     known = estimate(state.lead_times, park_key(policy))
-    hangs = state.memory.hang_streak(policy.workload)
+    hangs = state.park_failures.hang_streak(policy.workload)
     return attempt_deadline(known, policy.restore.timeout_seconds, hangs)
 
 
@@ -97,7 +97,7 @@ def host_parts_judged(
     owned: WorkersByWorkload, state: TickState, now: float, policies: Sequence[WorkloadPolicy]
 ) -> tuple[TickState, list[str]]:
     """Return the state with what the host parts of all workloads have taught, and what to log."""
-    lead_times, failures = state.lead_times, state.memory
+    lead_times, failures = state.lead_times, state.park_failures.at(now)
     memories: dict[WorkloadName, ParkingMemory] = {}
     lines: list[str] = []
     for policy in policies:
@@ -111,7 +111,8 @@ def host_parts_judged(
             now=now,
         )
         lines += said
-    return replace(state, lead_times=lead_times, memory=failures, parking=memories), lines
+    judged = replace(state, lead_times=lead_times, park_failures=failures, parking=memories)
+    return judged, lines
 
 
 def parks_judged(
@@ -123,7 +124,10 @@ def parks_judged(
     *,
     now: float,
 ) -> tuple[ParkingMemory, LeadTimes, PairMemory, tuple[str, ...]]:
-    """Measure every host part that has ended since the last tick, well or badly, each once."""
+    """Measure every host part that has ended since the last tick, well or badly, each once.
+
+    ``failures`` are those of host parts, which one that comes well ends, as restores end theirs.
+    """
     fresh = [one for one in workers if one.name not in memory.judged and _has_ended(one, now)]
     if not fresh:
         return memory, lead_times, failures, ()
@@ -137,6 +141,7 @@ def parks_judged(
         if worker.phase is WorkerPhase.PARKED:
             came_decided_at = max(came_decided_at, worker.decided_at)
             if taken > 0:
+                failures = failures.after_success(_as_start(worker))
                 lines.append(f"{policy.workload}: {worker.name} parked after {taken:.1f} s")
             continue
         is_hung = worker.phase is WorkerPhase.PARKING

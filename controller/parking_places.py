@@ -42,14 +42,14 @@ def places_for(
     fleet: Fleet,
     gone: Collection[ReplicaName],
     starts: Sequence[Placement],
-    memory: PairMemory,
+    failures: Collection[PairMemory],
 ) -> tuple[Placement, ...]:
     """Return where workers are parked: by priority, then to whoever still lacks most.
 
     ``fleet`` is as it will be when this tick's cancels are done, ``starts`` take GPUs there, and
-    the workers that are ``gone`` leave their places.
+    the workers that are ``gone`` leave their places. ``failures`` are those of both parts.
     """
-    memory_of_nodes = _Memory(fleet, gone, starts, memory)
+    memory_of_nodes = _Memory(fleet, gone, starts, failures)
     waiting = [
         (-one.policy.limits.priority, -one.count, one.policy.workload, index)
         for index, one in enumerate(requests)
@@ -84,12 +84,12 @@ class _Memory:
         fleet: Fleet,
         gone: Collection[ReplicaName],
         starts: Sequence[Placement],
-        memory: PairMemory,
+        failures: Collection[PairMemory],
     ) -> None:
         lot = fleet.parking
         assert lot is not None
         self._per_node = lot.per_node
-        self._failures = memory
+        self._failures = failures
         self._failed: dict[WorkloadName, dict[NodeName, tuple[int, float]]] = {}
         self._free = fleet.free_gpus()
         self._room: Counter[NodeName] = Counter(self._free)
@@ -139,7 +139,7 @@ class _Memory:
             and (name, node) not in self._barred
         ]
         if name not in self._failed:
-            self._failed[name] = self._failures.failed_nodes(name)
+            self._failed[name] = _failed_nodes(self._failures, name)
         failed = self._failed[name]
         # Where it failed comes last; else where most GPUs are free that nobody waits for.
         return min(
@@ -164,3 +164,15 @@ class _Memory:
         if is_parking:
             self._parking[node] += 1
             self._parking_of[name] += 1
+
+
+def _failed_nodes(
+    failures: Collection[PairMemory], name: WorkloadName
+) -> dict[NodeName, tuple[int, float]]:
+    """Return on which nodes either part failed: how often, and when the last is forgotten."""
+    failed: dict[NodeName, tuple[int, float]] = {}
+    for each in failures:
+        for node, (count, last) in each.failed_nodes(name).items():
+            others, latest = failed.get(node, _NEVER_FAILED)
+            failed[node] = (others + count, max(last, latest))
+    return failed

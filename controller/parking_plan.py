@@ -9,10 +9,14 @@ from controller.cluster_view import NodeName, ReplicaName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """A parked worker whose device part starts now, and the node whose GPU it takes."""
+    """A parked worker whose device part starts now, and the node whose GPU it takes.
+
+    ``attempt`` is more than 1 if it takes the place of a device part that failed.
+    """
 
     name: ReplicaName
     node: NodeName
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

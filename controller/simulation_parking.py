@@ -234,5 +234,5 @@ def _promoted(worker: Worker, action: Promote, now: float) -> Replica:
         started_at=now,
         deadline_at=action.deadline_at,
         gpus=worker.gpus,
-        attempt=worker.attempt,
+        attempt=action.attempt,
     )

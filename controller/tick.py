@@ -78,10 +78,7 @@ def tick(
         lines += said
     plans = within_pools(plans, policies, fleet, _believed(outlooks, workloads))
     done = _placed(fleet, plans, policies, state, settings)
-    memory = after_placement(state.memory, done.tried)
-    state = TickState(
-        workloads=workloads, lead_times=state.lead_times, memory=memory, parking=done.memories
-    )
+    state = _state_after(state, workloads, done)
     plans = _as_placed(done, policies, settings)
     return TickResult(
         plans=tuple(plans),
@@ -115,9 +112,7 @@ def _starts_judged(
             now=now,
         )
         lines += said
-    judged = TickState(
-        workloads=workloads, lead_times=lead_times, memory=memory, parking=state.parking
-    )
+    judged = replace(state, workloads=workloads, lead_times=lead_times, memory=memory)
     return judged, lines
 
 
@@ -177,6 +172,19 @@ def _placed(
     left = without_cancelled(fleet, planned, rules)
     starts = assign(placement_requests(planned, rules, state.memory), left, state.memory)
     return Stages(plans=plans, starts=starts)
+
+
+def _state_after(
+    state: TickState, workloads: Mapping[WorkloadName, WorkloadState], done: Stages
+) -> TickState:
+    """Return the state once starts and parks have been made: their retries are not owed again."""
+    return TickState(
+        workloads=workloads,
+        lead_times=state.lead_times,
+        memory=after_placement(state.memory, done.of_device_parts),
+        parking=done.memories,
+        park_failures=after_placement(state.park_failures, (*done.of_host_parts, *done.parks)),
+    )
 
 
 def _as_placed(

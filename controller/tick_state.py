@@ -57,9 +57,14 @@ class WorkloadState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickState:
-    """Everything remembered from tick to tick; ``parking`` where restores have two stages."""
+    """Everything remembered from tick to tick.
+
+    Where restores have two stages there is ``parking`` besides, and ``park_failures`` are those of
+    host parts, ``memory`` those of device parts and cold starts.
+    """
 
     workloads: Mapping[WorkloadName, WorkloadState] = field(default_factory=dict)
     lead_times: LeadTimes = field(default_factory=LeadTimes)
     memory: PairMemory = field(default_factory=PairMemory)
     parking: Mapping[WorkloadName, ParkingMemory] = field(default_factory=dict)
+    park_failures: PairMemory = field(default_factory=PairMemory)

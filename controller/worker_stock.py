@@ -86,16 +86,21 @@ def parks_missing(planned: Plan, wanted: ParkingPlan, stock: Stock, *, cold: int
 
 
 def surplus(
-    planned: Plan, stock: Stock, promoted: Iterable[ReplicaName], keep: int
+    planned: Plan,
+    stock: Stock,
+    promoted: Iterable[ReplicaName],
+    keep: int,
+    *,
+    keep_ready: bool = False,
 ) -> Iterator[Dropped]:
     """Yield the workers beyond those to ``keep``: who helps least goes first, then the youngest.
 
     Those that this plan promotes stay, and those overdue: they come, or are measured at their
-    deadline.
+    deadline. With ``keep_ready`` those ready stay, too: who starts cold may be beaten by them.
     """
     taken = frozenset(promoted)
     count = planned.ready + planned.restoring + stock.usable + len(stock.blocked) - keep
-    for part in (stock.blocked, stock.coming, stock.ready):
+    for part in (stock.blocked, stock.coming, () if keep_ready else stock.ready):
         for worker in sorted(part, key=lambda one: (-one.decided_at, one.name)):
             if count > 0 and worker.name not in taken:
                 count -= 1

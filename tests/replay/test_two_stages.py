@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from controller.actions import Action, Cancel, Release
-from controller.cluster_view import NodeName, ReplicaName, StartKind
+from controller.cluster_view import NodeName, ReplicaName, StartKind, WorkerPhase
 from controller.environment import (
     Change,
     Environment,
@@ -133,6 +133,32 @@ def test_host_parts_that_fail_and_hang_are_made_up_for() -> None:
     assert outcomes["failed"] > 0
     assert outcomes["hung"] > 0
     assert troubled.score.attained_share >= 0.985
+
+
+def test_where_three_in_ten_host_parts_fail_hardly_a_replica_is_started_cold() -> None:
+    shares = replace(DEVICE, failure_share=0.3)
+    troubled = played(replace(TWO_STAGES, restore=shares))
+    assert troubled.outcomes()["failed"] > 20
+    kinds = Counter(str(one.kind) for one in troubled.result.records)
+    assert kinds["cold"] <= 0.05 * kinds["restore"]
+    assert troubled.score.attained_share >= 0.985
+
+
+def test_where_host_parts_never_come_any_more_sound_workers_go_before_cold_starts() -> None:
+    never = Change(at_seconds=50 * MINUTE, parking=Parking(median_seconds=86_400.0))
+    cut_off = played(replace(TWO_STAGES, changes=(never,)))
+    cold = 0
+    for one in cut_off.ticks:
+        parking, lot = one.plan.parking, one.fleet.parking
+        assert parking is not None
+        assert lot is not None
+        if one.plan.starts > len(parking.promotions):
+            cold += one.plan.starts - len(parking.promotions)
+            # The pool has nodes to spare: who is parked has a GPU at hand.
+            assert not any(worker.phase is WorkerPhase.PARKED for worker in lot.workers)
+            assert not any(drop.reason == "not needed any more" for drop in parking.unparks)
+    assert cold > 10
+    assert cut_off.score.attained_share >= 0.85
 
 
 def test_a_slowdown_of_host_parts_moves_their_lead_time_alone() -> None:

@@ -7,6 +7,7 @@ from controller.hold import Hold
 from controller.pair_memory import PairMemory
 from controller.parking_feedback import (
     HostTimes,
+    host_parts_judged,
     host_times,
     park_deadline_seconds,
     park_key,
@@ -63,6 +64,27 @@ def test_a_host_part_that_failed_is_remembered_of_its_node() -> None:
     assert (failures.streak(CHAT), failures.hang_streak(CHAT)) == (1, 0)
     assert failures.owed_attempts(CHAT) == (2,)
     assert lines == ("chat: chat-1 on node-00 failed after 20 s: no memory",)
+
+
+def test_a_host_part_that_comes_ends_the_streak_of_those_that_failed() -> None:
+    failed = [a_worker(f"f{n}", phase=FAILED, decided_at=80.0, node="node-01") for n in range(5)]
+    came = replace(a_worker("came", decided_at=85.0), parked_at=95.0)
+    before = judged(*failed)[2]
+    assert (before.streak(CHAT), before.owed_attempts(CHAT)) == (5, (2,) * 5)
+    _, _, failures, _ = parks_judged(
+        [came], ParkingMemory(), a_policy(), LeadTimes(), before, now=100.0
+    )
+    # What it has taken to retry is owed as before.
+    assert (failures.streak(CHAT), failures.owed_attempts(CHAT)) == (0, (2,) * 5)
+
+
+def test_failures_of_host_parts_are_kept_apart_from_those_of_restores() -> None:
+    workers = {CHAT: (a_worker(phase=FAILED, decided_at=80.0),)}
+    state, lines = host_parts_judged(workers, TickState(), 100.0, [a_policy()])
+    assert len(lines) == 1
+    assert (state.park_failures.streak(CHAT), state.memory.streak(CHAT)) == (1, 0)
+    later, _ = host_parts_judged({}, state, 2000.0, [a_policy()])
+    assert later.park_failures == PairMemory()
 
 
 def test_a_host_part_past_its_deadline_hangs() -> None:
@@ -132,5 +154,7 @@ def test_a_deadline_is_three_medians_at_the_least_and_grows_with_hangs() -> None
     once = park_deadline_seconds(state, a_policy())
     assert 30.0 <= once < 45.0
     hung = judged(a_worker(phase=PARKING, decided_at=40.0, deadline_at=100.0))[2]
-    twice = park_deadline_seconds(replace(state, memory=hung), a_policy())
+    twice = park_deadline_seconds(replace(state, park_failures=hung), a_policy())
     assert twice == pytest.approx(2.0 * once)
+    # Device parts that hang say nothing of host parts.
+    assert park_deadline_seconds(replace(state, memory=hung), a_policy()) == once

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from controller.cluster_view import Fleet, Node, NodeName, ReplicaName, StartKind, WorkerPhase
 from controller.pair_memory import PairMemory
 from controller.parking_places import ParkRequest, places_for
@@ -26,7 +28,7 @@ def places(
 ) -> list[tuple[str, str]]:
     """Return which workload parks a worker on which node."""
     left = frozenset(ReplicaName(name) for name in gone)
-    found = places_for(requests, fleet, left, starts, memory)
+    found = places_for(requests, fleet, left, starts, (NO_MEMORY, memory))
     return [(one.workload, one.node) for one in found]
 
 
@@ -106,6 +108,11 @@ def test_where_it_failed_comes_last_and_where_it_may_not_be_never() -> None:
     memory = NO_MEMORY.after_failure(failed, 100.0)
     fleet = with_parking(a_fleet(nodes=2))
     assert places(fleet, asks(2), memory=memory) == [(CHAT, "node-01"), (CHAT, "node-00")]
+    # Failures of both parts add up: two on node-00, one on node-01.
+    again = NO_MEMORY.after_failure(replace(failed, name=ReplicaName("again")), 100.0)
+    other = again.after_failure(a_replica("other", node="node-01"), 100.0)
+    found = places_for([asks(2)], fleet, frozenset(), (), (memory, other))
+    assert [one.node for one in found] == ["node-01", "node-00"]
     barred = Node(name=NodeName("node-01"), gpus=1, unfit_for=((CHAT, "no such GPU"),))
     unfit = a_node("node-02", unfit_reason="not Ready")
     fleet = with_parking(a_fleet(nodes=(a_node(), barred, unfit)))
@@ -120,6 +127,6 @@ def test_the_gpus_of_this_tick_s_starts_are_taken() -> None:
 
 def test_retries_go_on_with_their_attempts() -> None:
     fleet = with_parking(a_fleet(nodes=3))
-    found = places_for([asks(3, attempts=(3, 2))], fleet, frozenset(), (), NO_MEMORY)
+    found = places_for([asks(3, attempts=(3, 2))], fleet, frozenset(), (), ())
     assert [one.attempt for one in found] == [3, 2, 1]
     assert {one.kind for one in found} == {StartKind.RESTORE}

@@ -43,7 +43,9 @@ plans = st.builds(
         parked=counts,
         parks=counts,
         waiting=counts,
-        promotions=st.lists(st.builds(Promotion, name=names, node=nodes), max_size=3).map(tuple),
+        promotions=st.lists(
+            st.builds(Promotion, name=names, node=nodes, attempt=counts), max_size=3
+        ).map(tuple),
         unparks=st.lists(
             st.builds(Dropped, name=names, node=nodes, reason=st.text()), max_size=3
         ).map(tuple),

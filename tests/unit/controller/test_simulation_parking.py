@@ -44,7 +44,7 @@ def park(name: str = "chat-1", *, node: str = "node-00", at: float = ORIGIN, gpu
     )
 
 
-def promote(name: str = "chat-1", *, at: float) -> Promote:
+def promote(name: str = "chat-1", *, at: float, attempt: int = 1) -> Promote:
     return Promote(
         name=ReplicaName(name),
         workload=CHAT,
@@ -52,6 +52,7 @@ def promote(name: str = "chat-1", *, at: float) -> Promote:
         decided_at=at,
         deadline_at=at + 60.0,
         reason="forecast: target 1",
+        attempt=attempt,
     )
 
 
@@ -99,9 +100,10 @@ def test_a_worker_is_parked_once_its_host_part_is_over_and_takes_no_gpu() -> Non
 
 def test_a_promoted_worker_is_a_replica_whose_start_is_the_device_part() -> None:
     world = a_parked_world()
-    world.apply(promote(at=ORIGIN + 30.0))
+    world.apply(promote(at=ORIGIN + 30.0, attempt=2))
     assert the_lot(world).workers == ()
     (replica,) = world.fleet().replicas
+    assert replica.attempt == 2
     assert (replica.phase, replica.kind) == (Phase.RESTORING, StartKind.RESTORE)
     assert (replica.decided_at, replica.started_at) == (ORIGIN + 30.0, ORIGIN + 30.0)
     assert world.fleet().free_gpus()[NodeName("node-00")] == 0

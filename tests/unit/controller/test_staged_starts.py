@@ -1,14 +1,17 @@
+import pytest
+
 from controller.cluster_view import Fleet, NodeName, StartKind
 from controller.pair_memory import PairMemory
 from controller.parking_feedback import HostTimes
 from controller.placement import PlacementRequest
-from controller.staged_starts import cold_starts_due, staged_starts
+from controller.staged_starts import ColdStarts, cold_starts_due, of_host_parts, staged_starts
 from controller.worker_stock import stock_of
 from models.forecast import WorkloadName
 from tests.builders import CHAT, a_fleet, a_node, a_replica, a_worker, with_parking
 
 SEARCH = "search"
 NO_MEMORY = PairMemory()
+TIMES = HostTimes(seconds=10.0)
 
 
 def asks(
@@ -29,7 +32,10 @@ def asks(
 
 
 def starts(
-    fleet: Fleet, *requests: PlacementRequest, memory: PairMemory = NO_MEMORY
+    fleet: Fleet,
+    *requests: PlacementRequest,
+    memory: PairMemory = NO_MEMORY,
+    parks: PairMemory = NO_MEMORY,
 ) -> list[tuple[str, str]]:
     """Return which worker, or which workload cold, takes a GPU of which node."""
     assert fleet.parking is not None
@@ -37,12 +43,12 @@ def starts(
         request.workload: stock_of(
             [one for one in fleet.parking.workers if one.workload == request.workload],
             fleet.free_gpus(),
-            HostTimes(seconds=10.0),
+            TIMES,
             now=fleet.seen_at,
         )
         for request in requests
     }
-    found = staged_starts(requests, fleet, stocks, memory)
+    found = staged_starts(requests, fleet, stocks, memory, parks)
     assert all((one.worker is None) == (one.kind is StartKind.COLD) for one in found)
     return [(one.worker or f"{one.workload} cold", one.node) for one in found]
 
@@ -104,8 +110,8 @@ def test_a_start_that_failed_too_often_is_cold_and_on_any_node() -> None:
     memory = failures(1, attempt=3)
     fleet = with_parking(a_fleet(), a_worker("w", node="node-02"))
     assert starts(fleet, asks(2), memory=memory) == [("chat cold", "node-00"), ("w", "node-02")]
-    assert cold_starts_due(asks(2), memory) == 1
-    assert cold_starts_due(asks(2, cold_fallback=False), memory) == 0
+    assert cold_starts_due(asks(2), 1, memory, NO_MEMORY) == ColdStarts(device=1)
+    assert cold_starts_due(asks(2, cold_fallback=False), 1, memory, NO_MEMORY) == ColdStarts()
 
 
 def test_a_broken_snapshot_is_not_promoted_any_more() -> None:
@@ -114,9 +120,58 @@ def test_a_broken_snapshot_is_not_promoted_any_more() -> None:
     assert [name for name, _ in found] == ["chat cold", "chat cold"]
 
 
+def test_host_parts_that_fail_make_cold_only_what_no_worker_stands_ready_for() -> None:
+    two = (a_worker("a", node="node-01"), a_worker("b", node="node-02", decided_at=9.0))
+    fleet = with_parking(a_fleet(nodes=5), *two)
+    assert starts(fleet, asks(4), parks=failures(6)) == [
+        ("a", "node-01"),
+        ("b", "node-02"),
+        ("chat cold", "node-00"),
+        ("chat cold", "node-03"),
+    ]
+    # One host part was tried three times: of the two that lack a worker one is cold.
+    assert len(starts(fleet, asks(4), parks=failures(1, attempt=3))) == 3
+    assert len(starts(fleet, asks(2), parks=failures(6))) == 2
+
+
+@pytest.mark.parametrize(
+    ("device", "host", "expected"),
+    [
+        (failures(6), failures(6), ColdStarts(device=5)),
+        (failures(1, attempt=3), failures(6), ColdStarts(device=1, host=2)),
+        (failures(2, attempt=2), failures(6), ColdStarts(host=3)),
+        (NO_MEMORY, failures(4, attempt=3), ColdStarts(host=3)),
+        (NO_MEMORY, failures(2, attempt=3), ColdStarts(host=2)),
+        (NO_MEMORY, failures(5, attempt=2), ColdStarts()),
+    ],
+)
+def test_of_five_starts_and_two_workers_so_many_are_cold(
+    device: PairMemory, host: PairMemory, expected: ColdStarts
+) -> None:
+    assert cold_starts_due(asks(5), 2, device, host) == expected
+
+
+def test_each_part_goes_on_with_its_own_attempts() -> None:
+    fleet = with_parking(a_fleet(nodes=5), a_worker("w", node="node-01", attempt=3))
+    stocks = {CHAT: stock_of(fleet.parking.workers, fleet.free_gpus(), TIMES, now=100.0)}  # type: ignore[union-attr]
+    device = NO_MEMORY
+    for number, attempt in enumerate((3, 1)):
+        failed = a_replica(f"d{number}", node="node-09", attempt=attempt)
+        device = device.after_failure(failed, 100.0)
+    found = staged_starts([asks(3)], fleet, stocks, device, failures(6, attempt=3))
+    # Cold for a device part tried three times, a promotion for one tried once, cold for a host's.
+    assert [(one.worker, one.kind.value, one.attempt) for one in found] == [
+        (None, "cold", 4),
+        ("w", "restore", 2),
+        (None, "cold", 4),
+    ]
+    assert of_host_parts(found, {CHAT: ColdStarts(device=1, host=1)}) == found[2:]
+
+
 def test_without_room_for_a_cold_start_there_is_none() -> None:
     fleet = with_parking(a_fleet(a_replica("r", node="node-00"), nodes=1))
     assert starts(fleet, asks(1), memory=failures(6)) == []
+    assert starts(fleet, asks(1), parks=failures(6)) == []
 
 
 def test_a_worker_on_a_node_that_may_not_be_used_stays() -> None:

@@ -167,7 +167,7 @@ def test_what_failed_or_hangs_is_dropped_at_once_and_parked_anew_elsewhere() -> 
         ("node-06", 1),
     ]
     assert isinstance(result.actions[0], Unpark)
-    assert result.state.memory.owed_attempts(CHAT) == ()
+    assert result.state.park_failures.owed_attempts(CHAT) == ()
     assert {one.ready for one in measurements(result.state.lead_times)} == {False}
 
 
@@ -214,6 +214,7 @@ def test_a_replica_restored_too_often_in_vain_is_started_cold() -> None:
     fleet = with_parking(a_fleet(*ready(2), nodes=8), waiting("w", 4))
     result = a_tick(fleet, soon, state=failed_often(1, attempt=3))
     (start,) = [action for action in result.actions if isinstance(action, Start)]
+    assert the_parking(result).unparks == ()
     assert (start.kind, start.node, start.attempt) == (StartKind.COLD, "node-02", 4)
     assert the_parking(result).promotions == ()
     assert result.plans[0].starts == 1
@@ -237,6 +238,48 @@ def test_while_the_snapshot_is_broken_nothing_is_parked() -> None:
     assert the_parking(a_tick(fleet, RISING, warm, state=failed_often(24))).parks == 1
     trying = with_parking(a_fleet(*ready(2), nodes=8), waiting("c", 3, phase=PARKING))
     assert the_parking(a_tick(trying, RISING, warm, state=failed_often(24))).parks == 0
+
+
+def test_while_host_parts_fail_who_is_parked_is_promoted_and_the_rest_starts_cold() -> None:
+    soon = a_forecast([2.0] + [5.0] * 29)
+    workers = [waiting("a", 4), waiting("b", 5)]
+    known = ParkingMemory(judged=frozenset(one.name for one in workers))
+    failures = failed_often(6, attempt=2).memory
+    state = TickState(park_failures=failures, parking={CHAT: known})
+    result = a_tick(with_parking(a_fleet(*ready(2), nodes=8), *workers), soon, state=state)
+    promotes = [action for action in result.actions if isinstance(action, Promote)]
+    starts = [action for action in result.actions if isinstance(action, Start)]
+    assert [one.name for one in promotes] == ["a", "b"]
+    assert [(one.kind, one.node, one.attempt) for one in starts] == [
+        (StartKind.COLD, "node-02", 3),
+    ]
+    assert (the_parking(result).parks, the_parking(result).unparks) == (0, ())
+    # One of six retries has been made.
+    assert result.state.park_failures.owed_attempts(CHAT) == (3,) * 5
+
+
+def test_while_a_cold_start_is_under_way_workers_ready_are_kept() -> None:
+    cold = a_replica(
+        "cold", node="node-02", phase=Phase.RESTORING, kind=StartKind.COLD, started_at=NOW - 20.0
+    )
+    cold = replace(cold, deadline_at=NOW + 600.0)
+    fleet = with_parking(a_fleet(*ready(2), cold, nodes=8), waiting("w", 4))
+    calm = a_forecast(3.0)
+    assert the_parking(a_tick(fleet, calm, state=held(3), per_second=3.0)).unparks == ()
+    warm = with_parking(
+        a_fleet(*ready(2), replace(cold, kind=StartKind.RESTORE), nodes=8), waiting("w", 4)
+    )
+    gone = the_parking(a_tick(warm, calm, state=held(3), per_second=3.0)).unparks
+    assert [one.name for one in gone] == ["w"]
+
+
+def test_a_device_part_that_failed_is_tried_again_with_the_next_worker() -> None:
+    soon = a_forecast([2.0] + [3.0] * 29)
+    fleet = with_parking(a_fleet(*ready(2), nodes=8), waiting("w", 4))
+    result = a_tick(fleet, soon, state=failed_often(1, attempt=2))
+    (promote,) = [action for action in result.actions if isinstance(action, Promote)]
+    assert (promote.name, promote.attempt) == ("w", 3)
+    assert result.state.memory.owed_attempts(CHAT) == ()
 
 
 def test_a_host_part_measured_well_is_told() -> None:

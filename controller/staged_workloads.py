@@ -1,0 +1,162 @@
+"""One workload where restores have two stages: its workers, and what becomes of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from controller.cluster_view import RESTORING, Fleet, StartKind, WorkerPhase
+from controller.hold import Hold, hold_seconds
+from controller.needs import most_replicas
+from controller.parking_feedback import host_times, workers_by_workload
+from controller.parking_memory import ParkingMemory
+from controller.parking_places import ParkRequest
+from controller.parking_plan import Dropped, ParkingPlan, Promotion
+from controller.placement import RESTORE_ATTEMPTS, PlacementRequest, is_broken
+from controller.plan import Plan
+from controller.plan_actions import is_placed
+from controller.policy import Mode, WorkloadPolicy
+from controller.staged_starts import ColdStarts, cold_starts_due
+from controller.start_requests import is_hopeless
+from controller.tick_state import TickSettings, TickState
+from controller.worker_stock import Stock, parks_missing, stock_of, surplus
+from models.forecast import WorkloadName
+
+#: A surplus worker costs no GPU, and parking it anew reads a snapshot: it is held for so long at
+#: the least, and as long as a replica would be at such a lead time.
+WORKER_HOLD_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedWorkload:
+    """One workload as it is staged; ``is_acting`` if what is planned for it is done here.
+
+    ``cold`` of its starts are to be cold; ``has_cold`` says that others are under way.
+    """
+
+    planned: Plan
+    policy: WorkloadPolicy
+    wanted: ParkingPlan
+    stock: Stock
+    memory: ParkingMemory
+    cold: ColdStarts
+    has_cold: bool
+    is_acting: bool
+
+    @property
+    def name(self) -> WorkloadName:
+        """The workload's name."""
+        return self.policy.workload
+
+
+def staged_workloads(
+    left: Fleet,
+    plans: Sequence[Plan],
+    policies: Sequence[WorkloadPolicy],
+    requests: Sequence[PlacementRequest],
+    state: TickState,
+    settings: TickSettings,
+) -> list[StagedWorkload]:
+    """Return the workloads of these plans, in their order.
+
+    ``left`` is the fleet as it will be when this tick's cancels are done.
+    """
+    assert left.parking is not None
+    owned, free = workers_by_workload(left.parking), left.free_gpus()
+    asking = {request.workload: request for request in requests}
+    cold_starts = [one for one in left.replicas if one.kind is StartKind.COLD]
+    under_way = {one.workload for one in cold_starts if one.phase is RESTORING}
+    members = []
+    for planned, policy in zip(plans, policies, strict=True):
+        name, now, wanted = policy.workload, planned.at, planned.parking
+        assert wanted is not None
+        workers = owned.get(name, ())
+        times = host_times(workers, state, policy, settings, now=now)
+        stock = stock_of(workers, free, times, now=now)
+        memory = state.parking.get(name, ParkingMemory())
+        members.append(
+            StagedWorkload(
+                planned=planned,
+                policy=policy,
+                wanted=wanted,
+                stock=stock,
+                memory=replace(memory, hold=_hold(memory, planned, policy, stock)),
+                cold=_cold_of(asking.get(name), stock, state),
+                has_cold=name in under_way,
+                is_acting=policy.mode is Mode.ACT and is_placed(policy, settings),
+            )
+        )
+    return members
+
+
+def _hold(memory: ParkingMemory, planned: Plan, policy: WorkloadPolicy, stock: Stock) -> Hold:
+    wanted = planned.parking
+    assert wanted is not None
+    # Who comes up holds what it finds: others wanted it, and nobody says for how long.
+    found = Hold(((planned.at, planned.ready + planned.restoring + stock.alive),))
+    held = max(hold_seconds(wanted.lead_time_seconds, policy), WORKER_HOLD_SECONDS)
+    hold = memory.hold if memory.hold.entries else found
+    return hold.with_target(wanted.target, now=planned.at, hold_seconds=held)
+
+
+def _cold_of(request: PlacementRequest | None, stock: Stock, state: TickState) -> ColdStarts:
+    if request is None:
+        return ColdStarts()
+    return cold_starts_due(request, len(stock.ready), state.memory, state.park_failures)
+
+
+def dropped(one: StagedWorkload, promotions: Sequence[Promotion]) -> tuple[Dropped, ...]:
+    """Return the workers to drop; of who may not act there are none."""
+    if not one.is_acting:
+        return ()
+    most = most_replicas(one.policy)
+    keep = one.memory.hold.highest if most is None else min(one.memory.hold.highest, most)
+    promoted = [promotion.name for promotion in promotions]
+    is_cold = one.has_cold or one.cold.count > 0
+    return (
+        *one.stock.over,
+        *surplus(one.planned, one.stock, promoted, keep, keep_ready=is_cold),
+    )
+
+
+def park_request(one: StagedWorkload, cold_of_hosts: int, state: TickState) -> ParkRequest:
+    """Return how many workers to park: none while restores don't work and cold starts do.
+
+    ``cold_of_hosts`` are the cold starts that are made now in place of host parts that failed.
+    """
+    policy, name = one.policy, one.name
+    failures = (state.memory, state.park_failures)
+    is_vain = any(is_broken(name, each, RESTORE_ATTEMPTS) for each in failures)
+    if policy.restore.cold_fallback and is_vain:
+        return ParkRequest(policy=policy, count=0)
+    count = parks_missing(one.planned, one.wanted, one.stock, cold=one.cold.count)
+    if any(is_hopeless(name, each) for each in failures):
+        count = min(count, 1 if one.stock.alive + one.planned.restoring == 0 else 0)
+    # Where no cold start has taken the place of a host part, it is tried once more.
+    owed = state.park_failures.owed_attempts(name)[cold_of_hosts:]
+    blocked = len(one.stock.blocked)
+    return ParkRequest(policy=policy, count=count, attempts=owed, blocked=blocked)
+
+
+def completed(
+    one: StagedWorkload,
+    *,
+    parks: int,
+    missing: int,
+    promotions: tuple[Promotion, ...],
+    unparks: tuple[Dropped, ...],
+) -> Plan:
+    """Return the plan with all that is done about workers; who may not act says what it would."""
+    stock = one.stock
+    alive = (*stock.ready, *stock.coming, *stock.blocked, *stock.overdue)
+    parked = sum(1 for worker in alive if worker.phase is WorkerPhase.PARKED)
+    parking = replace(
+        one.wanted,
+        parking=len(alive) - parked,
+        parked=parked,
+        parks=parks if one.is_acting else missing,
+        waiting=missing - parks if one.is_acting else 0,
+        promotions=promotions,
+        unparks=unparks,
+    )
+    return replace(one.planned, parking=parking)
