@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.cluster_view import Fleet, NodeName, ReplicaName, StartKind, Worker, WorkerPhase
@@ -27,14 +27,25 @@ _NEVER_FAILED = (0, 0.0)
 class ParkRequest:
     """How many workers of a workload shall begin to be parked.
 
-    ``attempts`` are those of the failed starts that they take the place of, the others are first.
-    ``blocked`` others wait already for GPUs that are in use.
+    Starts of now lack the first ``needed``, of which the first ``guaranteed`` are below its
+    smallest number of replicas. ``attempts`` are those of the failed starts that they take the
+    place of, the others are first. ``blocked`` others wait already for GPUs that are in use.
+    ``spare`` are parked workers that no start of now needs: who is dropped first comes first.
     """
 
     policy: WorkloadPolicy
     count: int
+    needed: int = 0
+    guaranteed: int = 0
     attempts: tuple[int, ...] = ()
     blocked: int = 0
+    spare: tuple[Worker, ...] = ()
+
+    def claim(self, turn: int) -> tuple[int, int, int, WorkloadName]:
+        """Return the sort key of the next worker after so many; the smallest is parked first."""
+        rank = 0 if turn < self.guaranteed else 1 if turn < self.needed else 2
+        lacking = self.count - turn
+        return rank, -self.policy.limits.priority, -lacking, self.policy.workload
 
 
 def places_for(
@@ -43,37 +54,55 @@ def places_for(
     gone: Collection[ReplicaName],
     starts: Sequence[Placement],
     failures: Collection[PairMemory],
-) -> tuple[Placement, ...]:
-    """Return where workers are parked: by priority, then to whoever still lacks most.
+) -> tuple[tuple[Placement, ...], tuple[Worker, ...]]:
+    """Return where workers are parked, and which spare ones make room for what starts of now lack.
 
-    ``fleet`` is as it will be when this tick's cancels are done, ``starts`` take GPUs there, and
-    the workers that are ``gone`` leave their places. ``failures`` are those of both parts.
+    First come those that starts of now lack; then it goes by priority, then to whoever still lacks
+    most. ``fleet`` is as it will be when this tick's cancels are done, ``starts`` take GPUs there,
+    and the workers that are ``gone`` leave their places. ``failures`` are those of both parts.
     """
     memory_of_nodes = _Memory(fleet, gone, starts, failures)
-    waiting = [
-        (-one.policy.limits.priority, -one.count, one.policy.workload, index)
-        for index, one in enumerate(requests)
-        if one.count > 0
-    ]
+    spare = _least_first(requests)
+    waiting = [(one.claim(0), index) for index, one in enumerate(requests) if one.count > 0]
     heapq.heapify(waiting)
     parked: Counter[int] = Counter()
     places: list[Placement] = []
+    evicted: list[Worker] = []
     while waiting:
-        priority, lacking, name, index = heapq.heappop(waiting)
-        request = requests[index]
+        _, index = heapq.heappop(waiting)
+        request, turn = requests[index], parked[index]
+        node = memory_of_nodes.take(request.policy)
+        if node is None and turn < request.needed:
+            worker = memory_of_nodes.take_from(spare, request.policy)
+            if worker is not None:
+                node = worker.node
+                evicted.append(worker)
         # Who is blocked already waits for all but so many of those that are missing.
-        node = memory_of_nodes.take(request.policy, may_wait=-lacking > request.blocked)
+        if node is None and request.count - turn > request.blocked:
+            node = memory_of_nodes.take(request.policy, beside_others=True)
         if node is None:
             continue
-        turn = parked[index]
-        attempt = request.attempts[turn] if turn < len(request.attempts) else 1
-        gpus = request.policy.standby.gpus_per_replica
-        kind = StartKind.RESTORE
-        places.append(Placement(workload=name, node=node, kind=kind, gpus=gpus, attempt=attempt))
+        places.append(_placement(request, turn, node))
         parked[index] += 1
-        if lacking < -1:
-            heapq.heappush(waiting, (priority, lacking + 1, name, index))
-    return tuple(places)
+        if turn + 1 < request.count:
+            heapq.heappush(waiting, (request.claim(turn + 1), index))
+    return tuple(places), tuple(evicted)
+
+
+def _least_first(requests: Sequence[ParkRequest]) -> list[Worker]:
+    """Return all spare workers, those of the lowest claim first: by priority, then by need."""
+    ordered = sorted(requests, key=lambda one: (one.policy.limits.priority, one.count))
+    return [worker for request in ordered for worker in request.spare]
+
+
+def _placement(request: ParkRequest, turn: int, node: NodeName) -> Placement:
+    return Placement(
+        workload=request.policy.workload,
+        node=node,
+        kind=StartKind.RESTORE,
+        gpus=request.policy.standby.gpus_per_replica,
+        attempt=request.attempts[turn] if turn < len(request.attempts) else 1,
+    )
 
 
 class _Memory:
@@ -110,48 +139,61 @@ class _Memory:
             if worker.name not in gone:
                 self._add(worker)
 
-    def take(self, policy: WorkloadPolicy, *, may_wait: bool) -> NodeName | None:
+    def take(self, policy: WorkloadPolicy, *, beside_others: bool = False) -> NodeName | None:
         """Take the best place for one more worker of a workload, None if there is none.
 
-        If it ``may_wait``, that may be where others hold the GPUs.
+        ``beside_others``, that may be where others hold the GPUs.
         """
-        name, limit = policy.workload, policy.restore.max_concurrent
-        if limit is not None and self._parking_of[name] >= limit:
-            return None
-        best = self._best(policy)
-        if best is None and may_wait:
-            best = self._best(policy, beside_others=True)
-        if best is not None:
-            self._note(name, best, policy.standby.gpus_per_replica, is_parking=True)
-        return best
-
-    def _best(self, policy: WorkloadPolicy, *, beside_others: bool = False) -> NodeName | None:
-        name, gpus = policy.workload, policy.standby.gpus_per_replica
-        own, most = self._own[name], policy.restore.max_concurrent_per_node
-        nobody: Counter[NodeName] = Counter()
-        held, ours = (self._held, self._held_by[name]) if beside_others else (nobody, nobody)
         fit = [
             node
-            for node, free in self._free.items()
-            if free + held[node] - ours[node] - own[node] >= gpus
-            and self._there[node] < self._per_node
-            and self._parking[node] < most
-            and (name, node) not in self._barred
+            for node in self._fit(policy, beside_others=beside_others)
+            if self._there[node] < self._per_node
         ]
-        if name not in self._failed:
+        name = policy.workload
+        if fit and name not in self._failed:
             self._failed[name] = _failed_nodes(self._failures, name)
-        failed = self._failed[name]
         # Where it failed comes last; else where most GPUs are free that nobody waits for.
-        return min(
+        best = min(
             fit,
             key=lambda node: (
-                failed.get(node, _NEVER_FAILED),
+                self._failed[name].get(node, _NEVER_FAILED),
                 -self._room[node],
                 self._parking[node],
                 node,
             ),
             default=None,
         )
+        if best is not None:
+            self._note(name, best, policy.standby.gpus_per_replica, is_parking=True)
+        return best
+
+    def take_from(self, spare: list[Worker], policy: WorkloadPolicy) -> Worker | None:
+        """Take the place of the first of others' ``spare`` workers beside which a GPU is free."""
+        name, fit = policy.workload, frozenset(self._fit(policy))
+        for worker in spare:
+            if worker.workload != name and worker.node in fit:
+                spare.remove(worker)
+                self._there[worker.node] -= 1
+                self._room[worker.node] += worker.gpus
+                self._own[worker.workload][worker.node] -= worker.gpus
+                gpus = policy.standby.gpus_per_replica
+                self._note(name, worker.node, gpus, is_parking=True)
+                return worker
+        return None
+
+    def _fit(self, policy: WorkloadPolicy, *, beside_others: bool = False) -> Iterator[NodeName]:
+        """Yield the nodes where a worker could be parked and promoted, if there is a place left."""
+        name, gpus = policy.workload, policy.standby.gpus_per_replica
+        limit, most = policy.restore.max_concurrent, policy.restore.max_concurrent_per_node
+        if limit is not None and self._parking_of[name] >= limit:
+            return
+        own = self._own[name]
+        nobody: Counter[NodeName] = Counter()
+        held, ours = (self._held, self._held_by[name]) if beside_others else (nobody, nobody)
+        for node, free in self._free.items():
+            is_free = free + held[node] - ours[node] - own[node] >= gpus
+            if is_free and self._parking[node] < most and (name, node) not in self._barred:
+                yield node
 
     def _add(self, worker: Worker) -> None:
         is_parking = worker.phase is WorkerPhase.PARKING

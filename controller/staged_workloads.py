@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from controller.cluster_view import RESTORING, Fleet, StartKind, WorkerPhase
+from controller.cluster_view import RESTORING, Fleet, ReplicaName, StartKind, Worker, WorkerPhase
 from controller.hold import Hold, hold_seconds
 from controller.needs import most_replicas
 from controller.parking_feedback import host_times, workers_by_workload
@@ -119,23 +119,61 @@ def dropped(one: StagedWorkload, promotions: Sequence[Promotion]) -> tuple[Dropp
     )
 
 
-def park_request(one: StagedWorkload, cold_of_hosts: int, state: TickState) -> ParkRequest:
+def spare_workers(
+    one: StagedWorkload, placed: int, gone: Collection[ReplicaName]
+) -> tuple[Worker, ...]:
+    """Return the parked workers that no start of now needs; ``placed`` starts have room already.
+
+    Those that wait where no GPU is free come first, then the youngest.
+    """
+    ready = [worker for worker in one.stock.ready if worker.name not in gone]
+    ready.sort(key=lambda worker: (-worker.decided_at, worker.name))
+    blocked = [
+        worker
+        for worker in one.stock.blocked
+        if worker.phase is WorkerPhase.PARKED and worker.name not in gone
+    ]
+    return (*blocked, *ready[: max(len(ready) - (one.planned.starts - placed), 0)])
+
+
+def evictions(name: WorkloadName, evicted: Sequence[Worker]) -> list[Dropped]:
+    """Return which of a workload's workers make room for others'."""
+    return [
+        Dropped(name=one.name, node=one.node, reason="another worker is needed more")
+        for one in evicted
+        if one.workload == name
+    ]
+
+
+def park_request(
+    one: StagedWorkload, cold_of_hosts: int, state: TickState, spare: tuple[Worker, ...]
+) -> ParkRequest:
     """Return how many workers to park: none while restores don't work and cold starts do.
 
     ``cold_of_hosts`` are the cold starts that are made now in place of host parts that failed.
     """
-    policy, name = one.policy, one.name
+    policy, name, planned = one.policy, one.name, one.planned
     failures = (state.memory, state.park_failures)
     is_vain = any(is_broken(name, each, RESTORE_ATTEMPTS) for each in failures)
     if policy.restore.cold_fallback and is_vain:
-        return ParkRequest(policy=policy, count=0)
-    count = parks_missing(one.planned, one.wanted, one.stock, cold=one.cold.count)
+        return ParkRequest(policy=policy, count=0, spare=spare)
+    count = parks_missing(planned, one.wanted, one.stock, cold=one.cold.count)
     if any(is_hopeless(name, each) for each in failures):
-        count = min(count, 1 if one.stock.alive + one.planned.restoring == 0 else 0)
+        count = min(count, 1 if one.stock.alive + planned.restoring == 0 else 0)
     # Where no cold start has taken the place of a host part, it is tried once more.
     owed = state.park_failures.owed_attempts(name)[cold_of_hosts:]
-    blocked = len(one.stock.blocked)
-    return ParkRequest(policy=policy, count=count, attempts=owed, blocked=blocked)
+    at_hand = one.cold.count + one.stock.usable
+    needed = min(count, max(planned.starts - at_hand, 0))
+    below = policy.limits.min_replicas - planned.ready - planned.restoring - at_hand
+    return ParkRequest(
+        policy=policy,
+        count=count,
+        needed=needed,
+        guaranteed=min(needed, max(below, 0)),
+        attempts=owed,
+        blocked=len(one.stock.blocked),
+        spare=spare,
+    )
 
 
 def completed(
@@ -144,7 +182,7 @@ def completed(
     parks: int,
     missing: int,
     promotions: tuple[Promotion, ...],
-    unparks: tuple[Dropped, ...],
+    unparks: Sequence[Dropped],
 ) -> Plan:
     """Return the plan with all that is done about workers; who may not act says what it would."""
     stock = one.stock
@@ -157,6 +195,6 @@ def completed(
         parks=parks if one.is_acting else missing,
         waiting=missing - parks if one.is_acting else 0,
         promotions=promotions,
-        unparks=unparks,
+        unparks=tuple(unparks),
     )
     return replace(one.planned, parking=parking)

@@ -10,16 +10,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.cluster_view import Fleet
+from controller.cluster_view import Fleet, Worker
 from controller.parking_memory import ParkingMemory
-from controller.parking_places import places_for
-from controller.parking_plan import Promotion
+from controller.parking_places import ParkRequest, places_for
+from controller.parking_plan import Dropped, Promotion
 from controller.placement import Placement
 from controller.plan import Plan
 from controller.plan_actions import is_placed
 from controller.policy import WorkloadPolicy
 from controller.staged_starts import of_host_parts, staged_starts
-from controller.staged_workloads import completed, dropped, park_request, staged_workloads
+from controller.staged_workloads import (
+    StagedWorkload,
+    completed,
+    dropped,
+    evictions,
+    park_request,
+    spare_workers,
+    staged_workloads,
+)
 from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState
 from models.forecast import WorkloadName
@@ -74,26 +82,39 @@ def staged(
     promoted = _promotions(starts)
     drops = {one.name: dropped(one, promoted.get(one.name, ())) for one in members}
     cold = Counter(placed.workload for placed in of_hosts)
-    asked = {one.name: park_request(one, cold[one.name], state) for one in members}
     gone = {one.name for part in (drops, promoted) for each in part.values() for one in each}
+    placed = Counter(one.workload for one in starts)
+    spare = {one.name: spare_workers(one, placed[one.name], gone) for one in members}
+    asked = {one.name: park_request(one, cold[one.name], state, spare[one.name]) for one in members}
     acting = [asked[one.name] for one in members if one.is_acting]
-    parks = places_for(acting, left, gone, starts, (state.memory, state.park_failures))
-    parked = Counter(park.workload for park in parks)
+    parks, evicted = places_for(acting, left, gone, starts, (state.memory, state.park_failures))
     return Stages(
-        plans=tuple(
-            completed(
-                one,
-                parks=parked[one.name],
-                missing=asked[one.name].count,
-                promotions=promoted.get(one.name, ()),
-                unparks=drops[one.name],
-            )
-            for one in members
-        ),
+        plans=_completed(members, asked, parks, promoted, drops, evicted),
         starts=starts,
         parks=parks,
         of_host_parts=of_hosts,
         memories={one.name: one.memory for one in members},
+    )
+
+
+def _completed(
+    members: Sequence[StagedWorkload],
+    asked: Mapping[WorkloadName, ParkRequest],
+    parks: Sequence[Placement],
+    promoted: Mapping[WorkloadName, tuple[Promotion, ...]],
+    drops: Mapping[WorkloadName, tuple[Dropped, ...]],
+    evicted: Sequence[Worker],
+) -> tuple[Plan, ...]:
+    parked = Counter(park.workload for park in parks)
+    return tuple(
+        completed(
+            one,
+            parks=parked[one.name],
+            missing=asked[one.name].count,
+            promotions=promoted.get(one.name, ()),
+            unparks=(*drops[one.name], *evictions(one.name, evicted)),
+        )
+        for one in members
     )
 
 

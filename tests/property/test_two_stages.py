@@ -10,23 +10,26 @@ from hypothesis import settings
 from hypothesis.stateful import invariant
 
 from controller.actions import Promote, Start
-from controller.cluster_view import ParkingLot, StartKind, WorkerPhase
+from controller.cluster_view import ParkingLot, Phase, StartKind, WorkerPhase
 from controller.environment import Parking
 from controller.simulation import SimulatedWorld
 from controller.simulation_records import Outcome
 from controller.tick import TickResult
-from tests.property.test_loop import CHAT, ENVIRONMENT, MOST, ORIGIN, Loop
+from tests.property.test_loop import CHAT, ENVIRONMENT, MOST, NODES, ORIGIN, POLICIES, SEARCH, Loop
 
-PER_NODE = 4
-TWO_STAGES = replace(ENVIRONMENT, parking=Parking(median_seconds=30.0, per_node=PER_NODE))
+#: Both fit, with all that is held in reserve, on fifteen GPUs.
+FITS = {CHAT.workload: 3.0, SEARCH.workload: 2.0}
 
 
 class LoopOfTwoStages(Loop):
     """As in one stage; host parts fail and hang too, and the world refuses nothing either."""
 
+    per_node = 4
+
     def __init__(self) -> None:
         super().__init__()
-        self.world = SimulatedWorld(TWO_STAGES, ORIGIN)
+        parking = Parking(median_seconds=30.0, per_node=self.per_node)
+        self.world = SimulatedWorld(replace(ENVIRONMENT, parking=parking), ORIGIN)
 
     def lot(self) -> ParkingLot:
         lot = self.world.fleet().parking
@@ -36,7 +39,7 @@ class LoopOfTwoStages(Loop):
     @invariant()
     def no_node_holds_more_workers_than_fit(self) -> None:
         there = Counter(worker.node for worker in self.lot().workers)
-        assert max(there.values(), default=0) <= PER_NODE
+        assert max(there.values(), default=0) <= self.per_node
         parking = Counter(
             one.node for one in self.lot().workers if one.phase is WorkerPhase.PARKING
         )
@@ -67,12 +70,41 @@ class LoopOfTwoStages(Loop):
         return result
 
     def teardown(self) -> None:
+        self.demand_that_fits_is_served()
         super().teardown()
         there = {worker.name for worker in self.lot().workers}
         left = (Outcome.PARKED, Outcome.PARKING)
         assert {one.replica for one in self.world.records() if one.outcome in left} == there
         # What is held in memory for nothing has gone: one replica serves and none is awaited.
         assert len(there) <= 1
+
+    def demand_that_fits_is_served(self) -> None:
+        """However it went, and however little memory there is: nobody is starved for long."""
+        self.demand = {workload: (rate, rate) for workload, rate in FITS.items()}
+        self.is_metrics_outage = False
+        for node in NODES:
+            self.world.bring_back_node(node)
+            self.world.mark_unfit(node, "")
+        for _ in range(360):
+            self.turn()
+        ready = Counter(
+            one.workload for one in self.world.fleet().replicas if one.phase is Phase.READY
+        )
+        for policy in POLICIES:
+            served = ready[policy.workload] * policy.demand_per_replica
+            assert served >= FITS[policy.workload]
+
+
+class LoopOfScarceMemory(LoopOfTwoStages):
+    """A node holds fewer workers than it has GPUs, and than workloads want one there."""
+
+    per_node = 1
+
+
+class LoopOfLittleMemory(LoopOfTwoStages):
+    """As above, but two fit."""
+
+    per_node = 2
 
 
 TestLoopOfTwoStages = LoopOfTwoStages.TestCase
@@ -82,3 +114,7 @@ TestLoopOfTwoStages.settings = settings(
     deadline=None,
     phases=[HypothesisPhase.generate],
 )
+TestLoopOfScarceMemory = LoopOfScarceMemory.TestCase
+TestLoopOfScarceMemory.settings = TestLoopOfTwoStages.settings
+TestLoopOfLittleMemory = LoopOfLittleMemory.TestCase
+TestLoopOfLittleMemory.settings = TestLoopOfTwoStages.settings

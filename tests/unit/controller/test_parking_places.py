@@ -1,6 +1,14 @@
 from dataclasses import replace
 
-from controller.cluster_view import Fleet, Node, NodeName, ReplicaName, StartKind, WorkerPhase
+from controller.cluster_view import (
+    Fleet,
+    Node,
+    NodeName,
+    ReplicaName,
+    StartKind,
+    Worker,
+    WorkerPhase,
+)
 from controller.pair_memory import PairMemory
 from controller.parking_places import ParkRequest, places_for
 from controller.placement import Placement
@@ -28,7 +36,7 @@ def places(
 ) -> list[tuple[str, str]]:
     """Return which workload parks a worker on which node."""
     left = frozenset(ReplicaName(name) for name in gone)
-    found = places_for(requests, fleet, left, starts, (NO_MEMORY, memory))
+    found, _ = places_for(requests, fleet, left, starts, (NO_MEMORY, memory))
     return [(one.workload, one.node) for one in found]
 
 
@@ -111,7 +119,7 @@ def test_where_it_failed_comes_last_and_where_it_may_not_be_never() -> None:
     # Failures of both parts add up: two on node-00, one on node-01.
     again = NO_MEMORY.after_failure(replace(failed, name=ReplicaName("again")), 100.0)
     other = again.after_failure(a_replica("other", node="node-01"), 100.0)
-    found = places_for([asks(2)], fleet, frozenset(), (), (memory, other))
+    found, _ = places_for([asks(2)], fleet, frozenset(), (), (memory, other))
     assert [one.node for one in found] == ["node-01", "node-00"]
     barred = Node(name=NodeName("node-01"), gpus=1, unfit_for=((CHAT, "no such GPU"),))
     unfit = a_node("node-02", unfit_reason="not Ready")
@@ -127,6 +135,71 @@ def test_the_gpus_of_this_tick_s_starts_are_taken() -> None:
 
 def test_retries_go_on_with_their_attempts() -> None:
     fleet = with_parking(a_fleet(nodes=3))
-    found = places_for([asks(3, attempts=(3, 2))], fleet, frozenset(), (), ())
+    found, _ = places_for([asks(3, attempts=(3, 2))], fleet, frozenset(), (), ())
     assert [one.attempt for one in found] == [3, 2, 1]
     assert {one.kind for one in found} == {StartKind.RESTORE}
+
+
+def wants(
+    workload: str, *, count: int = 1, needed: int = 1, guaranteed: int = 0, priority: int = 0
+) -> ParkRequest:
+    """Return a request of which starts of now lack so many."""
+    policy = a_policy(workload, limits=Limits(priority=priority))
+    return ParkRequest(policy=policy, count=count, needed=needed, guaranteed=guaranteed)
+
+
+def spares(*workers: Worker, priority: int = 0, lacking: int = 0) -> ParkRequest:
+    """Return the request of the workload of these workers, which may go."""
+    policy = a_policy(workers[0].workload, limits=Limits(priority=priority))
+    return ParkRequest(policy=policy, count=lacking, spare=workers)
+
+
+def evictions(fleet: Fleet, *requests: ParkRequest) -> tuple[list[str], list[str]]:
+    """Return who is parked, and who makes room for it."""
+    parks, evicted = places_for(requests, fleet, frozenset(), (), ())
+    return [f"{one.workload} {one.node}" for one in parks], [one.name for one in evicted]
+
+
+def test_what_starts_of_now_lack_is_parked_first_and_what_is_below_the_smallest_above_all() -> None:
+    fleet = with_parking(a_fleet(nodes=4), per_node=1)
+    found, _ = places_for(
+        [
+            asks(2, "spare", priority=9),
+            wants("start", count=2, needed=1, priority=1),
+            wants("least", guaranteed=1),
+        ],
+        fleet,
+        frozenset(),
+        (),
+        (),
+    )
+    assert [one.workload for one in found] == ["least", "start", "spare", "spare"]
+
+
+def test_where_memory_is_full_a_spare_worker_of_the_lowest_claim_makes_room() -> None:
+    low = a_worker("low", workload="low", node="node-00")
+    high = a_worker("high", workload="high", node="node-01")
+    poor = a_worker("poor", workload="poor", node="node-02")
+    fleet = with_parking(a_fleet(), high, poor, low, per_node=1)
+    others = (spares(high, priority=1), spares(poor, lacking=1), spares(low))
+    assert evictions(fleet, *others, wants(CHAT)) == (["chat node-00"], ["low"])
+    # Of one priority, who lacks workers keeps those it has the longest.
+    assert evictions(fleet, *others, wants(CHAT, count=3, needed=2)) == (
+        ["chat node-00", "chat node-02"],
+        ["low", "poor"],
+    )
+    assert evictions(fleet, *others, wants(CHAT, count=3, needed=3))[1] == ["low", "poor", "high"]
+
+
+def test_nobody_makes_room_for_what_is_not_needed_now_or_could_not_be_promoted() -> None:
+    low = a_worker("low", workload="low", node="node-00")
+    fleet = with_parking(a_fleet(nodes=1), low, per_node=1)
+    assert evictions(fleet, spares(low), wants(CHAT, needed=0)) == ([], [])
+    served = with_parking(a_fleet(a_replica("r", workload="low"), nodes=1), low, per_node=1)
+    assert evictions(served, spares(low), wants(CHAT)) == ([], [])
+    own = a_worker("own")
+    mine = ParkRequest(policy=a_policy(), count=1, needed=1, spare=(own,))
+    assert evictions(with_parking(a_fleet(nodes=1), own, per_node=1), mine) == ([], [])
+    # While there is a place, it is taken.
+    roomy = with_parking(a_fleet(nodes=2), low, per_node=1)
+    assert evictions(roomy, spares(low), wants(CHAT)) == (["chat node-01"], [])

@@ -7,17 +7,28 @@ from dataclasses import replace
 import pytest
 
 from controller.actions import Park, Promote, Release, Start, Unpark
-from controller.cluster_view import Fleet, Phase, Replica, StartKind, Worker, WorkerPhase
+from controller.cluster_view import (
+    Fleet,
+    Phase,
+    Replica,
+    ReplicaName,
+    StartKind,
+    Worker,
+    WorkerPhase,
+)
 from controller.hold import Hold
 from controller.pair_memory import PairMemory
 from controller.parking_memory import ParkingMemory
 from controller.parking_plan import ParkingPlan
 from controller.policy import Limits, Mode, Restore, WorkloadPolicy
+from controller.staged_starts import ColdStarts
+from controller.staged_workloads import StagedWorkload, spare_workers
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
+from controller.worker_stock import Stock
 from models.forecast import Forecast
 from models.lead_time import measurements
-from tests.builders import CHAT, a_fleet, a_replica, a_worker, with_parking
+from tests.builders import CHAT, a_fleet, a_node, a_plan, a_replica, a_worker, with_parking
 from tests.unit.controller.builders import NOW, a_forecast, a_policy, a_reading, an_outlook
 
 PARKING = WorkerPhase.PARKING
@@ -280,6 +291,60 @@ def test_a_device_part_that_failed_is_tried_again_with_the_next_worker() -> None
     (promote,) = [action for action in result.actions if isinstance(action, Promote)]
     assert (promote.name, promote.attempt) == ("w", 3)
     assert result.state.memory.owed_attempts(CHAT) == ()
+
+
+def test_in_full_memory_a_spare_worker_makes_room_for_what_a_start_lacks() -> None:
+    low = a_policy("low")
+    high = a_policy("high", limits=Limits(min_replicas=1, priority=1))
+    fleet = with_parking(
+        a_fleet(
+            a_replica("low-1", workload="low", node="node-01", started_at=NOW - 900.0),
+            nodes=(a_node(gpus=8), a_node("node-01")),
+        ),
+        waiting("old", 0, workload="low"),
+        waiting("young", 0, workload="low", decided_at=NOW - 25.0),
+        per_node=2,
+    )
+    outlooks = {
+        one.workload: an_outlook(
+            workload=one.workload,
+            reading=a_reading(1.0),
+            forecast=a_forecast(1.0, workload=one.workload),
+        )
+        for one in (low, high)
+    }
+    seen = replace(fleet, seen_at=NOW)
+    result = tick(seen, outlooks, TickState(), NOW, policies=(low, high), settings=FIXED)
+    unpark, park = result.actions
+    assert isinstance(unpark, Unpark)
+    assert isinstance(park, Park)
+    assert (unpark.name, unpark.reason) == ("young", "another worker is needed more")
+    assert (park.workload, park.node) == ("high", "node-00")
+    assert [one.name for one in the_parking(result).unparks] == ["young"]
+
+
+def test_who_is_spare_is_what_no_start_of_now_needs() -> None:
+    stock = Stock(
+        ready=(waiting("old", 2), waiting("young", 3, decided_at=NOW), waiting("gone", 4)),
+        blocked=(waiting("blocked", 5), waiting("coming", 6, phase=PARKING)),
+    )
+    one = StagedWorkload(
+        planned=a_plan(starts=2),
+        policy=a_policy(),
+        wanted=ParkingPlan(target=4, lead_time_seconds=30.0, quantile_level=0.99),
+        stock=stock,
+        memory=ParkingMemory(),
+        cold=ColdStarts(),
+        has_cold=False,
+        is_acting=True,
+    )
+
+    def spare(placed: int) -> list[str]:
+        return [worker.name for worker in spare_workers(one, placed, [ReplicaName("gone")])]
+
+    assert spare(0) == ["blocked"]
+    assert spare(1) == ["blocked", "young"]
+    assert spare(2) == ["blocked", "young", "old"]
 
 
 def test_a_host_part_measured_well_is_told() -> None:
