@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from controller.boosts import boost_per_second
-from controller.cluster_view import READY, Replica
+from controller.cluster_view import READY, RESTORING, NodeName, Replica
 from controller.feedback import assumed, demand_served, key_of
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes, queue_ahead
 from controller.overdue import overrun_seconds
 from controller.policy import WorkloadPolicy
 from controller.tick_state import TickSettings, TickState
+from models.forecast import WorkloadName
 from models.lead_time import LeadTimeEstimate, estimate
 from models.outlook import DemandReading, Outlook
 
@@ -82,6 +84,27 @@ def _backlog(
         window_seconds=reading.window_seconds if reading else 0.0,
         capacity=policy.demand_per_replica,
     )
+
+
+def late_starts(
+    owned: Mapping[WorkloadName, Sequence[Replica]],
+    state: TickState,
+    policies: Sequence[WorkloadPolicy],
+    settings: TickSettings,
+    *,
+    now: float,
+) -> Counter[NodeName]:
+    """Count the starts of each node that have been under way for longer than restores take."""
+    late: Counter[NodeName] = Counter()
+    for policy in policies:
+        replicas = owned.get(policy.workload, ())
+        under_way = [one for one in replicas if one.phase is RESTORING]
+        if under_way:
+            ready = tuple([one for one in replicas if one.phase is READY])
+            others = tuple([one for one in replicas if one.phase is not READY])
+            most = _starts(ready, others, state, now, policy, settings).overdue_seconds
+            late.update(one.node for one in under_way if now - one.decided_at > most)
+    return late
 
 
 def _starts(

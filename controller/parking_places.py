@@ -31,6 +31,7 @@ class ParkRequest:
     smallest number of replicas. ``attempts`` are those of the failed starts that they take the
     place of, the others are first. ``blocked`` others wait already for GPUs that are in use.
     ``spare`` are parked workers that no start of now needs: who is dropped first comes first.
+    ``closed`` are nodes where none of its starts can go for long.
     """
 
     policy: WorkloadPolicy
@@ -40,6 +41,7 @@ class ParkRequest:
     attempts: tuple[int, ...] = ()
     blocked: int = 0
     spare: tuple[Worker, ...] = ()
+    closed: Collection[NodeName] = ()
 
     def claim(self, turn: int) -> tuple[int, int, int, WorkloadName]:
         """Return the sort key of the next worker after so many; the smallest is parked first."""
@@ -71,15 +73,15 @@ def places_for(
     while waiting:
         _, index = heapq.heappop(waiting)
         request, turn = requests[index], parked[index]
-        node = memory_of_nodes.take(request.policy)
+        node = memory_of_nodes.take(request)
         if node is None and turn < request.needed:
-            worker = memory_of_nodes.take_from(spare, request.policy)
+            worker = memory_of_nodes.take_from(spare, request)
             if worker is not None:
                 node = worker.node
                 evicted.append(worker)
         # Who is blocked already waits for all but so many of those that are missing.
         if node is None and request.count - turn > request.blocked:
-            node = memory_of_nodes.take(request.policy, beside_others=True)
+            node = memory_of_nodes.take(request, beside_others=True)
         if node is None:
             continue
         places.append(_placement(request, turn, node))
@@ -139,14 +141,15 @@ class _Memory:
             if worker.name not in gone:
                 self._add(worker)
 
-    def take(self, policy: WorkloadPolicy, *, beside_others: bool = False) -> NodeName | None:
+    def take(self, request: ParkRequest, *, beside_others: bool = False) -> NodeName | None:
         """Take the best place for one more worker of a workload, None if there is none.
 
-        ``beside_others``, that may be where others hold the GPUs.
+        ``beside_others``, that may be where others hold the GPUs, or starts that may hang the node.
         """
+        policy = request.policy
         fit = [
             node
-            for node in self._fit(policy, beside_others=beside_others)
+            for node in self._fit(request, beside_others=beside_others)
             if self._there[node] < self._per_node
         ]
         name = policy.workload
@@ -167,9 +170,10 @@ class _Memory:
             self._note(name, best, policy.standby.gpus_per_replica, is_parking=True)
         return best
 
-    def take_from(self, spare: list[Worker], policy: WorkloadPolicy) -> Worker | None:
+    def take_from(self, spare: list[Worker], request: ParkRequest) -> Worker | None:
         """Take the place of the first of others' ``spare`` workers beside which a GPU is free."""
-        name, fit = policy.workload, frozenset(self._fit(policy))
+        policy, fit = request.policy, frozenset(self._fit(request))
+        name = policy.workload
         for worker in spare:
             if worker.workload != name and worker.node in fit:
                 spare.remove(worker)
@@ -181,8 +185,9 @@ class _Memory:
                 return worker
         return None
 
-    def _fit(self, policy: WorkloadPolicy, *, beside_others: bool = False) -> Iterator[NodeName]:
+    def _fit(self, request: ParkRequest, *, beside_others: bool = False) -> Iterator[NodeName]:
         """Yield the nodes where a worker could be parked and promoted, if there is a place left."""
+        policy = request.policy
         name, gpus = policy.workload, policy.standby.gpus_per_replica
         limit, most = policy.restore.max_concurrent, policy.restore.max_concurrent_per_node
         if limit is not None and self._parking_of[name] >= limit:
@@ -190,9 +195,11 @@ class _Memory:
         own = self._own[name]
         nobody: Counter[NodeName] = Counter()
         held, ours = (self._held, self._held_by[name]) if beside_others else (nobody, nobody)
+        closed = () if beside_others else request.closed
         for node, free in self._free.items():
             is_free = free + held[node] - ours[node] - own[node] >= gpus
-            if is_free and self._parking[node] < most and (name, node) not in self._barred:
+            is_open = node not in closed and (name, node) not in self._barred
+            if is_free and is_open and self._parking[node] < most:
                 yield node
 
     def _add(self, worker: Worker) -> None:

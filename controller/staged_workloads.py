@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.cluster_view import RESTORING, Fleet, ReplicaName, StartKind, Worker, WorkerPhase
+from controller.cluster_view import (
+    RESTORING,
+    Fleet,
+    NodeName,
+    Replica,
+    ReplicaName,
+    StartKind,
+    Worker,
+    WorkerPhase,
+)
 from controller.hold import Hold, hold_seconds
 from controller.needs import most_replicas
+from controller.observing import late_starts
 from controller.parking_feedback import host_times, workers_by_workload
 from controller.parking_memory import ParkingMemory
 from controller.parking_places import ParkRequest
@@ -31,13 +42,15 @@ WORKER_HOLD_SECONDS = 600.0
 class StagedWorkload:
     """One workload as it is staged; ``is_acting`` if what is planned for it is done here.
 
-    ``cold`` of its starts are to be cold; ``has_cold`` says that others are under way.
+    ``cold`` of its starts are to be cold; ``has_cold`` says that others are under way. No start
+    can go to the nodes that are ``closed`` to it.
     """
 
     planned: Plan
     policy: WorkloadPolicy
     wanted: ParkingPlan
     stock: Stock
+    closed: frozenset[NodeName]
     memory: ParkingMemory
     cold: ColdStarts
     has_cold: bool
@@ -66,13 +79,15 @@ def staged_workloads(
     asking = {request.workload: request for request in requests}
     cold_starts = [one for one in left.replicas if one.kind is StartKind.COLD]
     under_way = {one.workload for one in cold_starts if one.phase is RESTORING}
+    late = _late_starts(left, policies, state, settings)
     members = []
     for planned, policy in zip(plans, policies, strict=True):
         name, now, wanted = policy.workload, planned.at, planned.parking
         assert wanted is not None
         workers = owned.get(name, ())
         times = host_times(workers, state, policy, settings, now=now)
-        stock = stock_of(workers, free, times, now=now)
+        closed = _closed(left, late, policy)
+        stock = stock_of(workers, free, times, closed, now=now)
         memory = state.parking.get(name, ParkingMemory())
         members.append(
             StagedWorkload(
@@ -80,6 +95,7 @@ def staged_workloads(
                 policy=policy,
                 wanted=wanted,
                 stock=stock,
+                closed=closed,
                 memory=replace(memory, hold=_hold(memory, planned, policy, stock)),
                 cold=_cold_of(asking.get(name), stock, state),
                 has_cold=name in under_way,
@@ -87,6 +103,27 @@ def staged_workloads(
             )
         )
     return members
+
+
+def _late_starts(
+    left: Fleet, policies: Sequence[WorkloadPolicy], state: TickState, settings: TickSettings
+) -> Counter[NodeName]:
+    owned: dict[WorkloadName, list[Replica]] = {}
+    for replica in left.replicas:
+        owned.setdefault(replica.workload, []).append(replica)
+    return late_starts(owned, state, policies, settings, now=left.seen_at)
+
+
+def _closed(
+    left: Fleet, late: Mapping[NodeName, int], policy: WorkloadPolicy
+) -> frozenset[NodeName]:
+    """Return the nodes that are barred to a workload, or held by starts that may hang.
+
+    Other starts leave a node soon; until those do, none of the workers there can be promoted.
+    """
+    most = policy.restore.max_concurrent_per_node
+    barred = (n.name for n in left.nodes if any(w == policy.workload for w, _ in n.unfit_for))
+    return frozenset(barred) | {node for node, count in late.items() if count >= most}
 
 
 def _hold(memory: ParkingMemory, planned: Plan, policy: WorkloadPolicy, stock: Stock) -> Hold:
@@ -173,6 +210,7 @@ def park_request(
         attempts=owed,
         blocked=len(one.stock.blocked),
         spare=spare,
+        closed=one.closed,
     )
 
 

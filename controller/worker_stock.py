@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.cluster_view import NodeName, ReplicaName, Worker, WorkerPhase
@@ -18,9 +18,9 @@ _PARKING, _PARKED = WorkerPhase.PARKING, WorkerPhase.PARKED
 class Stock:
     """``ready`` to be promoted, ``coming`` soon; each with GPUs free for it on its node.
 
-    ``blocked`` ones wait, or are parked, where no GPU is free for them: they are not counted on,
-    and others take their place elsewhere. ``overdue`` ones may hang. ``over`` are those that
-    failed or hung.
+    ``blocked`` ones wait, or are parked, where no GPU is free for them, or where nothing can start
+    for long: they are not counted on, and others take their place elsewhere. ``overdue`` ones may
+    hang. ``over`` are those that failed or hung.
     """
 
     ready: tuple[Worker, ...] = ()
@@ -41,9 +41,15 @@ class Stock:
 
 
 def stock_of(
-    workers: Sequence[Worker], free_gpus: Mapping[NodeName, int], times: HostTimes, *, now: float
+    workers: Sequence[Worker],
+    free_gpus: Mapping[NodeName, int],
+    times: HostTimes,
+    closed: Collection[NodeName] = (),
+    *,
+    now: float,
 ) -> Stock:
-    """Tell a workload's workers apart; ``free_gpus`` are those of fit nodes.
+    """Tell a workload's workers apart; ``free_gpus`` are those of fit nodes, of which
+    none starts anything of it that is ``closed``.
 
     Those of one node share its free GPUs: first who is parked, then who has been parking longest.
     """
@@ -55,7 +61,7 @@ def stock_of(
             over.append(_dropped(worker, reason))
         elif worker.phase is _PARKING and now - worker.decided_at > times.overdue_seconds:
             parts["overdue"].append(worker)
-        elif left.get(worker.node, 0) < worker.gpus:
+        elif worker.node in closed or left.get(worker.node, 0) < worker.gpus:
             parts["blocked"].append(worker)
         else:
             left[worker.node] -= worker.gpus

@@ -133,6 +133,17 @@ def test_the_gpus_of_this_tick_s_starts_are_taken() -> None:
     assert places(fleet, asks(2), starts=(start,)) == [(CHAT, "node-01")]
 
 
+def test_where_nothing_can_start_for_long_comes_after_all_others() -> None:
+    fleet = with_parking(a_fleet(nodes=2))
+    closed = ParkRequest(policy=a_policy(), count=2, closed={NodeName("node-00")})
+    assert places(fleet, closed) == [(CHAT, "node-01"), (CHAT, "node-00")]
+    assert places(fleet, replace(closed, count=1, blocked=1)) == [(CHAT, "node-01")]
+    assert places(fleet, replace(closed, blocked=2)) == [(CHAT, "node-01")]
+    low = a_worker("low", workload="low")
+    full = with_parking(a_fleet(nodes=1), low, per_node=1)
+    assert evictions(full, spares(low), replace(closed, count=1, needed=1)) == ([], [])
+
+
 def test_retries_go_on_with_their_attempts() -> None:
     fleet = with_parking(a_fleet(nodes=3))
     found, _ = places_for([asks(3, attempts=(3, 2))], fleet, frozenset(), (), ())

@@ -27,7 +27,7 @@ from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
 from controller.worker_stock import Stock
 from models.forecast import Forecast
-from models.lead_time import measurements
+from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn, measurements
 from tests.builders import CHAT, a_fleet, a_node, a_plan, a_replica, a_worker, with_parking
 from tests.unit.controller.builders import NOW, a_forecast, a_policy, a_reading, an_outlook
 
@@ -189,6 +189,44 @@ def test_a_blocked_worker_is_replaced_where_a_gpu_is_free() -> None:
     assert (parking.target, parking.parked, parking.parks) == (5, 2, 2)
 
 
+def test_who_is_parked_on_a_node_that_is_barred_is_replaced_elsewhere() -> None:
+    barred = replace(a_node("node-02"), unfit_for=((CHAT, "no such GPU"),))
+    nodes = (a_node("node-00"), a_node("node-01"), barred, a_node("node-03"))
+    soon = a_forecast([2.0] + [3.0] * 29)
+    result = a_tick(with_parking(a_fleet(*ready(2), nodes=nodes), waiting("barred", 2)), soon)
+    assert (result.plans[0].waiting, the_parking(result).parks) == (1, 1)
+    (park,) = [action for action in result.actions if isinstance(action, Park)]
+    assert park.node == "node-03"
+
+
+@pytest.mark.parametrize(("taken", "parks"), [(40.0, 2), (10.0, 0)])
+def test_who_is_parked_behind_a_device_part_that_may_hang_is_replaced_elsewhere(
+    taken: float, parks: int
+) -> None:
+    """Device parts and host parts of 10 s have been learned; one start at once runs on a node."""
+    lead_times = LeadTimes()
+    for kind in ("restore", "park"):
+        for number in range(40):
+            key = LeadTimeKey(snapshot=CHAT, kind=kind)
+            one = LeadTimeMeasurement(key=key, at=NOW - 900 + number, seconds=10.0, ready=True)
+            lead_times = learn(lead_times, one)
+    begun = a_replica("begun", node="node-00", phase=Phase.RESTORING, started_at=NOW - taken)
+    fleet = with_parking(
+        a_fleet(
+            replace(begun, deadline_at=NOW + 600.0),
+            nodes=(a_node(gpus=4), a_node("node-01", gpus=4), a_node("node-02", gpus=4)),
+        ),
+        waiting("a", 0),
+        waiting("b", 0),
+    )
+    calm = a_forecast(2.0)
+    limits = a_policy(limits=Limits(max_replicas=3))
+    state = TickState(lead_times=lead_times)
+    result = a_tick(fleet, calm, limits, state=state, settings=TickSettings())
+    begins = [action.node for action in result.actions if isinstance(action, Park)]
+    assert begins == ["node-01", "node-02"][:parks]
+
+
 def test_limits_bound_workers_and_the_pool_bounds_what_is_parked() -> None:
     fleet = with_parking(a_fleet(*ready(2), nodes=4))
     assert the_parking(a_tick(fleet, RISING, a_policy(limits=Limits(max_replicas=3)))).parks == 1
@@ -333,6 +371,7 @@ def test_who_is_spare_is_what_no_start_of_now_needs() -> None:
         policy=a_policy(),
         wanted=ParkingPlan(target=4, lead_time_seconds=30.0, quantile_level=0.99),
         stock=stock,
+        closed=frozenset(),
         memory=ParkingMemory(),
         cold=ColdStarts(),
         has_cold=False,

@@ -40,6 +40,14 @@ def test_workers_are_told_apart_by_what_can_be_done_with_them() -> None:
     ]
 
 
+def test_who_is_where_nothing_can_start_is_blocked() -> None:
+    workers = [a_worker("w"), a_worker("c", phase=PARKING, decided_at=90.0), a_worker("o")]
+    workers[2] = replace(workers[2], node=NodeName("node-01"))
+    free = {NodeName("node-00"): 8, NodeName("node-01"): 8}
+    found = stock_of(workers, free, TIMES, {NodeName("node-00")}, now=NOW)
+    assert (names(found.ready), names(found.blocked)) == (["o"], ["w", "c"])
+
+
 def test_those_of_one_node_share_its_free_gpus_the_parked_first() -> None:
     found = stock(
         a_worker("coming", phase=PARKING, decided_at=90.0),
