@@ -17,6 +17,7 @@ def encode_parking(parking: ParkingPlan) -> dict[str, object]:
         "parked": parking.parked,
         "parks": parking.parks,
         "waiting": parking.waiting,
+        "cold": parking.cold,
         "promotions": [
             {"name": one.name, "node": one.node, "attempt": one.attempt}
             for one in parking.promotions
@@ -42,6 +43,7 @@ def decode_parking(value: object) -> ParkingPlan:
         parked=fields.whole("parked"),
         parks=fields.whole("parks"),
         waiting=fields.whole("waiting"),
+        cold=fields.whole("cold"),
         promotions=tuple(_promotion(one) for one in fields.array("promotions")),
         unparks=tuple(_dropped(one) for one in fields.array("unparks")),
     )

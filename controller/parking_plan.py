@@ -35,8 +35,8 @@ class ParkingPlan:
     ``target`` counts those that have GPUs, too. It covers the demand of ``lead_time_seconds``, in
     which a worker is parked and promoted, in the share ``quantile_level`` of outcomes. ``parking``
     and ``parked`` is what there is. ``parks`` begin now, ``waiting`` should but find no room;
-    ``promotions`` are those of the plan's starts that were parked; ``unparks`` are
-    dropped.
+    ``promotions`` are those of the plan's starts that were parked, ``cold`` others are cold, and
+    what is left has nobody to carry it out; ``unparks`` are dropped.
     """
 
     target: int
@@ -46,5 +46,6 @@ class ParkingPlan:
     parked: int = 0
     parks: int = 0
     waiting: int = 0
+    cold: int = 0
     promotions: tuple[Promotion, ...] = ()
     unparks: tuple[Dropped, ...] = ()

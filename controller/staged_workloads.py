@@ -218,6 +218,7 @@ def completed(
     one: StagedWorkload,
     *,
     parks: int,
+    cold: int,
     missing: int,
     promotions: tuple[Promotion, ...],
     unparks: Sequence[Dropped],
@@ -232,6 +233,7 @@ def completed(
         parked=parked,
         parks=parks if one.is_acting else missing,
         waiting=missing - parks if one.is_acting else 0,
+        cold=cold,
         promotions=promotions,
         unparks=tuple(unparks),
     )

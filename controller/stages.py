@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.cluster_view import Fleet, Worker
+from controller.cluster_view import Fleet, StartKind, Worker
 from controller.parking_memory import ParkingMemory
 from controller.parking_places import ParkRequest, places_for
 from controller.parking_plan import Dropped, Promotion
@@ -89,7 +89,7 @@ def staged(
     acting = [asked[one.name] for one in members if one.is_acting]
     parks, evicted = places_for(acting, left, gone, starts, (state.memory, state.park_failures))
     return Stages(
-        plans=_completed(members, asked, parks, promoted, drops, evicted),
+        plans=_completed(members, asked, (*starts, *parks), promoted, drops, evicted),
         starts=starts,
         parks=parks,
         of_host_parts=of_hosts,
@@ -100,16 +100,19 @@ def staged(
 def _completed(
     members: Sequence[StagedWorkload],
     asked: Mapping[WorkloadName, ParkRequest],
-    parks: Sequence[Placement],
+    placed: Sequence[Placement],
     promoted: Mapping[WorkloadName, tuple[Promotion, ...]],
     drops: Mapping[WorkloadName, tuple[Dropped, ...]],
     evicted: Sequence[Worker],
 ) -> tuple[Plan, ...]:
-    parked = Counter(park.workload for park in parks)
+    others = [one for one in placed if one.worker is None]
+    cold = Counter(one.workload for one in others if one.kind is StartKind.COLD)
+    parked = Counter(one.workload for one in others if one.kind is StartKind.RESTORE)
     return tuple(
         completed(
             one,
             parks=parked[one.name],
+            cold=cold[one.name],
             missing=asked[one.name].count,
             promotions=promoted.get(one.name, ()),
             unparks=(*drops[one.name], *evictions(one.name, evicted)),

@@ -37,10 +37,16 @@ def need_text(parking: ParkingPlan | None) -> str:
 def effects(
     parking: ParkingPlan, *, starts: int, waiting: int, ready_at: float, time_text: TimeText
 ) -> list[str]:
-    """Return what is done now: promotions, cold starts, parks, and what is dropped or waits."""
-    promoted = len(parking.promotions)
-    cold = starts - promoted
+    """Return what is done now: promotions, cold starts, parks, and what is dropped or waits.
+
+    Of who may not act, no worker is there to be promoted: its starts are restores.
+    """
+    promoted, cold = len(parking.promotions), parking.cold
     told = []
+    if (others := starts - promoted - cold) > 0:
+        verb = "starts" if others == 1 else "start"
+        when = f"now, to serve by {time_text(ready_at)}"
+        told.append(f"{others} {_noun(others, 'restore')} {verb} {when}.")
     if promoted:
         verb = "is" if promoted == 1 else "are"
         when = f"now, to serve by {time_text(ready_at)}"
@@ -59,9 +65,10 @@ def effects(
 
 def log_parts(parking: ParkingPlan, *, starts: int, cause: str) -> list[str]:
     """Return what is done now as parts of one line, ``cause`` being why replicas start."""
-    promoted = len(parking.promotions)
-    cold = starts - promoted
+    promoted, cold = len(parking.promotions), parking.cold
     parts = []
+    if (others := starts - promoted - cold) > 0:
+        parts.append(f"start {others} {_noun(others, 'restore')}: {cause}")
     if promoted:
         parts.append(f"promote {workers_text(promoted)}: {cause}")
     if cold:

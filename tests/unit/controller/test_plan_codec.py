@@ -43,6 +43,7 @@ plans = st.builds(
         parked=counts,
         parks=counts,
         waiting=counts,
+        cold=counts,
         promotions=st.lists(
             st.builds(Promotion, name=names, node=nodes, attempt=counts), max_size=3
         ).map(tuple),

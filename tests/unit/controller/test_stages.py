@@ -265,7 +265,7 @@ def test_a_replica_restored_too_often_in_vain_is_started_cold() -> None:
     (start,) = [action for action in result.actions if isinstance(action, Start)]
     assert the_parking(result).unparks == ()
     assert (start.kind, start.node, start.attempt) == (StartKind.COLD, "node-02", 4)
-    assert the_parking(result).promotions == ()
+    assert (the_parking(result).promotions, the_parking(result).cold) == ((), 1)
     assert result.plans[0].starts == 1
     assert result.state.memory.owed_attempts(CHAT) == ()
 

@@ -6,13 +6,19 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
+
 from controller.cluster_view import NodeName, ReplicaName
 from controller.parking_plan import Dropped, ParkingPlan, Promotion
 from controller.plan import Plan
+from controller.policy import Mode
+from controller.tick import tick
+from controller.tick_state import TickSettings, TickState
 from headstart.display import JsonDisplay, Moment, status_line
 from headstart.explanation import explain, log_line
 from headstart.plan_facts import PlanFacts
-from tests.builders import a_plan
+from tests.builders import CHAT, a_fleet, a_plan, with_parking
+from tests.unit.controller.builders import NOW, a_forecast, a_policy, a_reading, an_outlook
 
 NODE = NodeName("node-00")
 
@@ -58,7 +64,7 @@ def test_cold_starts_are_told_from_promotions_and_drops_by_their_reason() -> Non
         Dropped(name=ReplicaName(f"d{number}"), node=NODE, reason=reason)
         for number, reason in enumerate(("not needed any more", "failed: no memory"))
     )
-    plan = a_staged_plan(starts=2, promotions=promoted(1), parks=1, unparks=drops)
+    plan = a_staged_plan(starts=2, promotions=promoted(1), cold=1, parks=1, unparks=drops)
     sentences = told(plan)
     for sentence in (
         "1 parked worker is promoted now, to serve by 162 s.",
@@ -74,6 +80,21 @@ def test_cold_starts_are_told_from_promotions_and_drops_by_their_reason() -> Non
         "park 1 worker: p99 of the next 24 s needs 6; "
         "drop 1 worker: not needed any more; drop 1 worker: failed: no memory"
     )
+
+
+@pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.RECOMMEND])
+def test_who_may_not_act_is_told_of_restores_and_not_of_cold_starts(mode: Mode) -> None:
+    rule = a_policy(mode=mode)
+    outlooks = {CHAT: an_outlook(reading=a_reading(3.0), forecast=a_forecast(3.0))}
+    settings = TickSettings(fixed_lead_time_seconds=10.0, fixed_parking_seconds=20.0)
+    seen = with_parking(a_fleet(seen_at=NOW))
+    (plan,) = tick(seen, outlooks, TickState(), NOW, policies=[rule], settings=settings).plans
+    assert "3 restores start now, to serve by" in " ".join(told(plan))
+    assert "3 workers begin to be parked now." in told(plan)
+    line = log_line(PlanFacts.of_plan(plan))
+    assert line.startswith("start 3 restores: ")
+    assert "; park 3 workers: " in line
+    assert "cold" not in line + " ".join(told(plan))
 
 
 def test_a_plan_that_does_nothing_about_workers_says_so() -> None:
