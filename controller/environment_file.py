@@ -77,6 +77,9 @@ def _shape(documents: tuple[YamlDocument, ...]) -> Iterator[Problem]:
 
 
 def _rules(document: YamlDocument) -> Iterator[Problem]:
+    if ("parking",) in document.lines and document.get("parking") is None:
+        text = "must not be empty: write parking: {} for two stages, or leave it out for one"
+        yield fault(document, ("parking",), text)
     for path in _entries(document, "changes"):
         changed = set(document.get(*path))
         if not {"restore", "coldStart", "parking"} & changed:

@@ -105,6 +105,14 @@ BAD_ENVIRONMENTS = (
         ),
     ),
     BadInput(
+        "a parking of which nothing is said",
+        "seed: 1\nparking:\n",
+        (
+            "environment.yaml:2: parking: must not be empty: write parking: {} for two stages, "
+            "or leave it out for one",
+        ),
+    ),
+    BadInput(
         "a host part that takes no time",
         "parking:\n  medianSeconds: 0\n  sigma: 9\n",
         (

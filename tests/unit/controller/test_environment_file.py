@@ -64,7 +64,6 @@ def test_a_partial_cold_start_keeps_the_default_of_cold_starts() -> None:
     ("text", "parking"),
     [
         ("{}", None),
-        ("parking:", None),
         ("parking: {}", Parking(median_seconds=10.0, sigma=0.35, per_node=4)),
         ("parking: {medianSeconds: 45, perNode: 2}", Parking(median_seconds=45.0, per_node=2)),
         ("parking: {sigma: 0}", Parking(sigma=0.0)),
