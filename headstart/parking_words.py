@@ -60,6 +60,8 @@ def effects(
     if waiting:
         verb = "waits" if waiting == 1 else "wait"
         told.append(f"{waiting} more {verb} until a worker is parked where a GPU is free.")
+    if parking.waiting:
+        told.append(f"{_roomless(parking.waiting)}: memory, GPUs or disks are taken.")
     return told
 
 
@@ -79,11 +81,18 @@ def log_parts(parking: ParkingPlan, *, starts: int, cause: str) -> list[str]:
         parts.append(f"park {workers_text(parking.parks)}: {why}")
     for reason, count in _reasons(parking).items():
         parts.append(f"drop {workers_text(count)}: {reason}")
+    if parts and parking.waiting:
+        parts.append(_roomless(parking.waiting))
     return parts
 
 
 def _reasons(parking: ParkingPlan) -> Counter[str]:
     return Counter(one.reason for one in parking.unparks)
+
+
+def _roomless(count: int) -> str:
+    verb = "finds" if count == 1 else "find"
+    return f"{count} more {_noun(count, 'worker')} {verb} no room to be parked"
 
 
 def _begins(count: int) -> str:

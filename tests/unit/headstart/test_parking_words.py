@@ -27,9 +27,13 @@ def promoted(count: int) -> tuple[Promotion, ...]:
     return tuple(Promotion(name=ReplicaName(f"w{number}"), node=NODE) for number in range(count))
 
 
-def a_staged_plan(*, starts: int = 0, waiting: int = 0, **parking: object) -> Plan:
-    """Return a plan for 3 replicas and 6 workers: one replica is ready, 2 are parked."""
+def a_staged_plan(*, starts: int = 0, waiting: int = 0, waits: int = 0, **parking: object) -> Plan:
+    """Return a plan for 3 replicas and 6 workers: one replica is ready, 2 are parked.
+
+    So many replicas are ``waiting``, and so many workers wait.
+    """
     given = {"target": 6, "lead_time_seconds": 24.0, "quantile_level": 0.99, "parked": 2}
+    given["waiting"] = waits
     plan = ParkingPlan(**{**given, **parking})  # type: ignore[arg-type]
     return replace(a_plan(target=3, starts=starts), waiting=waiting, parking=plan)
 
@@ -95,6 +99,19 @@ def test_who_may_not_act_is_told_of_restores_and_not_of_cold_starts(mode: Mode) 
     assert line.startswith("start 3 restores: ")
     assert "; park 3 workers: " in line
     assert "cold" not in line + " ".join(told(plan))
+
+
+def test_workers_that_find_no_room_are_told() -> None:
+    few = a_staged_plan(starts=1, waiting=1, waits=1, promotions=promoted(1))
+    sentence = "1 more worker finds no room to be parked: memory, GPUs or disks are taken."
+    assert sentence in told(few)
+    assert log_line(PlanFacts.of_plan(few)).endswith("; 1 more worker finds no room to be parked")
+    many = a_staged_plan(waits=3)
+    assert "3 more workers find no room to be parked: memory, GPUs or disks are taken." in told(
+        many
+    )
+    # A line is written when something is done.
+    assert log_line(PlanFacts.of_plan(many)) == ""
 
 
 def test_a_plan_that_does_nothing_about_workers_says_so() -> None:
