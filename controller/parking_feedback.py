@@ -66,8 +66,15 @@ def host_times(
     sure, late = _quantiles(known, calibration.lead_time_quantile)
     most = policy.restore.timeout_seconds
     learned = min(sure, most)
+    came = state.parking.get(policy.workload, ParkingMemory()).came_decided_at
     parked = [_as_start(one) for one in workers if one.phase is WorkerPhase.PARKED]
-    others = [_as_start(one) for one in workers if one.phase is not WorkerPhase.PARKED]
+    # Whom others have overtaken may hang, and says nothing of how long those others take.
+    others = [
+        _as_start(one)
+        for one in workers
+        if one.phase is not WorkerPhase.PARKED
+        and (one.phase is not WorkerPhase.PARKING or one.decided_at > came)
+    ]
     seconds = max(learned, overrun_seconds(parked, others, learned, now=now))
     return HostTimes(seconds=seconds, overdue_seconds=max(seconds, min(late, most)))
 

@@ -144,6 +144,23 @@ def test_two_that_overrun_show_a_slowdown_before_they_end() -> None:
     assert times == HostTimes(seconds=30.0, overdue_seconds=30.0)
 
 
+def test_those_that_others_overtook_show_no_slowdown() -> None:
+    workers = [
+        a_worker(f"w{number}", phase=PARKING, decided_at=100.0 - taken)
+        for number, taken in enumerate((30.0, 40.0, 50.0))
+    ]
+
+    def seconds(came_decided_at: float) -> float:
+        memory = {CHAT: ParkingMemory(came_decided_at=came_decided_at)}
+        state = replace(learned(*[10.0] * 40), parking=memory)
+        return host_times(workers, state, a_policy(), LEARNING, now=100.0).seconds
+
+    assert seconds(49.0) == 40.0
+    assert seconds(50.0) == 30.0
+    # Of those decided at 50, 60 and 70 s one is left, which alone may hang.
+    assert seconds(60.0) < 16.0
+
+
 def test_without_learning_host_parts_take_what_is_set() -> None:
     settings = TickSettings(fixed_lead_time_seconds=5.0, fixed_parking_seconds=12.0)
     assert host_times((), TickState(), a_policy(), settings, now=0.0) == HostTimes(seconds=12.0)
