@@ -12,7 +12,7 @@ class DemandReading:
     """The newest measured demand.
 
     ``per_second`` is the mean over the ``window_seconds`` that end at ``measured_at``
-    (seconds since the epoch); ``sources`` has the same by source name, for whoever compares.
+    (seconds since the epoch); ``sources`` has each source's last whole step, for whoever compares.
     """
 
     measured_at: float

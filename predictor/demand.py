@@ -145,15 +145,15 @@ def _with_recent(
 ) -> DemandReading | None:
     """Return the reading, renewed by what the most trusted source knows since.
 
-    Of the others nothing newer is taken: from step to step, what they measure may differ.
+    Of the others nothing newer is taken: from step to step, what they measure may differ. Sources
+    are compared by whole steps.
     """
     recent = first.reading.recent
-    if reading is None or recent is None or recent.measured_at <= reading.measured_at:
+    if reading is None or recent is None or recent.measured_at < reading.measured_at:
         return reading
     if recent.per_second == 0 and _looks_like_outage(complete):
         return reading
-    rest = tuple((name, value) for name, value in reading.sources if name != first.source)
-    return replace(recent, sources=((first.source, recent.per_second), *rest))
+    return replace(recent, sources=reading.sources)
 
 
 def _looks_like_outage(complete: DemandSeries) -> bool:

@@ -121,10 +121,10 @@ class EventCounter:
         return self._totals.series(start=start, end=end, known_from=min(self._known_from, end))
 
     def recent(self, *, complete_until: float) -> DemandReading | None:
-        """Return the newest demand; None if it was not all seen, or a step is just as new."""
+        """Return the newest demand; None if it was not all seen, or steps are no longer."""
         until = math.floor(complete_until)
         self._seconds.forget_before(until - _RECENT_KEPT_SECONDS)
-        if until <= math.floor(complete_until / self.step_seconds) * self.step_seconds:
+        if self.step_seconds <= RECENT_SECONDS:
             return None
         newest = self._seconds.series(
             start=until - RECENT_SECONDS, end=until, known_from=min(self._known_from, until)

@@ -77,7 +77,7 @@ def test_what_the_most_trusted_source_knows_of_the_step_under_way_renews_the_rea
         measured_at=START + 2 * STEP + 4,
         window_seconds=5.0,
         per_second=9.0,
-        sources=(("kafka", 9.0), ("prometheus", 5.0)),
+        sources=(("kafka", 6.0), ("prometheus", 5.0)),
     )
     assert_array_equal(joined.series.values, [4, 6])
 

@@ -174,8 +174,17 @@ def test_the_newest_demand_is_that_of_five_seconds_wherever_in_a_step() -> None:
     assert recent == DemandReading(measured_at=NOW - 1, window_seconds=5.0, per_second=6 / 5)
 
 
-def test_there_is_no_newer_demand_than_a_step_that_ends_as_late() -> None:
-    assert a_counter_of_the_last_seconds().recent(complete_until=NOW + 0.4) is None
+def test_at_a_steps_end_too_the_newest_demand_is_that_of_five_seconds() -> None:
+    recent = a_counter_of_the_last_seconds().recent(complete_until=NOW + 0.4)
+    assert recent == DemandReading(measured_at=NOW, window_seconds=5.0, per_second=7 / 5)
+
+
+def test_steps_that_are_no_longer_are_the_newest_demand_themselves() -> None:
+    counter = EventCounter(
+        KafkaEvents(topic="requests"), step_seconds=5, history_seconds=600, now=NOW
+    )
+    counter.known_since(NOW - 600)
+    assert counter.recent(complete_until=NOW - 1) is None
 
 
 def test_the_newest_demand_is_missing_where_some_of_it_was_not_seen() -> None:
