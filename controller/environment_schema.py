@@ -20,9 +20,7 @@ Latency = Annotated[
     float, Field(gt=0, le=86400), Says("must be a number above 0 and of at most 86400")
 ]
 Nodes = Annotated[int, Field(ge=1, le=100_000), Says("must be a whole number from 1 to 100000")]
-Gpus = Annotated[int, Field(ge=1, le=1024), Says("must be a whole number from 1 to 1024")]
-
-Slots = Annotated[int, Field(ge=1, le=1024), Says("must be a whole number from 1 to 1024")]
+OnANode = Annotated[int, Field(ge=1, le=1024), Says("must be a whole number from 1 to 1024")]
 
 
 class LatencySchema(Schema):
@@ -45,7 +43,7 @@ class HostPartSchema(Schema):
 class ParkingSchema(HostPartSchema):
     """``parking``: the host part, where restores have two stages."""
 
-    per_node: Slots | None = None
+    per_node: OnANode | None = None
 
 
 class ChangeSchema(Schema):
@@ -61,7 +59,7 @@ class StandbySchema(Schema):
     """``standby``."""
 
     nodes: Nodes | None = None
-    gpus_per_node: Gpus | None = None
+    gpus_per_node: OnANode | None = None
 
 
 class OutageSchema(Schema):

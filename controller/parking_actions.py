@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from controller.actions import Park, Promote, StageAction, Unpark
-from controller.cluster_view import ReplicaName, StartKind
-from controller.feedback import key_of
+from controller.cluster_view import StartKind
 from controller.parking_feedback import park_deadline_seconds
 from controller.placement import Placement
 from controller.plan import Plan
+from controller.plan_actions import deadline_seconds, start_name
 from controller.policy import WorkloadPolicy
 from controller.tick_state import TickState
-from models.lead_time import attempt_deadline, estimate
 
 
 def parking_actions(
@@ -51,9 +50,7 @@ def _unparks(planned: Plan) -> Iterator[Unpark]:
 def _promotes(planned: Plan, policy: WorkloadPolicy, state: TickState) -> Iterator[Promote]:
     if planned.parking is None or not planned.parking.promotions:
         return
-    known = estimate(state.lead_times, key_of(policy, StartKind.RESTORE))
-    hangs = state.memory.hang_streak(policy.workload)
-    seconds = attempt_deadline(known, policy.restore.timeout_seconds, hangs)
+    seconds = deadline_seconds(state, policy, StartKind.RESTORE)
     for promotion in planned.parking.promotions:
         yield Promote(
             name=promotion.name,
@@ -71,7 +68,7 @@ def _park(
 ) -> Park:
     assert planned.parking is not None
     return Park(
-        name=ReplicaName(f"{placed.workload}-{round(planned.at * 1000)}-{number}"),
+        name=start_name(planned, number),
         workload=placed.workload,
         node=placed.node,
         decided_at=planned.at,

@@ -16,11 +16,9 @@ from dataclasses import dataclass
 
 from controller.cluster_view import Fleet, NodeName, ReplicaName, StartKind, Worker, WorkerPhase
 from controller.pair_memory import PairMemory
-from controller.placement import Placement
+from controller.placement import NEVER_FAILED, Placement
 from controller.policy import WorkloadPolicy
 from models.forecast import WorkloadName
-
-_NEVER_FAILED = (0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +157,7 @@ class _Memory:
         best = min(
             fit,
             key=lambda node: (
-                self._failed[name].get(node, _NEVER_FAILED),
+                self._failed[name].get(node, NEVER_FAILED),
                 -self._room[node],
                 self._parking[node],
                 node,
@@ -222,6 +220,6 @@ def _failed_nodes(
     failed: dict[NodeName, tuple[int, float]] = {}
     for each in failures:
         for node, (count, last) in each.failed_nodes(name).items():
-            others, latest = failed.get(node, _NEVER_FAILED)
+            others, latest = failed.get(node, NEVER_FAILED)
             failed[node] = (others + count, max(last, latest))
     return failed

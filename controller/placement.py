@@ -24,7 +24,7 @@ _HIGHEST_PRIORITY = 64
 RESTORE_ATTEMPTS = 3
 
 #: How often a workload failed on a node, and until when the last time is remembered.
-_NEVER_FAILED = (0, 0.0)
+NEVER_FAILED = (0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,6 @@ class Room:
                     node=worker.node,
                     kind=StartKind.RESTORE,
                     gpus=worker.gpus,
-                    attempt=worker.attempt,
                     worker=worker.name,
                 )
         return None
@@ -210,7 +209,7 @@ class Room:
         return min(
             fit if other is None else [*fit, other],
             key=lambda name: (
-                failed.get(name, _NEVER_FAILED),
+                failed.get(name, NEVER_FAILED),
                 nodes.starting[name],
                 own[name],
                 nodes.free[name],

@@ -86,19 +86,25 @@ def _starts(
     for number, placed in enumerate(placements):
         planned, policy = by_name[placed.workload], rules[placed.workload]
         yield Start(
-            name=ReplicaName(f"{placed.workload}-{round(planned.at * 1000)}-{number}"),
+            name=start_name(planned, number),
             workload=placed.workload,
             node=placed.node,
             kind=placed.kind,
             decided_at=planned.at,
-            deadline_at=planned.at + _deadline(state, policy, placed.kind),
+            deadline_at=planned.at + deadline_seconds(state, policy, placed.kind),
             reason=f"{planned.reason}: target {planned.target}",
             gpus=placed.gpus,
             attempt=placed.attempt,
         )
 
 
-def _deadline(state: TickState, policy: WorkloadPolicy, kind: StartKind) -> float:
+def start_name(planned: Plan, number: int) -> ReplicaName:
+    """Return the name of one of a tick's starts, which its number tells from the others."""
+    return ReplicaName(f"{planned.workload}-{round(planned.at * 1000)}-{number}")
+
+
+def deadline_seconds(state: TickState, policy: WorkloadPolicy, kind: StartKind) -> float:
+    """Return after how many seconds a start that begins now counts as hung."""
     known = estimate(state.lead_times, key_of(policy, kind))
     hangs = state.memory.hang_streak(policy.workload)
     return attempt_deadline(known, policy.restore.timeout_seconds, hangs)

@@ -12,11 +12,16 @@ from dataclasses import dataclass, replace
 
 from controller.cluster_view import Fleet, NodeName, StartKind, Worker
 from controller.pair_memory import PairMemory
-from controller.placement import Placement, PlacementRequest, Room, in_turn, is_broken
+from controller.placement import (
+    NEVER_FAILED,
+    Placement,
+    PlacementRequest,
+    Room,
+    in_turn,
+    is_broken,
+)
 from controller.worker_stock import Stock, claimed_gpus
 from models.forecast import WorkloadName
-
-_NEVER_FAILED = (0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,25 +70,25 @@ def staged_starts(
     requests: Sequence[PlacementRequest],
     fleet: Fleet,
     stocks: Mapping[WorkloadName, Stock],
+    cold: Mapping[WorkloadName, ColdStarts],
     memory: PairMemory,
     park_failures: PairMemory,
 ) -> tuple[Placement, ...]:
     """Return the starts that the pool can take now, in the order in which they were granted.
 
-    ``fleet`` is as it will be when this tick's cancels are done. ``memory`` has the failures of
-    device parts, whose attempts starts go on with, ``park_failures`` those of host parts.
+    ``fleet`` is as it will be when this tick's cancels are done; ``cold`` says how many of a
+    workload's starts are. ``memory`` has the failures of device parts, whose attempts starts go on
+    with, ``park_failures`` those of host parts.
     """
     room = Room(requests, fleet, memory)
     room_of = _unclaimed(fleet)
     asking: dict[WorkloadName, _Asking] = {}
     for request in requests:
         name = request.workload
-        ready = stocks[name].ready
-        cold = cold_starts_due(request, len(ready), memory, park_failures)
         asking[name] = _Asking(
-            ready=_best_first(ready, room_of, memory.failed_nodes(name)),
-            device=cold.device,
-            host=cold.host,
+            ready=_best_first(stocks[name].ready, room_of, memory.failed_nodes(name)),
+            device=cold[name].device,
+            host=cold[name].host,
             device_attempts=iter(memory.owed_attempts(name)),
             host_attempts=iter(park_failures.owed_attempts(name)),
         )
@@ -148,7 +153,7 @@ def _best_first(
     """Order workers: where none failed, then where fewest others wait, then the oldest first."""
 
     def rank(worker: Worker) -> tuple[tuple[int, float], int, float, str]:
-        failures = failed.get(worker.node, _NEVER_FAILED)
+        failures = failed.get(worker.node, NEVER_FAILED)
         return failures, -left.get(worker.node, 0), worker.decided_at, worker.name
 
     return sorted(workers, key=rank)

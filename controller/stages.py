@@ -77,8 +77,9 @@ def staged(
     requests = placement_requests(planned, rules, state.memory)
     members = staged_workloads(left, plans, policies, requests, state, settings)
     stocks = {one.name: one.stock for one in members}
-    starts = staged_starts(requests, left, stocks, state.memory, state.park_failures)
-    of_hosts = of_host_parts(starts, {one.name: one.cold for one in members})
+    due = {one.name: one.cold for one in members}
+    starts = staged_starts(requests, left, stocks, due, state.memory, state.park_failures)
+    of_hosts = of_host_parts(starts, due)
     promoted = _promotions(starts)
     drops = {one.name: dropped(one, promoted.get(one.name, ())) for one in members}
     cold = Counter(placed.workload for placed in of_hosts)

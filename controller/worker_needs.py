@@ -10,10 +10,8 @@ from controller.parking_plan import ParkingPlan
 from controller.policy import WorkloadPolicy
 
 #: How far beyond the forecast's last quantile: each unit is 15 % more, but no more than a tenth
-#: above the highest demand of late. Shadows suppose that a worker is at hand whenever a GPU is due.
-#: With restores of 45 s and 15 s nothing beyond left 0.93 % of three generated days late, where
-#: shadows aim at 0.65 %; two, four and eight units left 0.75, 0.59 and 0.77 %, for 1.5 % more GPU
-#: time and two to six workers more in memory.
+#: above the highest demand of late. Shadows suppose that a worker is at hand whenever a GPU is due:
+#: with nothing beyond, more was late than they aim at; twice as much beyond brought no more.
 _BEYOND_LAST = 4.0
 
 

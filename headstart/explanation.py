@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from controller.plan import Reason
 from headstart.parking_words import effects as staged_effects
-from headstart.parking_words import log_parts, need_text, stock_text
+from headstart.parking_words import log_parts, need_text, noun_for, stock_text
 from headstart.plan_facts import PlanFacts
 
 _REASONS = {
@@ -52,18 +52,18 @@ def log_line(facts: PlanFacts) -> str:
     if facts.parking is not None:
         parts += log_parts(facts.parking, starts=facts.starts, cause=_cause(facts))
     elif facts.starts:
-        parts.append(f"start {facts.starts} {_noun(facts.starts, 'restore')}: {_cause(facts)}")
+        parts.append(f"start {facts.starts} {noun_for(facts.starts, 'restore')}: {_cause(facts)}")
     for reason, count in Counter(facts.cancels).items():
-        parts.append(f"give up {count} {_noun(count, 'start')}{_after_colon(reason)}")
+        parts.append(f"give up {count} {noun_for(count, 'start')}{_after_colon(reason)}")
     if facts.releases and not facts.starts:
         count = facts.releases
-        parts.append(f"release {count} {_noun(count, 'replica')}: {facts.target} suffice")
+        parts.append(f"release {count} {noun_for(count, 'replica')}: {facts.target} suffice")
     return "; ".join(parts)
 
 
 def replicas_text(count: int) -> str:
     """Write a number of replicas."""
-    return f"{count} {_noun(count, 'replica')}"
+    return f"{count} {noun_for(count, 'replica')}"
 
 
 def percent_text(level: float) -> str:
@@ -135,11 +135,11 @@ def _effects(facts: PlanFacts, time_text: Callable[[float], str]) -> list[str]:
         )
     elif facts.starts:
         verb = "starts" if facts.starts == 1 else "start"
-        count = f"{facts.starts} {_noun(facts.starts, 'restore')}"
+        count = f"{facts.starts} {noun_for(facts.starts, 'restore')}"
         effects.append(f"{count} {verb} now, to serve by {time_text(ready_at)}.")
     for reason, times in Counter(facts.cancels).items():
         verb = "is" if times == 1 else "are"
-        effects.append(f"{times} {_noun(times, 'start')} {verb} given up{_after_colon(reason)}.")
+        effects.append(f"{times} {noun_for(times, 'start')} {verb} given up{_after_colon(reason)}.")
     if facts.releases:
         verb = "is" if facts.releases == 1 else "are"
         effects.append(f"{replicas_text(facts.releases)} {verb} drained and released.")
@@ -153,7 +153,7 @@ def _upcoming(
 ) -> str:
     if facts.upcoming:
         first = facts.upcoming[0]
-        count = f"{first.count} {_noun(first.count, 'restore')}"
+        count = f"{first.count} {noun_for(first.count, 'restore')}"
         wait = max(0.0, first.start_at - facts.at)
         when = f"in {wait:.0f} s, at {time_text(first.start_at)}"
         return f"Next: {count} {when}, if the forecast stays as it is."
@@ -191,7 +191,3 @@ def _after_colon(reason: str) -> str:
 
 def _is_reason(facts: PlanFacts) -> bool:
     return facts.reason in {str(reason) for reason in Reason}
-
-
-def _noun(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"

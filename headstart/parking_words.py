@@ -46,13 +46,13 @@ def effects(
     if (others := starts - promoted - cold) > 0:
         verb = "starts" if others == 1 else "start"
         when = f"now, to serve by {time_text(ready_at)}"
-        told.append(f"{others} {_noun(others, 'restore')} {verb} {when}.")
+        told.append(f"{others} {noun_for(others, 'restore')} {verb} {when}.")
     if promoted:
         verb = "is" if promoted == 1 else "are"
         when = f"now, to serve by {time_text(ready_at)}"
-        told.append(f"{promoted} parked {_noun(promoted, 'worker')} {verb} promoted {when}.")
+        told.append(f"{promoted} parked {noun_for(promoted, 'worker')} {verb} promoted {when}.")
     if cold:
-        told.append(f"{cold} cold {_noun(cold, 'start')} {_begins(cold)} now.")
+        told.append(f"{cold} cold {noun_for(cold, 'start')} {_begins(cold)} now.")
     if parking.parks:
         told.append(f"{workers_text(parking.parks)} {_begins(parking.parks)} to be parked now.")
     for reason, count in _reasons(parking).items():
@@ -70,11 +70,11 @@ def log_parts(parking: ParkingPlan, *, starts: int, cause: str) -> list[str]:
     promoted, cold = len(parking.promotions), parking.cold
     parts = []
     if (others := starts - promoted - cold) > 0:
-        parts.append(f"start {others} {_noun(others, 'restore')}: {cause}")
+        parts.append(f"start {others} {noun_for(others, 'restore')}: {cause}")
     if promoted:
         parts.append(f"promote {workers_text(promoted)}: {cause}")
     if cold:
-        parts.append(f"start {cold} {_noun(cold, 'replica')} cold: {cause}")
+        parts.append(f"start {cold} {noun_for(cold, 'replica')} cold: {cause}")
     if parking.parks:
         level = f"p{parking.quantile_level * 100:.3g}"
         why = f"{level} of the next {parking.lead_time_seconds:.0f} s needs {parking.target}"
@@ -92,12 +92,13 @@ def _reasons(parking: ParkingPlan) -> Counter[str]:
 
 def _roomless(count: int) -> str:
     verb = "finds" if count == 1 else "find"
-    return f"{count} more {_noun(count, 'worker')} {verb} no room to be parked"
+    return f"{count} more {noun_for(count, 'worker')} {verb} no room to be parked"
 
 
 def _begins(count: int) -> str:
     return "begins" if count == 1 else "begin"
 
 
-def _noun(count: int, noun: str) -> str:
+def noun_for(count: int, noun: str) -> str:
+    """Return the noun as so many are called."""
     return noun if count == 1 else f"{noun}s"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 from models.outlook import DemandReading
-from models.series import DemandSeries, mask_outages, merge, outage_steps, without_outages
+from models.series import DemandSeries, merge, without_outages
 from predictor.ports import SourceReading
 
 #: Sources that differ by more than this factor measure different things.
@@ -64,7 +64,7 @@ def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -
     return CombinedDemand(
         series=series,
         finished_until=series.start + steps * series.step_seconds,
-        reading=_with_recent(_reading(series, answers), answers[0], complete[0]),
+        reading=_with_recent(_reading(series, answers), answers[0].reading.recent, complete[0]),
     )
 
 
@@ -141,14 +141,13 @@ def _reading(series: DemandSeries, answers: Sequence[Answer]) -> DemandReading |
 
 
 def _with_recent(
-    reading: DemandReading | None, first: Answer, complete: DemandSeries
+    reading: DemandReading | None, recent: DemandReading | None, complete: DemandSeries
 ) -> DemandReading | None:
-    """Return the reading, renewed by what the most trusted source knows since.
+    """Return the reading, renewed by what the most trusted source knows besides ``complete``.
 
     Of the others nothing newer is taken: from step to step, what they measure may differ. Sources
     are compared by whole steps.
     """
-    recent = first.reading.recent
     if reading is None or recent is None or recent.measured_at < reading.measured_at:
         return reading
     if recent.per_second == 0 and _looks_like_outage(complete):
@@ -158,9 +157,8 @@ def _with_recent(
 
 def _looks_like_outage(complete: DemandSeries) -> bool:
     """Say whether a zero after a series would be taken for an outage."""
-    longer = np.append(complete.values, 0.0)
-    step = complete.step_seconds
-    return bool(np.isnan(mask_outages(longer, outage_steps=outage_steps(step))[-1]))
+    longer = replace(complete, values=np.append(complete.values, 0.0))
+    return bool(np.isnan(without_outages(longer).values[-1]))
 
 
 def _newest(series: DemandSeries, complete_until: float) -> int | None:

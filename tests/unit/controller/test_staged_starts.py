@@ -48,7 +48,13 @@ def starts(
         )
         for request in requests
     }
-    found = staged_starts(requests, fleet, stocks, memory, parks)
+    due = {
+        request.workload: cold_starts_due(
+            request, len(stocks[request.workload].ready), memory, parks
+        )
+        for request in requests
+    }
+    found = staged_starts(requests, fleet, stocks, due, memory, parks)
     assert all((one.worker is None) == (one.kind is StartKind.COLD) for one in found)
     return [(one.worker or f"{one.workload} cold", one.node) for one in found]
 
@@ -100,9 +106,7 @@ def test_limits_of_starts_under_way_hold_for_promotions() -> None:
     workers = (a_worker("a"), a_worker("b"), a_worker("c", node="node-01"))
     fleet = with_parking(a_fleet(nodes=(a_node(gpus=4), a_node("node-01", gpus=4))), *workers)
     # One start at once on each node.
-    assert starts(fleet, asks(3)) == [("a", "node-00"), ("c", "node-01")] or starts(
-        fleet, asks(3)
-    ) == [("c", "node-01"), ("a", "node-00")]
+    assert sorted(starts(fleet, asks(3))) == [("a", "node-00"), ("c", "node-01")]
     assert len(starts(fleet, asks(3, max_concurrent=1))) == 1
 
 
@@ -153,19 +157,23 @@ def test_of_five_starts_and_two_workers_so_many_are_cold(
 
 def test_each_part_goes_on_with_its_own_attempts() -> None:
     fleet = with_parking(a_fleet(nodes=5), a_worker("w", node="node-01", attempt=3))
-    stocks = {CHAT: stock_of(fleet.parking.workers, fleet.free_gpus(), TIMES, now=100.0)}  # type: ignore[union-attr]
+    assert fleet.parking is not None
+    stocks = {CHAT: stock_of(fleet.parking.workers, fleet.free_gpus(), TIMES, now=100.0)}
     device = NO_MEMORY
     for number, attempt in enumerate((3, 1)):
         failed = a_replica(f"d{number}", node="node-09", attempt=attempt)
         device = device.after_failure(failed, 100.0)
-    found = staged_starts([asks(3)], fleet, stocks, device, failures(6, attempt=3))
+    host = failures(6, attempt=3)
+    due = {CHAT: cold_starts_due(asks(3), 1, device, host)}
+    found = staged_starts([asks(3)], fleet, stocks, due, device, host)
     # Cold for a device part tried three times, a promotion for one tried once, cold for a host's.
     assert [(one.worker, one.kind.value, one.attempt) for one in found] == [
         (None, "cold", 4),
         ("w", "restore", 2),
         (None, "cold", 4),
     ]
-    assert of_host_parts(found, {CHAT: ColdStarts(device=1, host=1)}) == found[2:]
+    assert due == {CHAT: ColdStarts(device=1, host=1)}
+    assert of_host_parts(found, due) == found[2:]
 
 
 def test_without_room_for_a_cold_start_there_is_none() -> None:

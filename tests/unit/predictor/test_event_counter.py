@@ -215,7 +215,7 @@ def test_the_newest_demand_goes_on_as_time_does() -> None:
     counter = a_counter(is_loaded=True)
     for second in range(200):
         counter.take(a_record(second, at=NOW + second + 0.5), now=NOW + second + 1)
-    for before in (61, 7):  # later questions of earlier times find what is kept no more
+    for before in (61, 7):
         newest = counter.recent(complete_until=NOW + 200 - before)
         assert newest is not None
         assert newest.per_second == 1.0
