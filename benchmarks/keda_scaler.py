@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -60,7 +59,7 @@ class ChangingPlans:
             tick += 1
             plan = _plan(tick % 2)
             self.plans = MappingProxyType(
-                {name: replace(plan, workload=name) for name in self.policies}
+                {name: plan._replace(workload=name) for name in self.policies}
             )
             for receive in self._receivers:
                 receive(TickReport(now=plan.at, fleet=None))

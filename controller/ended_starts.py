@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from controller.cluster_view import DRAINING, FAILED, READY, RESTORING, Replica
 from controller.feedback import key_of
@@ -41,7 +40,7 @@ def starts_judged(
             lines.append(f"{policy.workload}: {replica.name} ready after {taken:.1f} s")
     alive = {replica.name for replica in replicas}
     judged = (state.judged & alive) | {replica.name for replica in fresh}
-    return replace(state, judged=judged), lead_times, memory, tuple(lines)
+    return state._replace(judged=judged), lead_times, memory, tuple(lines)
 
 
 def _is_overtaken(hung: Replica, replicas: Sequence[Replica]) -> bool:

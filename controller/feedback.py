@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 from controller.cluster_view import RESTORING, Replica, StartKind
@@ -215,5 +214,5 @@ def _window_closed(
                 slow_restores=state.slow_restores,
             ),
         )
-    emptied = replace(outcomes, window_start=until, window_demand=0.0, window_late=0.0)
-    return replace(state, calibration=calibration, outcomes=emptied, slow_restores=False)
+    emptied = outcomes._replace(window_start=until, window_demand=0.0, window_late=0.0)
+    return state._replace(calibration=calibration, outcomes=emptied, slow_restores=False)

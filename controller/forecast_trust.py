@@ -8,7 +8,7 @@ it is. Minutes of that are enough to plan without it, an hour or two of good one
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from models.forecast import KNOWN_EVENTS, Forecast
@@ -38,8 +38,7 @@ class Awaited(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForecastTrust:
+class ForecastTrust(NamedTuple):
     """What is remembered of the forecasts of one workload.
 
     ``excess`` is the error beyond what is allowed, in requests (or tokens), fading; ``seconds``
@@ -120,20 +119,22 @@ def _said(forecast: Forecast, due_at: float) -> float | None:
 
 def _compared(trust: ForecastTrust, reading: DemandReading) -> ForecastTrust:
     """Return the trust after the demand of a while was measured."""
-    since, actual = reading.measured_at - reading.window_seconds, reading.per_second
-    excess, seconds, later = trust.excess, trust.seconds, []
-    for one in trust.awaited:
-        if one.due_at > reading.measured_at:
-            later.append(one)
-        elif one.due_at > since:  # what was due before that was never measured
+    until, actual = reading.measured_at, reading.per_second
+    since = until - reading.window_seconds
+    excess, seconds, awaited = trust.excess, trust.seconds, trust.awaited
+    due = [one for one in awaited if one.due_at <= until]
+    for one in due:
+        if one.due_at > since:  # what was due before that was never measured
             allowed = abs(actual - one.plain) + _SHARE_OF_DEMAND * actual
             more = (abs(actual - one.said) - allowed) * one.seconds
             excess = excess * math.exp(-one.seconds / _MEMORY_SECONDS) + more
             seconds += one.seconds
+    if due:
+        awaited = tuple([one for one in awaited if one.due_at > until])
     return ForecastTrust(
-        awaited=tuple(later),
+        awaited=awaited,
         issued_at=trust.issued_at,
-        measured_at=reading.measured_at,
+        measured_at=until,
         excess=excess,
         seconds=seconds,
     )

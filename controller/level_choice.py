@@ -34,6 +34,7 @@ _BELIEF_SECONDS = 21600.0
 #: a third of them is still to be expected. Bursts that come once in hours set one record after the
 #: other, and a level that was just enough for all of the past is not for the next.
 _RAREST_A_UNIT = 1.0
+_RARER_BELOW, _RARER_ABOVE = np.exp(_RAREST_A_UNIT * LEVELS), np.exp(-_RAREST_A_UNIT * LEVELS)
 #: An hour of evidence says half of what can be said so; of seconds nobody can tell.
 _SAYING_SECONDS = 3600.0
 #: Not to pay, in shares of the cost, for as many misses as are allowed. Who misses more than that
@@ -97,23 +98,25 @@ def _with_belief(
     Or more, where levels below have missed more than that lets expect.
     """
     demand = served.usual_per_second * _BELIEF_SECONDS
-    dearer = 1.0 + _DEARER_A_UNIT * (LEVELS - level)
-    believed = late_share * np.exp(-_RARER_A_UNIT * (LEVELS - level))
+    above = LEVELS - level
+    dearer = 1.0 + _DEARER_A_UNIT * above
+    believed = late_share * np.exp(-_RARER_A_UNIT * above)
     # What every level missed says nothing of levels; what little was seen says little.
     enough = account.demand + served.usual_per_second * _SAYING_SECONDS
-    apart = (account.late - account.late.min()) / max(enough, 1e-9)
+    missed = account.late
+    apart = (missed - np.minimum.reduce(missed)) / max(enough, 1e-9)
     believed = np.maximum(believed, _outlived(apart))
     return Account.of(
         demand=account.demand + demand,
-        late=account.late + demand * believed,
+        late=missed + demand * believed,
         replica_seconds=account.replica_seconds + demand / policy.demand_per_replica * dearer,
     )
 
 
 def _outlived(shares: FloatArray) -> FloatArray:
     """Return the share that each level misses if misses grow rarer no faster than believed."""
-    at_level_0 = np.maximum.accumulate(shares * np.exp(_RAREST_A_UNIT * LEVELS))
-    return np.asarray(at_level_0 * np.exp(-_RAREST_A_UNIT * LEVELS))
+    at_level_0 = np.maximum.accumulate(shares * _RARER_BELOW)
+    return np.asarray(at_level_0 * _RARER_ABOVE)
 
 
 def _paced(served: Served, allowed: float) -> float:
@@ -127,10 +130,10 @@ def _paced(served: Served, allowed: float) -> float:
 def _least_level(account: Account, share: float) -> float:
     """Return the least level that missed no more than a share, between two of the shadows."""
     shares = account.late / max(account.demand, 1e-9)
-    enough = np.flatnonzero(shares <= share)
-    if not len(enough):
+    is_enough = shares <= share
+    at = int(is_enough.argmax())
+    if not is_enough[at]:
         return float(LEVELS[-1])
-    at = int(enough[0])
     if at == 0:
         return float(LEVELS[0])
     return float(np.interp(-share, -shares[[at - 1, at]], LEVELS[[at - 1, at]]))
@@ -142,15 +145,17 @@ def _dearest_level(account: Account, served: Served, allowed: float) -> float:
     missed = (served.late + ahead * _AIM * allowed) / max(served.demand + ahead, 1e-9)
     beyond = max(missed / allowed - _MISSING, 0.0)
     dearest = _DEAREST * math.exp(min(_DEARER_WHEN_MISSING * beyond, _MOST_DEARER))
-    cost = account.replica_seconds / max(float(account.replica_seconds[0]), 1e-9)
+    paid = account.replica_seconds
+    cost = paid / max(float(paid[0]), 1e-9)
     late = account.late / max(allowed * account.demand, 1e-9)
-    return float(LEVELS[np.argmin(cost + dearest * late)])
+    return float(LEVELS[(cost + dearest * late).argmin()])
 
 
 def _short_level(account: Account, allowed: float) -> float:
     """Return the level that the last hours ask for at the least."""
-    bearable = account.late <= _SHORT_ALLOWANCE * allowed * account.demand
+    late = account.late
+    bearable = late <= _SHORT_ALLOWANCE * allowed * account.demand
     if not bearable.any():
         # Whatever is wrong, sureness does not mend it: no more than does nearly as well.
-        bearable = account.late <= _SHORT_GAIN * account.late[-1]
-    return float(LEVELS[np.argmax(bearable)])
+        bearable = late <= _SHORT_GAIN * late[-1]
+    return float(LEVELS[bearable.argmax()])

@@ -54,18 +54,23 @@ def reactive_need(
     reading = fresh_reading(observation)
     rate = reading.per_second if reading else 0.0
     sure = _sure_per_second(reading, observation.smooth_per_second)
-    needs = [Need(replicas=replicas_for(sure, policy), reason=_REACTIVE)]
+    need = Need(replicas_for(sure, policy), _REACTIVE)
     if blind:
-        unforeseen = replicas_for(rate / _BLIND_UTILIZATION, policy)
-        needs.append(Need(replicas=unforeseen, reason=Reason.NO_FORECAST))
+        need = _larger(need, rate / _BLIND_UTILIZATION, Reason.NO_FORECAST, policy)
     left = _backlog_at_lead(observation, policy, expected, rate) if reading else 0.0
     if left > 0:
         fast = rate + float(clearing(np.array(left), observation.peak_per_second))
-        needs.append(Need(replicas=replicas_for(fast, policy), reason=Reason.BACKLOG))
+        need = _larger(need, fast, Reason.BACKLOG, policy)
     if observation.boost_per_second > 0:
         boosted = rate + observation.boost_per_second
-        needs.append(Need(replicas=replicas_for(boosted, policy), reason=Reason.BOOST))
-    return max(needs, key=lambda need: need.replicas)
+        need = _larger(need, boosted, Reason.BOOST, policy)
+    return need
+
+
+def _larger(need: Need, per_second: float, reason: Reason, policy: WorkloadPolicy) -> Need:
+    """Return what a demand per second needs if that is more than was needed so far."""
+    replicas = replicas_for(per_second, policy)
+    return Need(replicas, reason) if replicas > need.replicas else need
 
 
 def sure_need(
@@ -87,8 +92,9 @@ def fresh_reading(observation: Observation) -> DemandReading | None:
     reading = observation.outlook.reading if observation.outlook else None
     if reading is None:
         return None
-    oldest = max(_SILENCE_SECONDS, WINDOWS_AWAITED * reading.window_seconds)
-    return reading if observation.now - reading.measured_at <= oldest else None
+    age = observation.now - reading.measured_at
+    is_fresh = age <= _SILENCE_SECONDS or age <= WINDOWS_AWAITED * reading.window_seconds
+    return reading if is_fresh else None
 
 
 def _sure_per_second(reading: DemandReading | None, smooth_per_second: float) -> float:
@@ -140,8 +146,8 @@ def within_limits(need: Need, policy: WorkloadPolicy, expected: int, most: int |
 
 def most_replicas(policy: WorkloadPolicy, *, draining: int = 0) -> int | None:
     """Return how many replicas the limits allow; those that drain still hold their GPUs."""
-    bounds = [policy.limits.max_replicas]
-    if policy.limits.gpu_budget is not None:
-        bounds.append(policy.limits.gpu_budget // policy.standby.gpus_per_replica - draining)
-    known = [bound for bound in bounds if bound is not None]
-    return max(min(known), 0) if known else None
+    most, budget = policy.limits.max_replicas, policy.limits.gpu_budget
+    if budget is not None:
+        affordable = budget // policy.standby.gpus_per_replica - draining
+        most = affordable if most is None else min(most, affordable)
+    return None if most is None else max(most, 0)

@@ -43,8 +43,7 @@ def observed(
     settings: TickSettings,
 ) -> tuple[Observation, Outcomes]:
     """Return what is known of one workload, and its outcomes with new demand in them."""
-    ready = tuple([replica for replica in replicas if replica.phase is READY])
-    others = tuple([replica for replica in replicas if replica.phase is not READY])
+    ready, others = _by_readiness(replicas)
     starts = _starts(ready, others, known, now, policy, settings)
     state = known.workloads[policy.workload]
     reading = outlook.reading if outlook else None
@@ -71,6 +70,16 @@ def observed(
         start_seconds=starts.of_shares,
     )
     return observation, outcomes
+
+
+def _by_readiness(
+    replicas: Sequence[Replica],
+) -> tuple[tuple[Replica, ...], tuple[Replica, ...]]:
+    """Return the replicas that are ready, and the others: nearly always there are none."""
+    ready = tuple([replica for replica in replicas if replica.phase is READY])
+    if len(ready) == len(replicas):
+        return ready, ()
+    return ready, tuple([replica for replica in replicas if replica.phase is not READY])
 
 
 def _backlog(
@@ -100,8 +109,7 @@ def late_starts(
         replicas = owned.get(policy.workload, ())
         under_way = [one for one in replicas if one.phase is RESTORING]
         if under_way:
-            ready = tuple([one for one in replicas if one.phase is READY])
-            others = tuple([one for one in replicas if one.phase is not READY])
+            ready, others = _by_readiness(replicas)
             most = _starts(ready, others, state, now, policy, settings).overdue_seconds
             late.update(one.node for one in under_way if now - one.decided_at > most)
     return late
@@ -141,7 +149,6 @@ def _learned(known: LeadTimeEstimate, sure: float, most: float) -> _Starts:
     start has ended.
     """
     # While nothing but time-outs come in the estimate may pass the timeout; no start does.
-    lead, late, *shares = [
-        min(known.quantile(each), most) for each in (sure, _OVERDUE_QUANTILE, *_MIDDLES)
-    ]
+    asked = known.quantiles((sure, _OVERDUE_QUANTILE, *_MIDDLES))
+    lead, late, *shares = [min(seconds, most) for seconds in asked]
     return _Starts(lead, max(lead, late), tuple(shares))

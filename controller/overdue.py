@@ -16,6 +16,8 @@ def overrun_seconds(
     longest under way does not count, and those that came ready meanwhile speak against it. Of cold
     starts, which take longer anyway, nothing is concluded.
     """
+    if len(others) < 2:
+        return 0.0
     late = [
         now - one.decided_at
         for one in others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from controller.cluster_view import ReplicaName
 from controller.parking_plan import ParkingPlan
@@ -34,8 +35,7 @@ class Upcoming:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """What to do for one workload at ``at``, and the numbers that it rests on.
 
     ``floor`` is what prediction forbids to go below, ``reactive`` what is needed already;

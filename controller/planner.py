@@ -37,6 +37,8 @@ from controller.policy import WorkloadPolicy
 #: A reading or two may be missing. After longer demand counts as not measured, for a start takes
 #: about as long again.
 _UNHEARD_SECONDS = 30.0
+#: The usual reasons. A plain name is found sooner than a member of an enumeration.
+_FORECAST, _HOLD = Reason.FORECAST, Reason.HOLD
 
 
 def plan(
@@ -86,15 +88,19 @@ def _level(observation: Observation, calibration: Calibration) -> float:
 
     What is short then nobody sees, so it lasts until demand is heard of again.
     """
+    if observation.silent_seconds <= _UNHEARD_SECONDS:
+        return calibration.level
     reading = observation.outlook.reading if observation.outlook else None
     window = reading.window_seconds if reading is not None else 0.0
-    if observation.silent_seconds <= max(_UNHEARD_SECONDS, WINDOWS_AWAITED * window):
+    if observation.silent_seconds <= WINDOWS_AWAITED * window:
         return calibration.level
     return max(calibration.level, SUREST_FORECAST)
 
 
 def _coming(others: Sequence[Replica], observation: Observation) -> tuple[list[Replica], int]:
     """Return the replicas that come, and how many others may by their deadline."""
+    if not others:
+        return [], 0
     restoring = [r for r in others if r.phase is RESTORING and r.deadline_at > observation.now]
     coming = [replica for replica in restoring if not _is_overdue(replica, observation)]
     return coming, len(restoring) - len(coming)
@@ -117,7 +123,7 @@ def _starts(missing: int, present: int, most: int | None) -> int:
 
 
 def _draining(others: Sequence[Replica]) -> int:
-    return len([r for r in others if r.phase is DRAINING])
+    return len([r for r in others if r.phase is DRAINING]) if others else 0
 
 
 def _demand(observation: Observation) -> float | None:
@@ -141,7 +147,7 @@ def _keep(observation: Observation, hold: Hold, expected: int) -> int:
 
 def _strongest(floor: int, reactive: Need, *, has_forecast: bool) -> Need:
     if has_forecast and floor >= reactive.replicas:
-        return Need(replicas=floor, reason=Reason.FORECAST if floor else Reason.NO_DEMAND)
+        return Need(floor, _FORECAST if floor else Reason.NO_DEMAND)
     return reactive
 
 
@@ -150,7 +156,7 @@ def _held(need: Need, keep: int, most: int | None) -> Need:
     if most is not None:
         keep = min(keep, most)
     if keep > need.replicas:
-        return Need(replicas=keep, reason=Reason.HOLD)
+        return Need(keep, _HOLD)
     return need
 
 
@@ -164,11 +170,15 @@ def youngest(replicas: Sequence[Replica], count: int) -> tuple[ReplicaName, ...]
 
 def unneeded(restoring: list[Replica], surplus: int) -> tuple[tuple[ReplicaName, str], ...]:
     """Name the starts that nobody waits for any more; a ready replica is never let go for one."""
+    if surplus <= 0:
+        return ()
     return tuple((name, "not needed any more") for name in youngest(restoring, surplus))
 
 
 def _cancels(others: Sequence[Replica], now: float) -> tuple[tuple[ReplicaName, str], ...]:
     """Name the starts that failed or ran past their deadline, and say which."""
+    if not others:
+        return ()
     cancels = []
     for replica in others:
         if replica.phase is FAILED:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def within_pools(
     plans: Sequence[Plan],
     policies: Sequence[WorkloadPolicy],
     fleet: Fleet,
-    outlooks: Mapping[WorkloadName, Outlook],
+    outlook_of: Callable[[WorkloadName], Outlook | None],
 ) -> list[Plan]:
     """Return the plans, none asking for more GPUs than its workload shall have of its pool.
 
@@ -54,7 +54,7 @@ def within_pools(
         if wanted > gpus:
             fixed = _fixed(fleet, pool)
             claims = [
-                _claim(*member, outlooks.get(member[0].workload), fixed) for member in pool.members
+                _claim(*member, outlook_of(member[0].workload), fixed) for member in pool.members
             ]
             granted = share(claims, gpus)
             brought_down |= {
@@ -74,7 +74,9 @@ def _pools(fleet: Fleet, members: Sequence[_Member]) -> list[_Pool]:
             barred.setdefault(workload, set()).add(node.name)
     # Nearly always all may use all nodes: then this is one group, and nothing is compared.
     groups: dict[frozenset[NodeName], list[_Member]] = {}
-    for member in members:
+    if members and not barred:
+        groups[frozenset()] = list(members)
+    for member in members if barred else ():
         without = frozenset(barred.get(member[0].workload, ()))
         groups.setdefault(without, []).append(member)
     pools: list[_Pool] = []
@@ -96,13 +98,13 @@ def _gpus(fleet: Fleet, pool: _Pool) -> int:
     What drains or has failed still holds its GPUs; replicas on nodes that may not be used for
     new ones serve all the same.
     """
-    ours = {plan.workload for plan, _ in pool.members}
-    total = sum(node.gpus for node in fleet.nodes if node.name in pool.nodes)
+    ours, nodes = {plan.workload for plan, _ in pool.members}, pool.nodes
+    total = sum([node.gpus for node in fleet.nodes if node.name in nodes])
     for replica in fleet.replicas:
-        serves = replica.phase in (READY, RESTORING) and replica.workload in ours
-        if serves and replica.node not in pool.nodes:
+        serves = (replica.phase is READY or replica.phase is RESTORING) and replica.workload in ours
+        if serves and replica.node not in nodes:
             total += replica.gpus
-        elif not serves and replica.node in pool.nodes:
+        elif not serves and replica.node in nodes:
             total -= replica.gpus
     return max(total, 0)
 
@@ -165,8 +167,7 @@ def _brought_down(plan: Plan, granted: int, fleet: Fleet, nodes: Collection[Node
     surplus = max(0, len(ready) + len(restoring) - granted)
     movable_ready = [replica for replica in ready if replica.node in nodes]
     movable_restoring = [replica for replica in restoring if replica.node in nodes]
-    return replace(
-        plan,
+    return plan._replace(
         target=granted,
         reason=Reason.POOL,
         starts=starts,

@@ -237,4 +237,4 @@ def completed(
         promotions=promotions,
         unparks=tuple(unparks),
     )
-    return replace(one.planned, parking=parking)
+    return one.planned._replace(parking=parking)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from controller.actions import Action
@@ -76,7 +77,7 @@ def tick(
         planned, workloads[name], said = _planned(found, state, now, policy, settings)
         plans.append(planned)
         lines += said
-    plans = within_pools(plans, policies, fleet, _believed(outlooks, workloads))
+    plans = within_pools(plans, policies, fleet, partial(_believed, outlooks, workloads))
     done = _placed(fleet, plans, policies, state, settings)
     state = _state_after(state, workloads, done)
     plans = _as_placed(done, policies, settings)
@@ -142,19 +143,17 @@ def _planned(
             host_seconds=host_times(found.workers, known, policy, settings, now=now).seconds,
             tick_seconds=settings.tick_seconds,
         )
-        planned = replace(planned, parking=wanted)
+        planned = planned._replace(parking=wanted)
     return planned, carried_out(judged, planned, policy, hold, trust), said
 
 
 def _believed(
-    outlooks: Mapping[WorkloadName, Outlook], workloads: Mapping[WorkloadName, WorkloadState]
-) -> dict[WorkloadName, Outlook]:
-    """Return the outlooks without the forecasts that are not trusted."""
-    return {
-        name: outlook
-        for name, state in workloads.items()
-        if (outlook := trusted(outlooks.get(name), state.trust)) is not None
-    }
+    outlooks: Mapping[WorkloadName, Outlook],
+    workloads: Mapping[WorkloadName, WorkloadState],
+    name: WorkloadName,
+) -> Outlook | None:
+    """Return a workload's outlook, without its forecast if that is not trusted."""
+    return trusted(outlooks.get(name), workloads[name].trust)
 
 
 def _placed(
@@ -199,7 +198,7 @@ def _as_placed(
             continue
         starts = placed[planned.workload]
         waiting = planned.waiting + planned.starts - starts
-        plans.append(replace(planned, starts=starts, waiting=waiting))
+        plans.append(planned._replace(starts=starts, waiting=waiting))
     return plans
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from controller.boosts import Boost
 from controller.cluster_view import ReplicaName
@@ -35,8 +36,7 @@ class TickSettings:
     has_scale_targets: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkloadState:
+class WorkloadState(NamedTuple):
     """What is remembered of one workload.
 
     ``judged`` are the living replicas whose start has been measured already; ``slow_restores``
@@ -44,11 +44,11 @@ class WorkloadState:
     the last plan's, ``began_at`` when this loop first saw the workload.
     """
 
-    calibration: Calibration = field(default_factory=Calibration)
-    hold: Hold = field(default_factory=Hold)
-    outcomes: Outcomes = field(default_factory=Outcomes)
+    calibration: Calibration = Calibration()
+    hold: Hold = Hold()
+    outcomes: Outcomes = Outcomes()
     shadows: Shadows | None = None
-    trust: ForecastTrust = field(default_factory=ForecastTrust)
+    trust: ForecastTrust = ForecastTrust()
     judged: frozenset[ReplicaName] = frozenset()
     slow_restores: bool = False
     target: int = 0

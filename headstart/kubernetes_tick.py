@@ -124,5 +124,5 @@ def with_memory(
         for replica in fleet.replicas
         if replica.workload == name and (replica.ready_at or float("inf")) <= known_until
     )
-    workloads[name] = replace(known, judged=known.judged | judged)
+    workloads[name] = known._replace(judged=known.judged | judged)
     return replace(state, workloads=workloads, lead_times=lead_times)

@@ -76,8 +76,10 @@ def learn(state: LeadTimes, measurement: LeadTimeMeasurement) -> LeadTimes:
     # A slower store shows in every locality and concurrency at once, with few measurements each;
     # a key that it spared gets its measurements back after a few that are as they were.
     family = family_of(key, histories)
-    shared = _since_shift(learned, family, measurement.at)
-    return shared or _since_shift(learned, [key], measurement.at) or learned
+    after = _since_shift(learned, family, measurement.at)
+    if after is None and len(family) > 1:
+        after = _since_shift(learned, [key], measurement.at)
+    return after or learned
 
 
 def estimate(state: LeadTimes, key: LeadTimeKey) -> LeadTimeEstimate:

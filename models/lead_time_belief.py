@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,14 +20,13 @@ def student_quantile(dof: float, probability: float) -> float:
     return float(stdtrit(dof, probability))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moments:
+class Moments(NamedTuple):
     """How many logarithms there are, their mean, and the sum of squares about that mean.
 
     ``count`` may be a fraction: an attempt that is perhaps only slow counts in part.
     """
 
-    count: float = 0.0
+    count: float = 0.0  # type: ignore[assignment]  # in place of the count of tuples
     mean: float = 0.0
     squares: float = 0.0
 
@@ -40,21 +38,21 @@ class Moments:
             return Moments()
         mean = math.fsum(held) / len(held)
         squares = math.fsum((log - mean) ** 2 for log in held)
-        return Moments(count=float(len(held)), mean=mean, squares=squares)
+        return Moments(float(len(held)), mean, squares)
 
     @staticmethod
     def together(parts: Iterable[Moments]) -> Moments:
         """Return the moments of all parts together (Chan, Golub and LeVeque 1979)."""
         count = mean = squares = 0.0
         # No value for each part: there are as many as keys, whenever one of them has learned.
-        for part in parts:
-            if part.count:
-                share = part.count / (count + part.count)
-                apart = part.mean - mean
+        for more, its_mean, its_squares in parts:
+            if more:
+                share = more / (count + more)
+                apart = its_mean - mean
                 mean = mean + share * apart
-                squares = squares + part.squares + count * share * apart**2
-                count = count + part.count
-        return Moments(count=count, mean=mean, squares=squares)
+                squares = squares + its_squares + count * share * apart**2
+                count = count + more
+        return Moments(count, mean, squares)
 
     def joined(self, other: Moments) -> Moments:
         """Return the moments of both together."""
@@ -62,7 +60,7 @@ class Moments:
 
     def shifted(self, by: float) -> Moments:
         """Return the moments of the numbers with ``by`` added to each."""
-        return Moments(count=self.count, mean=self.mean + by, squares=self.squares)
+        return Moments(self.count, self.mean + by, self.squares)
 
     def without(self, other: Moments) -> Moments:
         """Return the moments of what is left when ``other``, once joined, is taken out again."""
@@ -72,13 +70,13 @@ class Moments:
         mean = (self.count * self.mean - other.count * other.mean) / count
         apart = other.mean - mean
         squares = self.squares - other.squares - count * other.count / self.count * apart**2
-        return Moments(count=count, mean=mean, squares=max(squares, 0.0))
+        return Moments(count, mean, max(squares, 0.0))
 
     def at_most(self, count: float) -> Moments:
         """Return the same mean and variance, standing for no more than ``count`` numbers."""
         if self.count <= count:
             return self
-        return Moments(count=count, mean=self.mean, squares=self.squares * count / self.count)
+        return Moments(count, self.mean, self.squares * count / self.count)
 
 
 class Belief(NamedTuple):
@@ -104,6 +102,11 @@ class Belief(NamedTuple):
         """Return the logarithm of the latency not exceeded with that probability."""
         return self.mean + self.scale * student_quantile(self.dof, probability)
 
+    def quantiles(self, probabilities: Iterable[float]) -> list[float]:
+        """Return the logarithms of the latencies not exceeded with these probabilities."""
+        mean, scale, dof = self.mean, self.scale, self.dof
+        return [mean + scale * student_quantile(dof, each) for each in probabilities]
+
     def updated(self, found: Moments) -> Belief:
         """Return the belief after more measurements.
 
@@ -112,28 +115,21 @@ class Belief(NamedTuple):
         power prior, Ibrahim and Chen 2000, its power set from the data). Else a prior of 60 s
         would keep a 10 s restore's quantiles wide for tens of measurements.
         """
-        if found.count == 0:
+        count = found.count
+        if count == 0:
             return self
         apart = (found.mean - self.mean) ** 2
         spread = self.dof * self.sigma**2 + found.squares
-        variance = spread / (self.dof + max(found.count - 1, 0))
-        standard_error = variance * (1 / self.strength + 1 / found.count)
+        variance = spread / (self.dof + max(count - 1, 0))
+        standard_error = variance * (1 / self.strength + 1 / count)
         strength = self.strength / max(1.0, apart / standard_error)
-        total = strength + found.count
-        dof = self.dof + found.count
-        spread += strength * found.count / total * apart
-        return Belief(
-            mean=(strength * self.mean + found.count * found.mean) / total,
-            strength=total,
-            sigma=math.sqrt(spread / dof),
-            dof=dof,
-        )
+        total = strength + count
+        dof = self.dof + count
+        spread += strength * count / total * apart
+        mean = (strength * self.mean + count * found.mean) / total
+        return Belief(mean, total, math.sqrt(spread / dof), dof)
 
     def as_prior(self, *, strength: float, dof: float, shift: float = 0.0) -> Belief:
         """Return the same belief, shifted, worth no more than so many measurements."""
-        return Belief(
-            mean=self.mean + shift,
-            strength=min(self.strength, strength),
-            sigma=self.sigma,
-            dof=min(self.dof, dof),
-        )
+        mean, own_strength, sigma, own_dof = self
+        return Belief(mean + shift, min(own_strength, strength), sigma, min(own_dof, dof))

@@ -28,6 +28,9 @@ _LEVELS = (
 )
 _NOTHING = Moments()
 
+#: The kind and the snapshot of a family of keys.
+_Name = tuple[str, str]
+
 
 class Prior(NamedTuple):
     """What to believe of a key, how many measurements stand behind it, and that in words."""
@@ -42,18 +45,18 @@ class Kin:
 
     def __init__(self, histories: Mapping[LeadTimeKey, History]) -> None:
         """Sum up the histories."""
+        self._histories = histories
         # A cold start says nothing of a restore: each kind has families of its own.
-        self._families: dict[tuple[str, str], list[tuple[LeadTimeKey, History]]] = {}
-        for key, history in histories.items():
-            self._families.setdefault((key.kind, key.snapshot), []).append((key, history))
-        self._sums = {name: _sums(family) for name, family in self._families.items()}
+        self._families: dict[_Name, list[LeadTimeKey]] = {}
+        for key in histories:
+            self._families.setdefault((key.kind, key.snapshot), []).append(key)
+        # A latency of unknown size says little of one whose size is known, and the reverse.
+        self._sums = {sized: self._summed(sized=sized) for sized in (True, False)}
         self._sums_of_all = {
             (kind, sized): Moments.together(
-                sums[sized]
-                for name, sums in self._sums.items()
-                if name[0] == kind and sized in sums
+                [moments for name, moments in self._sums[sized].items() if name[0] == kind]
             )
-            for kind in {name[0] for name in self._sums}
+            for kind in {name[0] for name in self._families}
             for sized in (True, False)
         }
 
@@ -64,57 +67,66 @@ class Kin:
     def prior(self, key: LeadTimeKey) -> Prior:
         """Return what size and kin say of a key."""
         usual = math.log(key.prior_seconds)
-        belief = Belief(mean=usual, strength=PRIOR_STRENGTH, sigma=PRIOR_SIGMA, dof=PRIOR_DOF)
+        belief = Belief(usual, PRIOR_STRENGTH, PRIOR_SIGMA, PRIOR_DOF)
         basis = "prior for an unknown size" if key.size_gib is None else "prior from size"
         count = 0
-        for found, (strength, whose) in zip(self._found(key, usual), _LEVELS, strict=True):
+        for found, (strength, whose) in zip(self._found(key, usual), _LEVELS, strict=False):
             if found.count:
                 belief = belief.updated(found).as_prior(strength=strength, dof=MEMORY_DOF)
                 count = round(found.count)
                 basis = in_words(count, whose)
-        return Prior(belief=belief, measurements=count, basis=basis)
+        return Prior(belief, count, basis)
 
-    def _found(self, key: LeadTimeKey, usual: float) -> tuple[Moments, Moments, Moments]:
-        """Return what kin took; ``usual`` is the logarithm of what the key's size makes likely."""
-        family = self._families.get((key.kind, key.snapshot), [])
-        others = [(k, h) for k, h in family if k is not key and k != key]
+    def _found(self, key: LeadTimeKey, usual: float) -> tuple[Moments, ...]:
+        """Return what kin took, as far as there are any, in the order of the levels.
+
+        ``usual`` is the logarithm of what the key's size makes likely.
+        """
+        name, sized = (key.kind, key.snapshot), key.size_gib is not None
+        own = self._sums[sized].get(name, _NOTHING)
+        # The other snapshots' latencies, as one of this size would have them.
+        known = self._sums_of_all.get((key.kind, sized), _NOTHING)
+        distant = known.without(own).shifted(usual)
+        others = [k for k in self._families.get(name, ()) if k is not key and k != key]
         if not others:
-            return self._other_snapshots(key, usual), _NOTHING, _NOTHING
+            return (distant,)
         return (
-            self._other_snapshots(key, usual),
-            Moments.together([h.ready for k, h in others if k.node_class != key.node_class]),
-            Moments.together([h.ready for k, h in others if k.node_class == key.node_class]),
+            distant,
+            self._ready([k for k in others if k.node_class != key.node_class]),
+            self._ready([k for k in others if k.node_class == key.node_class]),
         )
 
-    def _other_snapshots(self, key: LeadTimeKey, usual: float) -> Moments:
-        """Return the other snapshots' latencies, as one of this size would have them."""
-        # A latency of unknown size says little of one whose size is known, and the reverse.
-        sized = key.size_gib is not None
-        own = self._sums.get((key.kind, key.snapshot), {}).get(sized, _NOTHING)
-        known = self._sums_of_all.get((key.kind, sized), _NOTHING)
-        return known.without(own).shifted(usual)
+    def _ready(self, keys: list[LeadTimeKey]) -> Moments:
+        """Return the latencies of some keys together."""
+        return Moments.together([self._histories[key].ready for key in keys])
+
+    def _summed(self, *, sized: bool) -> dict[_Name, Moments]:
+        """Return each snapshot's latencies relative to the prior from size.
+
+        Of its keys with a known size, or of those without.
+        """
+        summed: dict[_Name, Moments] = {}
+        for name, family in self._families.items():
+            parts = [
+                self._histories[key].ready.shifted(-math.log(key.prior_seconds))
+                for key in family
+                if (key.size_gib is not None) is sized
+            ]
+            if parts:
+                summed[name] = Moments.together(parts)
+        return summed
 
 
 def family_of(key: LeadTimeKey, known: Iterable[LeadTimeKey]) -> list[LeadTimeKey]:
     """Return the known keys of the same snapshot and node class, the key itself included."""
+    snapshot = key.snapshot
+    # Whoever learns asks, of all keys: most are told apart by their snapshot.
+    alike = [other for other in known if other.snapshot == snapshot]
     return [
-        other
-        for other in known
-        if other.snapshot == key.snapshot
-        and other.kind == key.kind
-        and other.node_class == key.node_class
+        other for other in alike if other.kind == key.kind and other.node_class == key.node_class
     ]
 
 
 def in_words(count: int, whose: str) -> str:
     """Say how many measurements there are."""
     return f"{count} measured restore{'' if count == 1 else 's'} {whose}"
-
-
-def _sums(family: list[tuple[LeadTimeKey, History]]) -> dict[bool, Moments]:
-    """Return latencies relative to the prior from size, of keys with a size and those without."""
-    relative: dict[bool, list[Moments]] = {}
-    for key, history in family:
-        shifted = history.ready.shifted(-math.log(key.prior_seconds))
-        relative.setdefault(key.size_gib is not None, []).append(shifted)
-    return {sized: Moments.together(parts) for sized, parts in relative.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from models.lead_time_belief import Belief
@@ -98,7 +99,9 @@ class LeadTimeMeasurement:
         return self.at - self.seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Each is equal to itself alone: what was asked of one is looked up by it at every tick, and a hash
+# of all its values costs more than to ask again.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LeadTimeEstimate:
     """How long a start takes that comes, and how probable it is that it never does.
 
@@ -121,6 +124,10 @@ class LeadTimeEstimate:
         if not 0 < probability < 1:
             raise ValueError(f"probability: {probability} is not between 0 and 1")
         return math.exp(self.belief.quantile(probability))
+
+    def quantiles(self, probabilities: Iterable[float]) -> list[float]:
+        """Return the seconds within which a start that comes is ready with these probabilities."""
+        return [math.exp(log) for log in self.belief.quantiles(probabilities)]
 
     @property
     def median_seconds(self) -> float:

@@ -42,7 +42,7 @@ class FakePlans:
 
     def plan(self, target: int, *, ready: int = 0) -> None:
         """Have a tick plan so many replicas now."""
-        made = replace(a_plan(workload=NAME, at=self.now, target=target), ready=ready)
+        made = a_plan(workload=NAME, at=self.now, target=target)._replace(ready=ready)
         self.plans = MappingProxyType({NAME: made})
         for receive in self.receivers:
             receive(TickReport(now=self.now, fleet=None))

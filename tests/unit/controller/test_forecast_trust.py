@@ -1,4 +1,4 @@
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from controller.forecast_trust import ForecastTrust, judged, trusted
 from models.forecast import KNOWN_EVENTS, Forecast
@@ -119,13 +119,11 @@ def test_a_new_forecast_changes_nothing_but_what_is_awaited() -> None:
     known = after(600.0, forecast=30.0)
     assert known.is_lost
     told = judged(known, an_outlook(forecast=said(10.0, 600.0)), now=600.0, plain_per_second=10.0)
-    assert told == replace(known, awaited=told.awaited, issued_at=600.0)
+    assert told == known._replace(awaited=told.awaited, issued_at=600.0)
     assert told.awaited[:-1] == known.awaited
     assert told.awaited[-1].due_at == 630.0
     # Not for want of anything to lose.
     nothing = ForecastTrust()
     assert not [
-        field.name
-        for field in fields(ForecastTrust)
-        if getattr(known, field.name) == getattr(nothing, field.name)
+        name for name in ForecastTrust._fields if getattr(known, name) == getattr(nothing, name)
     ]

@@ -49,8 +49,7 @@ def planned(
     upcoming: tuple[Upcoming, ...] = (),
     workload: str = NAME,
 ) -> Plan:
-    return replace(
-        a_plan(at=at),
+    return a_plan(at=at)._replace(
         workload=WorkloadName(workload),
         target=target,
         floor=floor,

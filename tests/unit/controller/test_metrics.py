@@ -61,7 +61,7 @@ def test_a_plan_and_the_fleet_are_shown() -> None:
 def test_what_waits_for_room_and_what_is_to_come_are_shown() -> None:
     scrape = Scrape()
     upcoming = (Upcoming(start_at=130.0, count=2), Upcoming(start_at=190.0, count=1))
-    plan = dataclasses.replace(a_plan(), waiting=4, upcoming=upcoming)
+    plan = a_plan()._replace(waiting=4, upcoming=upcoming)
     scrape.metrics.observe(a_report(plans=(plan,)))
     assert scrape.value("waiting_replicas", workload="chat") == 4
     assert scrape.value("upcoming_replicas", workload="chat") == 3

@@ -90,7 +90,7 @@ def test_all_that_is_known_is_told() -> None:
     before = Outcomes(
         until=NOW - 20.0, seen_seconds=900.0, smooth_per_second=9.0, peak_per_second=40.0
     )
-    state = replace(begun(policy), outcomes=before, began_at=NOW - 900.0, target=5)
+    state = begun(policy)._replace(outcomes=before, began_at=NOW - 900.0, target=5)
     known = TickState(workloads={CHAT: state})
     settings = TickSettings(boosts={CHAT: Boost(replicas=4.0)})
     seen, outcomes = observed([*ready, coming], outlook, known, NOW, policy, settings)

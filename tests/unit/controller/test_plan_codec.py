@@ -30,6 +30,7 @@ plans = st.builds(
     quantile_level=st.floats(0, 1),
     reason=st.sampled_from(Reason),
     starts=counts,
+    waiting=counts,
     releases=st.lists(names, max_size=3).map(tuple),
     cancels=st.lists(st.tuples(names, st.text()), max_size=3).map(tuple),
     upcoming=st.lists(st.builds(Upcoming, start_at=seconds, count=counts), max_size=3).map(tuple),

@@ -17,7 +17,7 @@ from tests.unit.controller.builders import NOW, a_forecast, an_outlook
 from tests.unit.controller.event_schemas import fitting
 
 QUIET = a_plan(at=NOW, reason=Reason.HOLD)
-RISING = replace(QUIET, upcoming=(Upcoming(start_at=NOW + 30, count=3),))
+RISING = QUIET._replace(upcoming=(Upcoming(start_at=NOW + 30, count=3),))
 
 
 def a_report(
@@ -43,7 +43,7 @@ def told_of(reports: Iterable[TickReport]) -> list[CloudEvent]:
 
 
 def at(seconds: float, plan: Plan = QUIET) -> Plan:
-    return replace(plan, at=NOW + seconds)
+    return plan._replace(at=NOW + seconds)
 
 
 def test_a_rise_is_told_once_with_when_how_high_and_how_many() -> None:
@@ -56,14 +56,14 @@ def test_a_rise_is_told_once_with_when_how_high_and_how_many() -> None:
 
 
 def test_starts_that_the_forecast_asks_for_now_are_a_rise_too() -> None:
-    plan = replace(QUIET, starts=2, reason=Reason.FORECAST)
+    plan = QUIET._replace(starts=2, reason=Reason.FORECAST)
     [event] = told_of([a_report(plan)])
     assert event.data["firstStartAt"] == NOW
-    assert told_of([a_report(replace(plan, reason=Reason.REACTIVE))]) == []
+    assert told_of([a_report(plan._replace(reason=Reason.REACTIVE))]) == []
 
 
 def test_a_rise_that_grew_or_came_back_is_told_again() -> None:
-    more = replace(RISING, upcoming=(Upcoming(start_at=NOW + 30, count=5),))
+    more = RISING._replace(upcoming=(Upcoming(start_at=NOW + 30, count=5),))
     assert len(told_of([a_report(RISING), a_report(at(5, more))])) == 2
     assert len(told_of([a_report(RISING), a_report(at(60, RISING))])) == 1
     assert len(told_of([a_report(RISING), a_report(at(30)), a_report(at(61, RISING))])) == 2
@@ -75,7 +75,7 @@ def test_without_a_forecast_there_is_no_rise_to_tell() -> None:
 
 def test_a_lead_time_is_told_when_it_has_changed_by_a_fifth() -> None:
     leads = [60.0, 65.0, 72.0, 80.0, 57.0]
-    events = told_of(a_report(replace(QUIET, lead_time_seconds=one)) for one in leads)
+    events = told_of(a_report(QUIET._replace(lead_time_seconds=one)) for one in leads)
     changes = [(event.data["beforeSeconds"], event.data["afterSeconds"]) for event in events]
     assert changes == [(60.0, 72.0), (72.0, 57.0)]
     # Measured when the newest replica became ready, as everybody sees it.
@@ -84,7 +84,7 @@ def test_a_lead_time_is_told_when_it_has_changed_by_a_fifth() -> None:
 
 def test_lead_times_of_a_second_may_flutter() -> None:
     leads = [1.0, 1.9, 0.2]
-    assert told_of(a_report(replace(QUIET, lead_time_seconds=one)) for one in leads) == []
+    assert told_of(a_report(QUIET._replace(lead_time_seconds=one)) for one in leads) == []
 
 
 def test_a_forecast_is_told_degraded_and_recovered_once_it_has_been_for_a_while() -> None:

@@ -20,8 +20,7 @@ def wanting(
     workload: str, target: int, *, ready: int = 0, restoring: int = 0, demand: float | None = None
 ) -> Plan:
     """Return a plan that starts what it lacks."""
-    return replace(
-        a_plan(workload=workload, at=NOW, target=target),
+    return a_plan(workload=workload, at=NOW, target=target)._replace(
         ready=ready,
         restoring=restoring,
         starts=max(0, target - ready - restoring),
@@ -50,7 +49,7 @@ def shared(
     policies: tuple[WorkloadPolicy, ...] | None = None,
 ) -> list[Plan]:
     rules = policies or tuple(a_policy(plan.workload) for plan in plans)
-    return within_pools(plans, rules, fleet, outlooks or {})
+    return within_pools(plans, rules, fleet, (outlooks or {}).get)
 
 
 def test_plans_that_the_pool_can_serve_stay_as_they_are() -> None:
@@ -98,8 +97,8 @@ def test_what_another_needs_more_is_released_and_starts_are_given_up_first() -> 
 
 def test_a_start_that_is_given_up_already_is_given_up_once() -> None:
     fleet = a_fleet(*replicas(SMALL, Phase.RESTORING, 0, 1), nodes=2)
-    hung = replace(
-        wanting(SMALL, 2, restoring=1), cancels=((fleet.replicas[0].name, "not ready after 600 s"),)
+    hung = wanting(SMALL, 2, restoring=1)._replace(
+        cancels=((fleet.replicas[0].name, "not ready after 600 s"),)
     )
     _, small = shared(wanting(BIG, 2), hung, fleet=fleet, outlooks=foreseeing(big=1.9, small=0.4))
     assert [name for name, _ in small.cancels] == ["small-0", "small-1"]

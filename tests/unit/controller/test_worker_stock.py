@@ -71,7 +71,7 @@ def test_those_of_one_node_share_its_free_gpus_the_parked_first() -> None:
     ],
 )
 def test_what_is_missing_is_parked(target: int, starts: int, cold: int, expected: int) -> None:
-    planned = replace(a_plan(), ready=2, restoring=1, starts=starts)
+    planned = a_plan()._replace(ready=2, restoring=1, starts=starts)
     wanted = ParkingPlan(target=target, lead_time_seconds=30.0, quantile_level=0.99)
     two = Stock(
         ready=(a_worker(),),
@@ -89,7 +89,7 @@ def test_of_a_surplus_those_go_first_that_help_least_and_then_the_youngest() -> 
         blocked=(a_worker("blocked"),),
         overdue=(a_worker("overdue"),),
     )
-    planned = replace(a_plan(), ready=2, restoring=0)
+    planned = a_plan()._replace(ready=2, restoring=0)
 
     def dropped(keep: int) -> list[str]:
         gone = surplus(planned, found, [a_worker("promoted").name], keep)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +52,7 @@ def a_tick(now: float, *, issued_at: float = 0.0, lead: float = 60.0) -> ReplayT
         values=np.stack([steps + q for q in QUANTILES], axis=1),
         basis="test",
     )
-    plan = replace(a_plan(at=now, starts=2), lead_time_seconds=lead)
+    plan = a_plan(at=now, starts=2)._replace(lead_time_seconds=lead)
     fleet = Fleet(seen_at=now, nodes=(), replicas=())
     return ReplayTick(now=now, plan=plan, events=(), fleet=fleet, forecast=forecast)
 

@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -70,24 +69,24 @@ def test_a_plan_says_demand_quantile_lead_time_reason_and_what_starts() -> None:
 
 
 def test_what_comes_next_is_said_with_its_time() -> None:
-    plan = replace(a_plan(), upcoming=(Upcoming(start_at=140.0, count=2),))
+    plan = a_plan()._replace(upcoming=(Upcoming(start_at=140.0, count=2),))
     told = " ".join(sentences(plan))
     assert "Next: 2 restores in 40 s, at 140 s, if the forecast stays as it is." in told
 
 
 def test_without_a_forecast_none_is_spoken_of() -> None:
-    told = " ".join(sentences(replace(a_plan(reason=Reason.NO_FORECAST), demand_per_second=None)))
+    told = " ".join(sentences(a_plan(reason=Reason.NO_FORECAST)._replace(demand_per_second=None)))
     assert "The forecast needs" not in told
     assert "Demand is not known" in told
 
 
 def test_a_forecast_that_needs_nothing_is_not_said_to_cover_anything() -> None:
-    told = sentences(replace(a_plan(), floor=0))
+    told = sentences(a_plan()._replace(floor=0))
     assert "No forecast needs a replica." in told
 
 
 def test_what_an_alert_announced_is_not_said_to_be_here() -> None:
-    told = sentences(replace(a_plan(reason=Reason.BOOST), reactive=23))
+    told = sentences(a_plan(reason=Reason.BOOST)._replace(reactive=23))
     assert "Demand and what an alert announced need 23 replicas." in told
     assert not any("already here" in sentence for sentence in told)
 
@@ -107,7 +106,7 @@ def test_the_log_line_says_what_starts_and_why() -> None:
 def test_a_start_is_given_up_for_the_reason_that_its_cancel_gives() -> None:
     why = ("not needed any more", "failed: no snapshot", "not needed any more")
     cancels = tuple((ReplicaName(f"r{number}"), reason) for number, reason in enumerate(why))
-    plan = replace(a_plan(starts=0), cancels=cancels)
+    plan = a_plan(starts=0)._replace(cancels=cancels)
     told = " ".join(sentences(plan))
     assert "2 starts are given up: not needed any more." in told
     assert "1 start is given up: failed: no snapshot." in told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -35,7 +34,7 @@ def a_staged_plan(*, starts: int = 0, waiting: int = 0, waits: int = 0, **parkin
     given = {"target": 6, "lead_time_seconds": 24.0, "quantile_level": 0.99, "parked": 2}
     given["waiting"] = waits
     plan = ParkingPlan(**{**given, **parking})  # type: ignore[arg-type]
-    return replace(a_plan(target=3, starts=starts), waiting=waiting, parking=plan)
+    return a_plan(target=3, starts=starts)._replace(waiting=waiting, parking=plan)
 
 
 def told(plan: Plan) -> tuple[str, ...]:

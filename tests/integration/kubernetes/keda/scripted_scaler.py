@@ -59,7 +59,7 @@ class ScriptedPlans:
             name = WorkloadName(text)
             self.policies[name] = replace(a_policy(name), actuator=Actuator.KEDA)
             if target is not None:
-                plans[name] = replace(a_plan(workload=name, at=now, target=target), ready=0)
+                plans[name] = a_plan(workload=name, at=now, target=target)._replace(ready=0)
         self.plans = MappingProxyType(plans)
         for receive in self._receivers:
             receive(TickReport(now=now, fleet=None))
