@@ -22,7 +22,8 @@ def starts_judged(
     now: float,
 ) -> tuple[WorkloadState, LeadTimes, PairMemory, tuple[str, ...]]:
     """Measure every start that has ended since the last tick, well or badly, each once."""
-    fresh = [r for r in replicas if r.name not in state.judged and _has_ended(r, now)]
+    known = state.judged
+    fresh = [r for r in replicas if r.name not in known and _has_ended(r, now)]
     if not fresh:
         return state, lead_times, memory, ()
     lines = []
@@ -39,7 +40,7 @@ def starts_judged(
             memory = memory.after_success(replica)
             lines.append(f"{policy.workload}: {replica.name} ready after {taken:.1f} s")
     alive = {replica.name for replica in replicas}
-    judged = (state.judged & alive) | {replica.name for replica in fresh}
+    judged = (known & alive) | {replica.name for replica in fresh}
     return state._replace(judged=judged), lead_times, memory, tuple(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.cluster_view import Replica
 from models.forecast import WorkloadName
@@ -13,8 +13,7 @@ from models.outlook import Outlook
 START_QUARTERS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(NamedTuple):
     """What is known of one workload at ``now`` (seconds since the epoch).
 
     ``ready`` and ``others`` are the replicas that exist. ``backlog`` is demand that arrived and is

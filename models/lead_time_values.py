@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from models.lead_time_belief import Belief
 
@@ -99,10 +100,8 @@ class LeadTimeMeasurement:
         return self.at - self.seconds
 
 
-# Each is equal to itself alone: what was asked of one is looked up by it at every tick, and a hash
-# of all its values costs more than to ask again.
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LeadTimeEstimate:
+# A tuple, as what was asked of one is looked up by it at every tick: its hash costs less.
+class LeadTimeEstimate(NamedTuple):
     """How long a start takes that comes, and how probable it is that it never does.
 
     ``measurements`` is how many attempts stand behind it and ``basis`` says so in words;

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
 from controller.boosts import Boost
 from controller.cluster_view import Phase, Replica
 from controller.feedback import begun, key_of
-from controller.observation import START_QUARTERS, Observation
+from controller.observation import START_QUARTERS
 from controller.observing import observed
 from controller.outcomes import Outcomes
 from controller.policy import Mode, Restore, WorkloadPolicy
@@ -94,7 +94,7 @@ def test_all_that_is_known_is_told() -> None:
     known = TickState(workloads={CHAT: state})
     settings = TickSettings(boosts={CHAT: Boost(replicas=4.0)})
     seen, outcomes = observed([*ready, coming], outlook, known, NOW, policy, settings)
-    told = {field.name: getattr(seen, field.name) for field in fields(Observation)}
+    told = seen._asdict()
     lead, shares = told.pop("lead_time_seconds"), told.pop("start_seconds")
     assert 0.0 < shares[0] < lead < told.pop("overdue_seconds")
     assert told.pop("backlog") > 30.0

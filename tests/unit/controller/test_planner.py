@@ -38,16 +38,16 @@ def a_ramp(at_step: int, *, low: float = 1.0, high: float = 4.0) -> list[float]:
 def test_restores_start_one_lead_time_and_a_tick_before_the_ramp() -> None:
     ramp = a_forecast(a_ramp(10), issued_at=NOW)
     seen = an_observation(ready=1, forecast=ramp, lead_time_seconds=55.0)
-    early = planned(replace(seen, now=NOW + 40.0))
-    in_time = planned(replace(seen, now=NOW + 40.1))
+    early = planned(seen._replace(now=NOW + 40.0))
+    in_time = planned(seen._replace(now=NOW + 40.1))
     assert (early.starts, early.reason) == (0, Reason.FORECAST)
     assert (in_time.starts, in_time.target, in_time.reason) == (3, 4, Reason.FORECAST)
 
 
 def test_a_longer_lead_time_starts_earlier() -> None:
     seen = an_observation(ready=1, forecast=a_forecast(a_ramp(10)))
-    assert planned(replace(seen, lead_time_seconds=90.0)).starts == 0
-    assert planned(replace(seen, lead_time_seconds=96.0)).starts == 3
+    assert planned(seen._replace(lead_time_seconds=90.0)).starts == 0
+    assert planned(seen._replace(lead_time_seconds=96.0)).starts == 3
 
 
 def test_what_is_under_way_is_not_started_twice() -> None:
@@ -69,7 +69,7 @@ def overdue(*, ready: int = 0, **limits: int) -> Plan:
     """Plan for four replicas while one restore of three has been under way for 200 s."""
     under_way = [a_restore_of(age) for age in (10.0, 140.0, 200.0)]
     seen = an_observation(*under_way, ready=ready, forecast=a_forecast(4.0))
-    return planned(replace(seen, overdue_seconds=150.0), a_policy(limits=Limits(**limits)))
+    return planned(seen._replace(overdue_seconds=150.0), a_policy(limits=Limits(**limits)))
 
 
 def test_beside_a_restore_that_is_overdue_another_is_started() -> None:
@@ -86,7 +86,7 @@ def test_none_is_started_beside_an_overdue_one_beyond_the_limits() -> None:
 
 def test_a_cold_start_is_not_overdue_when_a_restore_would_be() -> None:
     seen = an_observation(a_restore_of(200.0, StartKind.COLD), forecast=a_forecast(1.0))
-    assert planned(replace(seen, overdue_seconds=150.0)).starts == 0
+    assert planned(seen._replace(overdue_seconds=150.0)).starts == 0
 
 
 def test_starts_whose_time_has_not_come_are_listed_with_it() -> None:
@@ -134,18 +134,18 @@ def test_without_a_forecast_the_reactive_part_is_alone_in_charge() -> None:
 def test_nothing_but_the_surest_forecast_counts_while_demand_is_not_heard_of() -> None:
     wide = a_forecast(2.0, spread=0.5)
     heard = an_observation(reading=a_reading(2.0), forecast=wide)
-    unheard = replace(heard, now=NOW + 61.0, silent_seconds=61.0)
+    unheard = heard._replace(now=NOW + 61.0, silent_seconds=61.0)
     assert planned(heard).floor == 2
     assert (planned(unheard).floor, planned(unheard).quantile_level) == (6, 0.99)
     # A reading that nobody renews is as good as none; one of a minute is awaited for longer.
-    kept = replace(heard, now=NOW + 40.0, silent_seconds=40.0)
+    kept = heard._replace(now=NOW + 40.0, silent_seconds=40.0)
     assert (planned(kept).floor, planned(kept).quantile_level) == (6, 0.99)
     of_a_minute = replace(a_reading(2.0), window_seconds=60.0)
-    slow = replace(an_observation(reading=of_a_minute, forecast=wide), silent_seconds=100.0)
+    slow = an_observation(reading=of_a_minute, forecast=wide)._replace(silent_seconds=100.0)
     assert planned(slow).floor == 2
-    missing = replace(an_observation(forecast=wide), silent_seconds=30.0)
+    missing = an_observation(forecast=wide)._replace(silent_seconds=30.0)
     assert planned(missing).floor == 2
-    surer_yet = replace(unheard, peak_per_second=100.0)
+    surer_yet = unheard._replace(peak_per_second=100.0)
     assert planned(surer_yet, calibration=Calibration(level=6.0)).floor == 8
 
 

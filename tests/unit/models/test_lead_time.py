@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -425,7 +424,7 @@ def test_cold_starts_say_nothing_of_restores() -> None:
         measured = LeadTimeMeasurement(key=key, at=float(number), seconds=400.0, ready=True)
         state = learn(state, measured)
     unmeasured = LeadTimeKey(snapshot="chat")
-    assert asdict(estimate(state, unmeasured)) == asdict(estimate(LeadTimes(), unmeasured))
+    assert estimate(state, unmeasured) == estimate(LeadTimes(), unmeasured)
     assert estimate(LeadTimes(), LeadTimeKey(snapshot="x", kind="cold")).median_seconds == (
         pytest.approx(180.0)
     )
