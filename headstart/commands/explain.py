@@ -15,7 +15,7 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "workload", nargs="?", metavar="WORKLOAD", help="whose plan; not needed with --run"
+        "workload", nargs="?", metavar="WORKLOAD", help="whose plan; a replay has but one (--run)"
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
@@ -38,10 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fetch the plan and tell it."""
     from headstart.display import clock
+    from headstart.errors import UsageError, shown
     from headstart.explanation import explain
     from headstart.plan_sources import from_controller, from_run
 
     if isinstance(arguments.run_folder, Path):
+        if arguments.workload is not None:
+            raise UsageError(
+                f"WORKLOAD: {shown(arguments.workload)} is not allowed with --run: "
+                "a finished replay has one workload"
+            )
         found = from_run(arguments.run_folder, at=arguments.at)
         sentences = explain(
             found.facts,

@@ -33,6 +33,7 @@ def test_no_alert_is_taken_without_a_token(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_token_opens_the_route(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    (tmp_path / "token").write_text("s3cret\n", encoding="utf-8")
     from_file = alerts_of("--alerts-token-file", str(tmp_path / "token"))
     monkeypatch.setenv(TOKEN_VARIABLE, "s3cret")
     from_environment = alerts_of()
@@ -62,3 +63,10 @@ def test_a_limit_out_of_range_is_said_in_one_line(options: tuple[str, ...], line
     with pytest.raises(UsageError) as error:
         alerts_of(*options)
     assert str(error.value) == line
+
+
+def test_a_token_file_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        alerts_of("--alerts-token-file", str(tmp_path / "token"))
+    missing = f"{tmp_path / 'token'}: No such file or directory"
+    assert str(error.value) == f"--alerts-token-file: {missing}"
