@@ -92,9 +92,8 @@ def fresh_reading(observation: Observation) -> DemandReading | None:
     reading = observation.outlook.reading if observation.outlook else None
     if reading is None:
         return None
-    age = observation.now - reading.measured_at
-    is_fresh = age <= _SILENCE_SECONDS or age <= WINDOWS_AWAITED * reading.window_seconds
-    return reading if is_fresh else None
+    oldest = max(_SILENCE_SECONDS, WINDOWS_AWAITED * reading.window_seconds)
+    return reading if observation.now - reading.measured_at <= oldest else None
 
 
 def _sure_per_second(reading: DemandReading | None, smooth_per_second: float) -> float:

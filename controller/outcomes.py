@@ -20,7 +20,7 @@ _LONGEST_GAP_SECONDS = 120.0  # what happened in a longer one is not known
 _USUAL_SECONDS = 86400.0  # the memory of the long-run mean demand
 
 
-# A tuple, as is most of what each tick makes anew of every workload: that takes half of the time.
+# A tuple, as is most of what each tick makes anew of every workload: it takes less time to make.
 class Outcomes(NamedTuple):
     """Running totals and the reckoned queue; demand in requests (or tokens).
 
@@ -169,8 +169,6 @@ def _pieces(
     log: tuple[tuple[float, int], ...], since: float, until: float
 ) -> list[tuple[float, int]]:
     """Cut [since, until) where the number of ready replicas changed."""
-    if len(log) == 1 and log[0][0] <= since:  # nearly always it did not
-        return [(until - since, log[0][1])] if until > since else []
     ready, pieces, at = (log[0][1] if log else 0), [], since
     for time, count in log:
         if time > since:

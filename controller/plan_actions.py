@@ -40,8 +40,7 @@ def actions_of(
     actions: list[Action] = []
     for planned, policy in zip(plans, policies, strict=True):
         if is_placed(policy, settings):
-            if planned.cancels or planned.releases:
-                actions += _endings(planned, policy)
+            actions += _endings(planned, policy)
         elif policy.actuator is Actuator.SCALE:
             actions += _resized(planned, owned[planned.workload])
     actions += _starts(plans, policies, placements, state)

@@ -88,11 +88,9 @@ def _level(observation: Observation, calibration: Calibration) -> float:
 
     What is short then nobody sees, so it lasts until demand is heard of again.
     """
-    if observation.silent_seconds <= _UNHEARD_SECONDS:
-        return calibration.level
     reading = observation.outlook.reading if observation.outlook else None
     window = reading.window_seconds if reading is not None else 0.0
-    if observation.silent_seconds <= WINDOWS_AWAITED * window:
+    if observation.silent_seconds <= max(_UNHEARD_SECONDS, WINDOWS_AWAITED * window):
         return calibration.level
     return max(calibration.level, SUREST_FORECAST)
 
@@ -123,7 +121,7 @@ def _starts(missing: int, present: int, most: int | None) -> int:
 
 
 def _draining(others: Sequence[Replica]) -> int:
-    return len([r for r in others if r.phase is DRAINING]) if others else 0
+    return len([r for r in others if r.phase is DRAINING])
 
 
 def _demand(observation: Observation) -> float | None:

@@ -74,9 +74,7 @@ def _pools(fleet: Fleet, members: Sequence[_Member]) -> list[_Pool]:
             barred.setdefault(workload, set()).add(node.name)
     # Nearly always all may use all nodes: then this is one group, and nothing is compared.
     groups: dict[frozenset[NodeName], list[_Member]] = {}
-    if members and not barred:
-        groups[frozenset()] = list(members)
-    for member in members if barred else ():
+    for member in members:
         without = frozenset(barred.get(member[0].workload, ()))
         groups.setdefault(without, []).append(member)
     pools: list[_Pool] = []

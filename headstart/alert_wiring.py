@@ -130,14 +130,9 @@ class AlertsIn:
 
 
 def _token(arguments: argparse.Namespace) -> TokenSource | None:
-    path: Path | None = arguments.alerts_token_file
-    if path is not None:
-        # It may change later, but one that isn't there now is a wrong path, or not mounted.
-        try:
-            path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"--alerts-token-file: {path}: {error.strerror}") from error
-        return token_of_file(path)
+    if arguments.alerts_token_file is not None:
+        # Not read yet: as deployed, its Secret is optional and may come later.
+        return token_of_file(arguments.alerts_token_file)
     text = os.environ.get(TOKEN_VARIABLE, "").strip()
     return token_of_text(text) if text else None
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from controller.plan_codec import decode_plan
-from headstart.errors import RunFailedError, UsageError
+from headstart.errors import RunFailedError, UsageError, shown
 from headstart.plan_facts import PlanFacts
 from headstart.results_reading import PlanRow, read_plans
 
@@ -59,12 +59,16 @@ def from_controller(url: str, *, workload: str | None, at: str | None) -> FoundP
         raise RunFailedError(f"{address}: is no plan: {error}") from error
 
 
-def from_run(folder: Path, *, at: str | None) -> FoundPlan:
+def from_run(folder: Path, *, workload: str | None, at: str | None) -> FoundPlan:
     """Read a replay's ``plans.csv``; ``at`` in seconds since the trace's start.
 
     Raises:
-        UsageError: if the folder has no such file, a wrong one, or nothing so early or so late.
+        UsageError: if a workload is named, or the folder has no such file, a wrong one, or nothing
+            so early or so late.
     """
+    if workload is not None:
+        allowed = "not allowed with --run, a replay has but one"
+        raise UsageError(f"WORKLOAD: {shown(workload)} is {allowed}")
     path = folder / "plans.csv"
     wanted = math.inf if at is None else _seconds(at)
     rows = iter(read_plans(path))

@@ -61,5 +61,4 @@ class Forecast:
 
     def is_stale(self, *, now: float) -> bool:
         """Say whether the last step forecast lies in the past."""
-        # Asked several times a tick of each workload: the horizon's own name costs as much again.
-        return now >= self.issued_at + len(self.values) * self.step_seconds
+        return now >= self.issued_at + self.horizon_seconds

@@ -119,11 +119,12 @@ class Kin:
 
 def family_of(key: LeadTimeKey, known: Iterable[LeadTimeKey]) -> list[LeadTimeKey]:
     """Return the known keys of the same snapshot and node class, the key itself included."""
-    snapshot = key.snapshot
-    # Whoever learns asks, of all keys: most are told apart by their snapshot.
-    alike = [other for other in known if other.snapshot == snapshot]
     return [
-        other for other in alike if other.kind == key.kind and other.node_class == key.node_class
+        other
+        for other in known
+        if other.snapshot == key.snapshot
+        and other.kind == key.kind
+        and other.node_class == key.node_class
     ]
 
 

@@ -38,17 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fetch the plan and tell it."""
     from headstart.display import clock
-    from headstart.errors import UsageError, shown
     from headstart.explanation import explain
     from headstart.plan_sources import from_controller, from_run
 
     if isinstance(arguments.run_folder, Path):
-        if arguments.workload is not None:
-            raise UsageError(
-                f"WORKLOAD: {shown(arguments.workload)} is not allowed with --run: "
-                "a finished replay has one workload"
-            )
-        found = from_run(arguments.run_folder, at=arguments.at)
+        found = from_run(arguments.run_folder, workload=arguments.workload, at=arguments.at)
         sentences = explain(
             found.facts,
             time_text=lambda seconds: f"{seconds:.0f} s",

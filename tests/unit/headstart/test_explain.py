@@ -199,7 +199,10 @@ def test_a_workload_is_not_asked_of_a_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["explain", "chat", "--run", str(tmp_path)]) == 2
-    assert "WORKLOAD: 'chat' is not allowed with --run" in capsys.readouterr().err
+    assert (
+        "WORKLOAD: 'chat' is not allowed with --run, a replay has but one"
+        in capsys.readouterr().err
+    )
 
 
 def test_without_a_workload_there_is_nobody_to_explain(capsys: pytest.CaptureFixture[str]) -> None:
