@@ -56,17 +56,30 @@ class Features(ABC):
     """Features of origins of one series; the steps are numbered from its first.
 
     ``demand`` is filled demand per second, its first step starting at ``start`` (epoch seconds);
-    ``offset`` is added before logarithms.
+    ``offset`` is added before logarithms; ``level_half_life``, in steps, is of the level that all
+    is relative to.
     """
 
     def __init__(
-        self, demand: FloatArray, *, start: float, step_seconds: float, offset: float
+        self,
+        demand: FloatArray,
+        *,
+        start: float,
+        step_seconds: float,
+        offset: float,
+        level_half_life: float = LEVEL_HALF_LIFE,
     ) -> None:
         """Keep what is needed."""
         self._demand, self._offset = demand, offset
+        self._level_half_life = level_half_life
         self._start, self._step = start, step_seconds
         # Trees and lines ask for the same pairs, one after the other.
         self._recurred: tuple[NDArray[np.intp], NDArray[np.intp], list[FloatArray]] | None = None
+
+    @property
+    def offset(self) -> float:
+        """Return what is added before logarithms."""
+        return self._offset
 
     @abstractmethod
     def log_at(self, steps: NDArray[np.intp]) -> FloatArray:
@@ -74,7 +87,7 @@ class Features(ABC):
 
     @abstractmethod
     def level_at(self, steps: NDArray[np.intp]) -> FloatArray:
-        """Return the logarithm of the short level after steps."""
+        """Return the logarithm of the level after steps."""
 
     @abstractmethod
     def smooth(self, origins: NDArray[np.intp]) -> list[FloatArray]:
@@ -157,12 +170,24 @@ class FeatureMaker(Features):
     """Features of many origins, from running quantities over the whole span."""
 
     def __init__(
-        self, demand: FloatArray, *, start: float, step_seconds: float, offset: float
+        self,
+        demand: FloatArray,
+        *,
+        start: float,
+        step_seconds: float,
+        offset: float,
+        level_half_life: float = LEVEL_HALF_LIFE,
     ) -> None:
         """Prepare the running quantities."""
-        super().__init__(demand, start=start, step_seconds=step_seconds, offset=offset)
+        super().__init__(
+            demand,
+            start=start,
+            step_seconds=step_seconds,
+            offset=offset,
+            level_half_life=level_half_life,
+        )
         self._log = np.log(demand + offset)
-        self._level = np.log(ewma(demand, LEVEL_HALF_LIFE) + offset)
+        self._level = np.log(ewma(demand, level_half_life) + offset)
         change = np.abs(np.diff(self._log, prepend=self._log[:1]))
         self._smooth = [np.log(ewma(demand, half) + offset) for half in HALF_LIVES]
         self._smooth += [ewma(change, half) for half in ROUGH_HALF_LIVES]

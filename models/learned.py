@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from models.autoregression import Autoregression, fit_autoregression
 from models.boosted import BoostedQuantiles, fit_boosted
-from models.features import FeatureMaker, filled
+from models.features import LEVEL_HALF_LIFE, FeatureMaker, Features, filled
 from models.fitted import Learned
+from models.forecast import FloatArray
 from models.linear import LinearQuantiles, fit_linear
 from models.newest_features import NewestFeatures
 from models.series import DemandSeries
@@ -36,34 +37,43 @@ class LearnedModels:
         What is said of an origin uses no step after it. Origins stand where workloads do.
         """
         demand = filled(series.values)
-        maker = FeatureMaker(
-            demand,
-            start=series.start,
-            step_seconds=series.step_seconds,
-            offset=self.boosted.offset,
-        )
+        short, own = self._features(FeatureMaker, demand, series)
         return Learned(
             points=self.autoregression.predict(demand, origins),
-            boosted=self.boosted.predict(maker, origins),
-            linear=self.linear.predict(maker, origins),
+            boosted=self.boosted.predict(own, origins),
+            linear=self.linear.predict(short, origins),
         )
 
     def predict_newest(self, series: DemandSeries) -> Learned:
         """Forecast from the last step: what ``predict`` says of it, for a fraction of the work."""
         demand = filled(series.values)
         newest = np.array([len(demand) - 1])
-        maker = NewestFeatures(
-            demand,
-            start=series.start,
-            step_seconds=series.step_seconds,
-            offset=self.boosted.offset,
-        )
+        short, own = self._features(NewestFeatures, demand, series)
         recent = demand[-self.autoregression.steps_back :]
         return Learned(
             points=self.autoregression.predict(recent, np.array([len(recent) - 1])),
-            boosted=self.boosted.predict(maker, newest),
-            linear=self.linear.predict(maker, newest),
+            boosted=self.boosted.predict(own, newest),
+            linear=self.linear.predict(short, newest),
         )
+
+    def _features(
+        self,
+        make: type[FeatureMaker] | type[NewestFeatures],
+        demand: FloatArray,
+        series: DemandSeries,
+    ) -> tuple[Features, Features]:
+        """Return features relative to the short level, and to that of the boosted trees."""
+        made = [
+            make(
+                demand,
+                start=series.start,
+                step_seconds=series.step_seconds,
+                offset=self.boosted.offset,
+                level_half_life=half_life,
+            )
+            for half_life in sorted({LEVEL_HALF_LIFE, self.boosted.level_half_life})
+        ]
+        return made[0], made[-1]
 
 
 def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> LearnedModels:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from models.features import HALF_LIVES, LEVEL_HALF_LIFE, ROUGH_HALF_LIVES, Features
+from models.features import HALF_LIVES, ROUGH_HALF_LIVES, Features
 from models.forecast import FloatArray
 
 #: What is older than so many half-lives weighs less than a double's last digit.
@@ -24,9 +24,10 @@ class NewestFeatures(Features):
 
     def level_at(self, steps: NDArray[np.intp]) -> FloatArray:
         """Weigh what came before each."""
-        weights = _weights(LEVEL_HALF_LIFE, steps_back(LEVEL_HALF_LIFE))
-        back = np.maximum(steps[:, None] - np.arange(len(weights)), 0)
-        return np.asarray(np.log(self._demand[back] @ weights + self._offset))
+        # All horizons of an origin ask for the same few.
+        asked, places = np.unique(steps, return_inverse=True)
+        means = [_mean(self._demand[: step + 1], self._level_half_life) for step in asked]
+        return np.log(np.asarray(means) + self._offset)[places]
 
     def smooth(self, origins: NDArray[np.intp]) -> list[FloatArray]:
         """Weigh what came before the last step."""

@@ -21,7 +21,13 @@ def fitted(demand: FloatArray, *, steps: tuple[int, ...] = STEPS) -> BoostedQuan
 
 def predicted(fit: BoostedQuantiles, demand: FloatArray, *origins: int) -> FloatArray:
     """Return quantiles, shape [origins, horizons, quantiles]."""
-    maker = FeatureMaker(filled(demand), start=0.0, step_seconds=STEP_SECONDS, offset=fit.offset)
+    maker = FeatureMaker(
+        filled(demand),
+        start=0.0,
+        step_seconds=STEP_SECONDS,
+        offset=fit.offset,
+        level_half_life=fit.level_half_life,
+    )
     return fit.predict(maker, np.array(origins))
 
 

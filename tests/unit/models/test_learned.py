@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from models.features import LEVEL_HALF_LIFE
 from models.fitted import Learned
 from models.forecast import QUANTILES, FloatArray
 from models.learned import LearnedModels, fit_learned, refit_after, refit_points
+from models.level_trial import LONG_HALF_LIFE
 from models.series import DemandSeries
 
 NAN = float("nan")
@@ -120,11 +122,16 @@ def test_what_is_said_of_the_newest_step_is_what_is_said_of_it_among_all(
     assert newest.linear == pytest.approx(among_all.linear, rel=1e-9)
 
 
-def test_the_newest_step_of_days_needs_none_of_what_has_faded() -> None:
+@pytest.mark.parametrize("bursts", [False, True])
+def test_the_newest_step_of_days_needs_none_of_what_has_faded(bursts: bool) -> None:
     demand = some_demand(40_000)
+    if bursts:
+        rise = np.where(np.arange(40_000) % 90 < 6, 300.0, 50.0)
+        demand = rise * np.random.default_rng(0).gamma(100.0, 0.01, 40_000)
+    fit = fit_learned(a_series(demand, step_seconds=10.0), STEPS, seed=7)
+    assert fit.boosted.level_half_life == (LONG_HALF_LIFE if bursts else LEVEL_HALF_LIFE)
     demand[:100] = 1e9
-    series = DemandSeries(start=500_000.0, step_seconds=10.0, values=demand)
-    fit = fit_learned(series, STEPS, seed=7)
+    series = a_series(demand, step_seconds=10.0)
     newest, among_all = fit.predict_newest(series), fit.predict(series, np.array([39_999]))
     assert newest.points == pytest.approx(among_all.points, rel=1e-9)
     assert newest.boosted == pytest.approx(among_all.boosted, rel=1e-9)
