@@ -73,7 +73,13 @@ class BoostedQuantiles:
 
 
 def fit_boosted(
-    demand: FloatArray, *, start: float, step_seconds: float, steps: NDArray[np.intp], seed: int
+    demand: FloatArray,
+    *,
+    start: float,
+    step_seconds: float,
+    cycle_seconds: float,
+    steps: NDArray[np.intp],
+    seed: int,
 ) -> BoostedQuantiles:
     """Fit on all of ``demand`` (per second, NaN where missing), rows drawn at random.
 
@@ -82,7 +88,12 @@ def fit_boosted(
     offset = offset_of(demand, step_seconds=step_seconds)
     origins, ahead = drawn_pairs(demand, steps, most=_MOST_ROWS, seed=seed)
     make = partial(
-        FeatureMaker, filled(demand), start=start, step_seconds=step_seconds, offset=offset
+        FeatureMaker,
+        filled(demand),
+        start=start,
+        step_seconds=step_seconds,
+        offset=offset,
+        cycle_seconds=cycle_seconds,
     )
     half_life = chosen_half_life(demand, origins, ahead, make, seed=seed)
     models: list[HistGradientBoostingRegressor] = []

@@ -17,10 +17,11 @@ _LAGS = (0, 1, 2, 3, 5, 10)
 LEVEL_HALF_LIFE = 2.0
 #: Of what is known of an origin beside its level.
 HALF_LIVES, ROUGH_HALF_LIVES = (6.0, 20.0, 60.0, 300.0), (6.0, 60.0)
+DAY_SECONDS, HOUR_SECONDS = 86400.0, 3600.0
 _DAYS_BACK = (1, 2, 3, 7)
-_HOURS_BACK = (1, 2, 3)
+_CYCLES_BACK = (1, 2, 3)
 # A season must have been seen a few times before its sines mean anything.
-_SHORTEST_FOR_HOURS = 3 * 3600.0
+_SHORTEST_FOR_CYCLES = 3
 _SHORTEST_FOR_DAYS = 2 * 86400.0
 _SHORTEST_FOR_WEEKS = 9 * 86400.0
 
@@ -57,7 +58,7 @@ class Features(ABC):
 
     ``demand`` is filled demand per second, its first step starting at ``start`` (epoch seconds);
     ``offset`` is added before logarithms; ``level_half_life``, in steps, is of the level that all
-    is relative to.
+    is relative to. ``cycle_seconds`` is after how long demand recurs within a day.
     """
 
     def __init__(
@@ -68,10 +69,11 @@ class Features(ABC):
         step_seconds: float,
         offset: float,
         level_half_life: float = LEVEL_HALF_LIFE,
+        cycle_seconds: float = HOUR_SECONDS,
     ) -> None:
         """Keep what is needed."""
         self._demand, self._offset = demand, offset
-        self._level_half_life = level_half_life
+        self._level_half_life, self._cycle = level_half_life, cycle_seconds
         self._start, self._step = start, step_seconds
         # Trees and lines ask for the same pairs, one after the other.
         self._recurred: tuple[NDArray[np.intp], NDArray[np.intp], list[FloatArray]] | None = None
@@ -111,7 +113,7 @@ class Features(ABC):
         times, trees would know each past burst.
         """
         end = self._start + (origins + ahead + 0.5) * self._step
-        clock = [end % 86400 // 3600, end % 3600 / 60]
+        clock = [end % DAY_SECONDS // HOUR_SECONDS, end % self._cycle / 60]
         return np.column_stack([ahead * self._step, *clock, *self._recurring(origins, ahead)])
 
     def seasons(
@@ -123,22 +125,22 @@ class Features(ABC):
         """
         end = self._start + (origins + ahead + 0.5) * self._step
         columns = [*self._recurring(origins, ahead)]
-        if history_seconds >= _SHORTEST_FOR_HOURS:
-            columns += _waves(end, 3600.0, harmonics=2)
+        if history_seconds >= _SHORTEST_FOR_CYCLES * self._cycle:
+            columns += _waves(end, self._cycle, harmonics=2)
         if history_seconds >= _SHORTEST_FOR_DAYS:
-            columns += _waves(end, 86400.0, harmonics=3)
+            columns += _waves(end, DAY_SECONDS, harmonics=3)
         if history_seconds >= _SHORTEST_FOR_WEEKS:
             columns.append(((end // 86400 + 3) % 7 >= 5).astype(float))
         return np.column_stack(columns)
 
     def _recurring(self, origins: NDArray[np.intp], ahead: NDArray[np.intp]) -> list[FloatArray]:
-        """Return what came after the same moment of earlier days and hours, 0 where unknown."""
+        """Return what came after the same moment of earlier days and cycles, 0 where unknown."""
         if self._recurred is not None:
             of, steps, known_columns = self._recurred
             if np.array_equal(of, origins) and np.array_equal(steps, ahead):
                 return known_columns
         columns: list[FloatArray] = []
-        for cycle, counts in ((86400.0, _DAYS_BACK), (3600.0, _HOURS_BACK)):
+        for cycle, counts in ((DAY_SECONDS, _DAYS_BACK), (self._cycle, _CYCLES_BACK)):
             past = np.stack([self._change(origins, ahead, n * cycle) for n in counts])
             known = ~np.isnan(past)
             count = np.maximum(known.sum(axis=0), 1)
@@ -157,7 +159,7 @@ class Features(ABC):
     ) -> FloatArray:
         """Return the log change that followed the same moment of an earlier cycle."""
         back = round(back_seconds / self._step)
-        if back < 1 or abs(back * self._step - back_seconds) > 1e-6:
+        if back < 1:
             return np.full(len(origins), np.nan)
         then = origins - back
         # What followed then must itself lie at or before the origin.
@@ -177,6 +179,7 @@ class FeatureMaker(Features):
         step_seconds: float,
         offset: float,
         level_half_life: float = LEVEL_HALF_LIFE,
+        cycle_seconds: float = HOUR_SECONDS,
     ) -> None:
         """Prepare the running quantities."""
         super().__init__(
@@ -185,6 +188,7 @@ class FeatureMaker(Features):
             step_seconds=step_seconds,
             offset=offset,
             level_half_life=level_half_life,
+            cycle_seconds=cycle_seconds,
         )
         self._log = np.log(demand + offset)
         self._level = np.log(ewma(demand, level_half_life) + offset)

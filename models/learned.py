@@ -15,6 +15,7 @@ from models.fitted import Learned
 from models.forecast import FloatArray
 from models.linear import LinearQuantiles, fit_linear
 from models.newest_features import NewestFeatures
+from models.recurrence import cycle_seconds_of
 from models.series import DemandSeries
 
 #: Fewer steps than this teach a boosted model nothing that EWMA does not know.
@@ -25,8 +26,9 @@ HISTORY_SECONDS = 14 * 86400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LearnedModels:
-    """Everything that one fit made."""
+    """Everything that one fit made; ``cycle_seconds`` is after how long demand recurs."""
 
+    cycle_seconds: float
     autoregression: Autoregression
     boosted: BoostedQuantiles
     linear: LinearQuantiles
@@ -69,6 +71,7 @@ class LearnedModels:
                 start=series.start,
                 step_seconds=series.step_seconds,
                 offset=self.boosted.offset,
+                cycle_seconds=self.cycle_seconds,
                 level_half_life=half_life,
             )
             for half_life in sorted({LEVEL_HALF_LIFE, self.boosted.level_half_life})
@@ -81,10 +84,13 @@ def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> Lea
     count = min(len(series.values), round(HISTORY_SECONDS / series.step_seconds))
     recent = series.between(series.end - count * series.step_seconds, series.end)
     demand, start, step = recent.values, recent.start, series.step_seconds
+    cycle = cycle_seconds_of(demand, step_seconds=step, least_seconds=float(steps[-1]) * step)
+    fit = {"start": start, "step_seconds": step, "cycle_seconds": cycle}
     return LearnedModels(
+        cycle_seconds=cycle,
         autoregression=fit_autoregression(demand, step_seconds=step, steps=steps),
-        boosted=fit_boosted(demand, start=start, step_seconds=step, steps=steps, seed=seed),
-        linear=fit_linear(demand, start=start, step_seconds=step, steps=steps, seed=seed),
+        boosted=fit_boosted(demand, **fit, steps=steps, seed=seed),
+        linear=fit_linear(demand, **fit, steps=steps, seed=seed),
     )
 
 

@@ -59,11 +59,23 @@ class LinearQuantiles:
 
 
 def fit_linear(
-    demand: FloatArray, *, start: float, step_seconds: float, steps: NDArray[np.intp], seed: int
+    demand: FloatArray,
+    *,
+    start: float,
+    step_seconds: float,
+    cycle_seconds: float,
+    steps: NDArray[np.intp],
+    seed: int,
 ) -> LinearQuantiles:
     """Fit on all of ``demand`` (per second, NaN where missing), origins drawn at random."""
     offset = offset_of(demand, step_seconds=step_seconds)
-    maker = FeatureMaker(filled(demand), start=start, step_seconds=step_seconds, offset=offset)
+    maker = FeatureMaker(
+        filled(demand),
+        start=start,
+        step_seconds=step_seconds,
+        offset=offset,
+        cycle_seconds=cycle_seconds,
+    )
     history_seconds = len(demand) * step_seconds
     generator = np.random.default_rng(seed)
     known, levels = ~np.isnan(demand), np.asarray(QUANTILES)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from models.boosted import BoostedQuantiles, fit_boosted, rows_for
-from models.features import FeatureMaker, filled
+from models.features import HOUR_SECONDS, FeatureMaker, filled
 from models.forecast import QUANTILES, FloatArray
 
 NAN = float("nan")
@@ -15,7 +15,12 @@ STEPS = (1, 3)
 
 def fitted(demand: FloatArray, *, steps: tuple[int, ...] = STEPS) -> BoostedQuantiles:
     return fit_boosted(
-        demand, start=0.0, step_seconds=STEP_SECONDS, steps=np.array(steps, dtype=np.intp), seed=1
+        demand,
+        start=0.0,
+        step_seconds=STEP_SECONDS,
+        cycle_seconds=HOUR_SECONDS,
+        steps=np.array(steps, dtype=np.intp),
+        seed=1,
     )
 
 

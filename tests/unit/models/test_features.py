@@ -104,9 +104,20 @@ def test_hours_are_summed_up_by_mean_most_and_least() -> None:
     assert row[[MEAN_HOURS, MOST_HOURS, LEAST_HOURS, LAST_HOUR]] == pytest.approx(expected)
 
 
-def test_a_step_that_does_not_divide_the_cycle_recalls_nothing() -> None:
-    row = a_maker(some_demand(2000), step_seconds=7.0).of_horizons(np.array([1900]), np.array([1]))
-    assert_array_equal(row[0, 3:], np.zeros(8))
+def test_a_cycle_that_is_no_whole_number_of_steps_ends_at_the_nearest() -> None:
+    demand = some_demand(400)
+    maker = FeatureMaker(demand, start=0.0, step_seconds=10.0, offset=1.0, cycle_seconds=433.0)
+    row = maker.of_horizons(np.array([300]), np.array([7]))[0]
+    level = plain_ewma(list(demand), 2.0)[300 - 43]
+    assert row[LAST_HOUR] == pytest.approx(math.log((demand[300 - 43 + 7] + 1) / (level + 1)))
+
+
+def test_the_time_within_a_cycle_is_that_of_the_step_forecast() -> None:
+    maker = FeatureMaker(
+        some_demand(31), start=1000.0, step_seconds=60.0, offset=1.0, cycle_seconds=420.0
+    )
+    minute = maker.of_horizons(np.array([0]), np.array([3]))[0, 2]
+    assert minute == pytest.approx((1000.0 + 3.5 * 60.0) % 420.0 / 60.0)
 
 
 def test_the_hour_and_minute_are_those_of_the_step_forecast() -> None:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.linear_model import QuantileRegressor
 
-from models.features import FeatureMaker, filled
+from models.features import HOUR_SECONDS, FeatureMaker, filled
 from models.forecast import QUANTILES, FloatArray
 from models.linear import LinearQuantiles, fit_linear, quantile_weights
 
@@ -20,7 +20,12 @@ def pinball(errors: FloatArray, level: float) -> float:
 
 def fitted(demand: FloatArray, *, steps: tuple[int, ...] = (1, 5)) -> LinearQuantiles:
     return fit_linear(
-        demand, start=0.0, step_seconds=STEP_SECONDS, steps=np.array(steps, dtype=np.intp), seed=1
+        demand,
+        start=0.0,
+        step_seconds=STEP_SECONDS,
+        cycle_seconds=HOUR_SECONDS,
+        steps=np.array(steps, dtype=np.intp),
+        seed=1,
     )
 
 
