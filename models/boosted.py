@@ -7,14 +7,13 @@ Source: Friedman (2001); the histogram method is scikit-learn's. The target is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.boosting import LEAST_LEAF_ROWS, drawn_pairs, pair_table, unfitted_trees
-from models.features import FeatureMaker, Features, filled, offset_of
+from models.features import Features, MakesFeatures
 from models.forecast import QUANTILES, FloatArray
 from models.level_trial import chosen_half_life
 from models.packed_trees import PackedTrees, packed_trees
@@ -73,32 +72,19 @@ class BoostedQuantiles:
 
 
 def fit_boosted(
-    demand: FloatArray,
-    *,
-    start: float,
-    step_seconds: float,
-    cycle_seconds: float,
-    steps: NDArray[np.intp],
-    seed: int,
+    demand: FloatArray, make: MakesFeatures, *, steps: NDArray[np.intp], seed: int
 ) -> BoostedQuantiles:
     """Fit on all of ``demand`` (per second, NaN where missing), rows drawn at random.
 
-    Origins and targets that are missing are left out; if next to nothing is left, so are models.
+    ``make`` makes its features. Origins and targets that are missing are left out; if next to
+    nothing is left, so are models.
     """
-    offset = offset_of(demand, step_seconds=step_seconds)
     origins, ahead = drawn_pairs(demand, steps, most=_MOST_ROWS, seed=seed)
-    make = partial(
-        FeatureMaker,
-        filled(demand),
-        start=start,
-        step_seconds=step_seconds,
-        offset=offset,
-        cycle_seconds=cycle_seconds,
-    )
     half_life = chosen_half_life(demand, origins, ahead, make, seed=seed)
+    maker = make(level_half_life=half_life)
+    offset = maker.offset
     models: list[HistGradientBoostingRegressor] = []
     if len(origins) >= 2 * LEAST_LEAF_ROWS:  # fewer are too few for a tree's first split
-        maker = make(level_half_life=half_life)
         table = pair_table(maker, origins, ahead)
         target = np.log(demand[origins + ahead] + offset) - maker.level_at(origins)
         del maker  # as large as a third of the table, and a fit has enough beside it

@@ -7,6 +7,7 @@ scale. Realized changes at the same time of earlier hours and days tell of what 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,6 +208,13 @@ class FeatureMaker(Features):
     def smooth(self, origins: NDArray[np.intp]) -> list[FloatArray]:
         """Look them up."""
         return [values[origins] for values in self._smooth]
+
+
+class MakesFeatures(Protocol):
+    """Makes features of one history, relative to a level of so many steps' half-life."""
+
+    def __call__(self, *, level_half_life: float) -> FeatureMaker:
+        """Make them."""
 
 
 def _waves(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.autoregression import Autoregression, fit_autoregression
 from models.boosted import BoostedQuantiles, fit_boosted
-from models.features import LEVEL_HALF_LIFE, FeatureMaker, Features, filled
+from models.features import LEVEL_HALF_LIFE, FeatureMaker, Features, filled, offset_of
 from models.fitted import Learned
 from models.forecast import FloatArray
 from models.linear import LinearQuantiles, fit_linear
@@ -85,12 +86,25 @@ def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> Lea
     recent = series.between(series.end - count * series.step_seconds, series.end)
     demand, start, step = recent.values, recent.start, series.step_seconds
     cycle = cycle_seconds_of(demand, step_seconds=step, least_seconds=float(steps[-1]) * step)
-    fit = {"start": start, "step_seconds": step, "cycle_seconds": cycle}
+    make = partial(
+        FeatureMaker,
+        filled(demand),
+        start=start,
+        step_seconds=step,
+        offset=offset_of(demand, step_seconds=step),
+        cycle_seconds=cycle,
+    )
     return LearnedModels(
         cycle_seconds=cycle,
         autoregression=fit_autoregression(demand, step_seconds=step, steps=steps),
-        boosted=fit_boosted(demand, **fit, steps=steps, seed=seed),
-        linear=fit_linear(demand, **fit, steps=steps, seed=seed),
+        linear=fit_linear(
+            demand,
+            make(level_half_life=LEVEL_HALF_LIFE),
+            history_seconds=len(demand) * step,
+            steps=steps,
+            seed=seed,
+        ),
+        boosted=fit_boosted(demand, make, steps=steps, seed=seed),
     )
 
 

@@ -8,13 +8,11 @@ by what they say of steps that neither was fitted on.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from models.boosting import LEAST_LEAF_ROWS, pair_table, unfitted_trees
-from models.features import LEVEL_HALF_LIFE, FeatureMaker
+from models.features import LEVEL_HALF_LIFE, FeatureMaker, MakesFeatures
 from models.forecast import FloatArray
 
 #: In steps.
@@ -26,13 +24,6 @@ _MOST_ROWS, _MOST_HELD_OUT = 24_000, 8_000
 _FEWEST_HELD_OUT = 200
 #: The long level is the exception: its loss is clearly lower, and in nearly every part of the time.
 _LOWER_LOSS, _PARTS, _PARTS_WON = 0.9, 8, 7
-
-
-class MakesFeatures(Protocol):
-    """Makes features of the history, relative to a level."""
-
-    def __call__(self, *, level_half_life: float) -> FeatureMaker:
-        """Return them."""
 
 
 def chosen_half_life(

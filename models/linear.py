@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.features import FeatureMaker, Features, filled, offset_of
+from models.features import Features
 from models.forecast import QUANTILES, FloatArray
 
 _ROWS = 6000
@@ -60,23 +60,16 @@ class LinearQuantiles:
 
 def fit_linear(
     demand: FloatArray,
+    maker: Features,
     *,
-    start: float,
-    step_seconds: float,
-    cycle_seconds: float,
+    history_seconds: float,
     steps: NDArray[np.intp],
     seed: int,
 ) -> LinearQuantiles:
-    """Fit on all of ``demand`` (per second, NaN where missing), origins drawn at random."""
-    offset = offset_of(demand, step_seconds=step_seconds)
-    maker = FeatureMaker(
-        filled(demand),
-        start=start,
-        step_seconds=step_seconds,
-        offset=offset,
-        cycle_seconds=cycle_seconds,
-    )
-    history_seconds = len(demand) * step_seconds
+    """Fit on all of ``demand`` (per second, NaN where missing), origins drawn at random.
+
+    ``maker`` makes its features.
+    """
     generator = np.random.default_rng(seed)
     known, levels = ~np.isnan(demand), np.asarray(QUANTILES)
     fits = []
@@ -89,7 +82,7 @@ def fit_linear(
         pairs = np.full(len(origins), int(ahead))
         seasons = maker.seasons(origins, pairs, history_seconds=history_seconds)
         table = np.hstack([maker.of_origins(origins), seasons])
-        target = np.log(demand[origins + ahead] + offset) - maker.level_at(origins)
+        target = np.log(demand[origins + ahead] + maker.offset) - maker.level_at(origins)
         fits.append(_fitted(table, target, levels))
     weights, lowest, highest, ratios = zip(*fits, strict=True)
     return LinearQuantiles(
@@ -97,7 +90,7 @@ def fit_linear(
         lowest=np.asarray(lowest),
         highest=np.asarray(highest),
         ratios=np.asarray(ratios),
-        offset=offset,
+        offset=maker.offset,
         history_seconds=history_seconds,
         steps=steps,
     )

@@ -19,14 +19,13 @@ _SLOW_HALF_LIFE = 300.0  # steps
 _LONGEST_SECONDS = 6 * 3600.0
 #: So often a cycle must have been seen.
 _FEWEST_CYCLES = 4
-#: What is nearer than where the correlation has fallen so far is still the same burst.
-_FORGOTTEN = 0.1
+#: What is nearer than where the correlation is so much lower than later is still the same burst.
+_SHARE_BETWEEN = 0.5
 #: A cycle's correlation is at least so high, and higher by so much than the hour's.
 _LEAST_CORRELATION, _ABOVE_THE_HOUR = 0.3, 0.1
 #: At a whole number of cycles the correlation is at least this share of it; so it is at a part of
 #: one, if that is the cycle.
 _SHARE_AGAIN, _SHARE_OF_A_PART = 0.7, 0.9
-_MOST_PARTS = 12
 
 
 def cycle_seconds_of(demand: FloatArray, *, step_seconds: float, least_seconds: float) -> float:
@@ -36,7 +35,8 @@ def cycle_seconds_of(demand: FloatArray, *, step_seconds: float, least_seconds: 
     """
     most = min(round(_LONGEST_SECONDS / step_seconds), len(demand) // _FEWEST_CYCLES)
     correlation = _autocorrelation(demand, step_seconds, lags=2 * most + 2)
-    apart = np.flatnonzero(correlation[: most + 1] < _FORGOTTEN)
+    later = np.maximum.accumulate(correlation[most::-1])[::-1]
+    apart = np.flatnonzero(correlation[: most + 1] < _SHARE_BETWEEN * later)
     if not len(apart):
         return HOUR_SECONDS
     nearest = int(apart[0])
@@ -50,8 +50,8 @@ def cycle_seconds_of(demand: FloatArray, *, step_seconds: float, least_seconds: 
         return HOUR_SECONDS
     parts = [
         part
-        for part in range(_MOST_PARTS, 1, -1)
-        if best / part >= nearest and _near(correlation, best / part) >= _SHARE_OF_A_PART * highest
+        for part in range(2, best // max(nearest, 1) + 1)
+        if _near(correlation, best / part) >= _SHARE_OF_A_PART * highest
     ]
     cycle = _exact(correlation, best / max(parts, default=1), highest) * step_seconds
     return cycle * max(1, math.ceil(least_seconds / cycle))
@@ -85,5 +85,6 @@ def _autocorrelation(demand: FloatArray, step_seconds: float, *, lags: int) -> F
     rest = np.where(known, rest - rest[known].mean() if known.any() else 0.0, 0.0)
     # Padded, so that the end is not held against the beginning.
     spectrum = np.fft.rfft(rest, 2 * max(len(rest), 1))
-    products = np.fft.irfft(np.abs(spectrum) ** 2)[:lags]
-    return np.asarray(products / max(products[0], 1e-300) if len(products) else products)
+    products = np.fft.irfft(np.abs(spectrum) ** 2)[: min(lags, len(rest))]
+    means = products / (len(rest) - np.arange(len(products)))
+    return np.asarray(means / max(means[0], 1e-300) if len(means) else means)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from models.boosted import BoostedQuantiles, fit_boosted, rows_for
-from models.features import HOUR_SECONDS, FeatureMaker, filled
+from models.features import FeatureMaker, filled, offset_of
 from models.forecast import QUANTILES, FloatArray
 
 NAN = float("nan")
@@ -14,14 +16,11 @@ STEPS = (1, 3)
 
 
 def fitted(demand: FloatArray, *, steps: tuple[int, ...] = STEPS) -> BoostedQuantiles:
-    return fit_boosted(
-        demand,
-        start=0.0,
-        step_seconds=STEP_SECONDS,
-        cycle_seconds=HOUR_SECONDS,
-        steps=np.array(steps, dtype=np.intp),
-        seed=1,
+    offset = offset_of(demand, step_seconds=STEP_SECONDS)
+    make = partial(
+        FeatureMaker, filled(demand), start=0.0, step_seconds=STEP_SECONDS, offset=offset
     )
+    return fit_boosted(demand, make, steps=np.array(steps, dtype=np.intp), seed=1)
 
 
 def predicted(fit: BoostedQuantiles, demand: FloatArray, *origins: int) -> FloatArray:

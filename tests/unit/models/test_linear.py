@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.linear_model import QuantileRegressor
 
-from models.features import HOUR_SECONDS, FeatureMaker, filled
+from models.features import FeatureMaker, filled, offset_of
 from models.forecast import QUANTILES, FloatArray
 from models.linear import LinearQuantiles, fit_linear, quantile_weights
 
@@ -21,18 +21,20 @@ def pinball(errors: FloatArray, level: float) -> float:
 def fitted(demand: FloatArray, *, steps: tuple[int, ...] = (1, 5)) -> LinearQuantiles:
     return fit_linear(
         demand,
-        start=0.0,
-        step_seconds=STEP_SECONDS,
-        cycle_seconds=HOUR_SECONDS,
+        a_maker(demand, offset_of(demand, step_seconds=STEP_SECONDS)),
+        history_seconds=len(demand) * STEP_SECONDS,
         steps=np.array(steps, dtype=np.intp),
         seed=1,
     )
 
 
+def a_maker(demand: FloatArray, offset: float) -> FeatureMaker:
+    return FeatureMaker(filled(demand), start=0.0, step_seconds=STEP_SECONDS, offset=offset)
+
+
 def predicted(fit: LinearQuantiles, demand: FloatArray, *origins: int) -> FloatArray:
     """Return quantiles, shape [origins, horizons, quantiles]."""
-    maker = FeatureMaker(filled(demand), start=0.0, step_seconds=STEP_SECONDS, offset=fit.offset)
-    return fit.predict(maker, np.array(origins))
+    return fit.predict(a_maker(demand, fit.offset), np.array(origins))
 
 
 def a_wave(steps: int, *, seed: int = 2) -> FloatArray:
