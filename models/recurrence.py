@@ -26,6 +26,8 @@ _LEAST_CORRELATION, _ABOVE_THE_HOUR = 0.3, 0.1
 #: At a whole number of cycles the correlation is at least this share of it; so it is at a part of
 #: one, if that is the cycle.
 _SHARE_AGAIN, _SHARE_OF_A_PART = 0.7, 0.9
+#: A multiple's highest correlation may lie so far off it.
+_UNSURE_STEPS = 4.0
 
 
 def cycle_seconds_of(demand: FloatArray, *, step_seconds: float, least_seconds: float) -> float:
@@ -34,7 +36,7 @@ def cycle_seconds_of(demand: FloatArray, *, step_seconds: float, least_seconds: 
     It may be several cycles: as many as last ``least_seconds``, how far ahead it shall tell of.
     """
     most = min(round(_LONGEST_SECONDS / step_seconds), len(demand) // _FEWEST_CYCLES)
-    correlation = _autocorrelation(demand, step_seconds, lags=2 * most + 2)
+    correlation = _autocorrelation(demand, step_seconds, lags=len(demand) // 2)
     later = np.maximum.accumulate(correlation[most::-1])[::-1]
     apart = np.flatnonzero(correlation[: most + 1] < _SHARE_BETWEEN * later)
     if not len(apart):
@@ -53,21 +55,30 @@ def cycle_seconds_of(demand: FloatArray, *, step_seconds: float, least_seconds: 
         for part in range(2, best // max(nearest, 1) + 1)
         if _near(correlation, best / part) >= _SHARE_OF_A_PART * highest
     ]
-    cycle = _exact(correlation, best / max(parts, default=1), highest) * step_seconds
+    lag = best / max(parts, default=1)
+    cycle = _exact_seconds(correlation, lag, highest, step_seconds)
     return cycle * max(1, math.ceil(least_seconds / cycle))
 
 
-def _exact(correlation: FloatArray, lag: float, highest: float) -> float:
-    """Return a lag to a fraction of a step, as many times it tell."""
-    times = 2
-    while round(lag * times) + 2 < len(correlation):
-        first = round(lag * times) - 2
+def _exact_seconds(
+    correlation: FloatArray, lag: float, highest: float, step_seconds: float
+) -> float:
+    """Return a lag to a fraction of a step, as ever longer multiples of it tell.
+
+    A second off, and within a week the bursts would seem to come at another time of the cycle. So
+    a whole minute is taken where it is as likely: whoever sets a time sets that.
+    """
+    times = 1
+    while round(2 * lag * times) + 2 < len(correlation):
+        first = round(2 * lag * times) - 2
         around = correlation[first : first + 5]
         if around.max() < _SHARE_AGAIN * highest:  # whatever sets the pace does not keep it
             break
-        lag = (first + int(np.argmax(around))) / times
         times *= 2
-    return lag
+        lag = (first + int(np.argmax(around))) / times
+    seconds = lag * step_seconds
+    minutes = max(1, round(seconds / 60)) * 60.0
+    return minutes if abs(minutes - seconds) <= _UNSURE_STEPS / times * step_seconds else seconds
 
 
 def _near(correlation: FloatArray, lag: float) -> float:
@@ -85,6 +96,6 @@ def _autocorrelation(demand: FloatArray, step_seconds: float, *, lags: int) -> F
     rest = np.where(known, rest - rest[known].mean() if known.any() else 0.0, 0.0)
     # Padded, so that the end is not held against the beginning.
     spectrum = np.fft.rfft(rest, 2 * max(len(rest), 1))
-    products = np.fft.irfft(np.abs(spectrum) ** 2)[: min(lags, len(rest))]
+    products = np.fft.irfft(np.abs(spectrum) ** 2)[:lags]
     means = products / (len(rest) - np.arange(len(products)))
     return np.asarray(means / max(means[0], 1e-300) if len(means) else means)
