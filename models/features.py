@@ -1,7 +1,7 @@
 """Features of an origin, for the fitted experts: all from demand up to the origin.
 
 Lags and levels are relative to a short level, in logarithms, so that one model serves any
-scale. Realized changes at the same time of earlier hours and days tell of what recurs.
+scale. Realized changes at the same time of earlier cycles and days tell of what recurs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ HALF_LIVES, ROUGH_HALF_LIVES = (6.0, 20.0, 60.0, 300.0), (6.0, 60.0)
 DAY_SECONDS, HOUR_SECONDS = 86400.0, 3600.0
 _DAYS_BACK = (1, 2, 3, 7)
 _CYCLES_BACK = (1, 2, 3)
+#: What is no whole number of steps ago is taken from the nearest, if that is no further aside.
+_MOST_ASIDE = 0.02
 # A season must have been seen a few times before its sines mean anything.
 _SHORTEST_FOR_CYCLES = 3
 _SHORTEST_FOR_DAYS = 2 * 86400.0
@@ -140,9 +142,14 @@ class Features(ABC):
             of, steps, known_columns = self._recurred
             if np.array_equal(of, origins) and np.array_equal(steps, ahead):
                 return known_columns
+        # Of cycles shorter than what is ahead, what followed is over only in earlier ones.
+        passed = np.maximum(np.ceil(ahead * self._step / self._cycle - 1e-9), 1.0) - 1.0
         columns: list[FloatArray] = []
-        for cycle, counts in ((DAY_SECONDS, _DAYS_BACK), (self._cycle, _CYCLES_BACK)):
-            past = np.stack([self._change(origins, ahead, n * cycle) for n in counts])
+        for cycle, counts, more in (
+            (DAY_SECONDS, _DAYS_BACK, np.zeros(1)),
+            (self._cycle, _CYCLES_BACK, passed),
+        ):
+            past = np.stack([self._change(origins, ahead, (n + more) * cycle) for n in counts])
             known = ~np.isnan(past)
             count = np.maximum(known.sum(axis=0), 1)
             columns += [
@@ -156,15 +163,14 @@ class Features(ABC):
         return columns
 
     def _change(
-        self, origins: NDArray[np.intp], ahead: NDArray[np.intp], back_seconds: float
+        self, origins: NDArray[np.intp], ahead: NDArray[np.intp], back_seconds: FloatArray
     ) -> FloatArray:
         """Return the log change that followed the same moment of an earlier cycle."""
-        back = round(back_seconds / self._step)
-        if back < 1:
-            return np.full(len(origins), np.nan)
+        back = np.rint(back_seconds / self._step).astype(np.intp)
+        is_near = np.abs(back * self._step - back_seconds) <= _MOST_ASIDE * back_seconds
         then = origins - back
         # What followed then must itself lie at or before the origin.
-        usable = (then >= 0) & (ahead <= back)
+        usable = is_near & (back >= 1) & (then >= 0) & (ahead <= back)
         safe, target = np.maximum(then, 0), np.clip(then + ahead, 0, len(self._demand) - 1)
         return np.where(usable, self.log_at(target) - self.level_at(safe), np.nan)
 

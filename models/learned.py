@@ -66,18 +66,18 @@ class LearnedModels:
         series: DemandSeries,
     ) -> tuple[Features, Features]:
         """Return features relative to the short level, and to that of the boosted trees."""
-        made = [
-            make(
-                demand,
-                start=series.start,
-                step_seconds=series.step_seconds,
-                offset=self.boosted.offset,
-                cycle_seconds=self.cycle_seconds,
-                level_half_life=half_life,
-            )
-            for half_life in sorted({LEVEL_HALF_LIFE, self.boosted.level_half_life})
-        ]
-        return made[0], made[-1]
+        relative_to = partial(
+            make,
+            demand,
+            start=series.start,
+            step_seconds=series.step_seconds,
+            offset=self.boosted.offset,
+            cycle_seconds=self.cycle_seconds,
+        )
+        short = relative_to(level_half_life=LEVEL_HALF_LIFE)
+        if self.boosted.level_half_life == LEVEL_HALF_LIFE:
+            return short, short
+        return short, relative_to(level_half_life=self.boosted.level_half_life)
 
 
 def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> LearnedModels:
@@ -85,7 +85,7 @@ def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> Lea
     count = min(len(series.values), round(HISTORY_SECONDS / series.step_seconds))
     recent = series.between(series.end - count * series.step_seconds, series.end)
     demand, start, step = recent.values, recent.start, series.step_seconds
-    cycle = cycle_seconds_of(demand, step_seconds=step, least_seconds=float(steps[-1]) * step)
+    cycle = cycle_seconds_of(demand, step_seconds=step)
     make = partial(
         FeatureMaker,
         filled(demand),

@@ -68,7 +68,7 @@ def fit_linear(
 ) -> LinearQuantiles:
     """Fit on all of ``demand`` (per second, NaN where missing), origins drawn at random.
 
-    ``maker`` makes its features.
+    ``maker`` makes its features, relative to the short level.
     """
     generator = np.random.default_rng(seed)
     known, levels = ~np.isnan(demand), np.asarray(QUANTILES)

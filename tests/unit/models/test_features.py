@@ -112,6 +112,20 @@ def test_a_cycle_that_is_no_whole_number_of_steps_ends_at_the_nearest() -> None:
     assert row[LAST_HOUR] == pytest.approx(math.log((demand[300 - 43 + 7] + 1) / (level + 1)))
 
 
+def test_of_cycles_shorter_than_what_is_ahead_the_last_that_is_over_is_recalled() -> None:
+    demand, ahead = some_demand(400), 50
+    maker = FeatureMaker(demand, start=0.0, step_seconds=10.0, offset=1.0, cycle_seconds=200.0)
+    row = maker.of_horizons(np.array([300]), np.array([ahead]))[0]
+    then = 300 - 60  # three cycles
+    level = plain_ewma(list(demand), 2.0)[then]
+    assert row[LAST_HOUR] == pytest.approx(math.log((demand[then + ahead] + 1) / (level + 1)))
+
+
+def test_a_cycle_far_from_any_number_of_steps_recalls_nothing() -> None:
+    row = a_maker(some_demand(200), step_seconds=2400.0).of_horizons(np.array([9]), np.array([1]))
+    assert row[0, LAST_HOUR] == 0.0
+
+
 def test_the_time_within_a_cycle_is_that_of_the_step_forecast() -> None:
     maker = FeatureMaker(
         some_demand(31), start=1000.0, step_seconds=60.0, offset=1.0, cycle_seconds=420.0

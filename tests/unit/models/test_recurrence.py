@@ -13,8 +13,8 @@ STEP_SECONDS = 10.0
 DAY_STEPS = 8640
 
 
-def cycle_of(demand: FloatArray, *, least_seconds: float = 60.0) -> float:
-    return cycle_seconds_of(demand, step_seconds=STEP_SECONDS, least_seconds=least_seconds)
+def cycle_of(demand: FloatArray, *, step_seconds: float = STEP_SECONDS) -> float:
+    return cycle_seconds_of(demand, step_seconds=step_seconds)
 
 
 def bursts_each(seconds: float, *, days: float = 2.0, jitter_seconds: float = 0.0) -> FloatArray:
@@ -41,9 +41,49 @@ def test_a_pace_kept_roughly_is_found() -> None:
     assert found == pytest.approx(1500.0, abs=10.0)
 
 
-def test_as_many_cycles_are_one_as_reach_how_far_ahead_is_told() -> None:
-    assert cycle_of(bursts_each(420.0), least_seconds=900.0) == pytest.approx(1260.0, abs=3.0)
-    assert cycle_of(bursts_each(420.0), least_seconds=420.0) == pytest.approx(420.0, abs=1.0)
+def test_a_pace_without_a_clock_is_told_by_what_follows_soon() -> None:
+    # Each burst begins a cycle after the last one, give or take: after a day nobody knows when.
+    demand, generator = np.full(4 * DAY_STEPS, 10.0), np.random.default_rng(3)
+    for start in np.cumsum(generator.normal(150.0, 4.0, 220)).astype(int):
+        demand[start : start + 20] = 60.0
+    assert cycle_of(demand) == pytest.approx(1500.0, abs=30.0)
+
+
+@pytest.mark.parametrize("step_seconds", [10.0, 30.0, 60.0, 300.0])
+@pytest.mark.parametrize("period", [2, 3, 5, 7, 11, 25, 47])
+def test_bursts_of_a_single_step_are_found_or_left_to_the_hour(
+    period: int, step_seconds: float
+) -> None:
+    steps = np.arange(3000)
+    mean = np.where(steps % period == 0, 80.0, 10.0)
+    demand = np.random.default_rng(3).poisson(mean * step_seconds) / step_seconds
+    found = cycle_of(demand, step_seconds=step_seconds)
+    cycles = found / (period * step_seconds)
+    assert found == HOUR_SECONDS or cycles == pytest.approx(round(cycles), abs=0.01)
+    if period in {7, 11, 25} and step_seconds in {10.0, 30.0}:
+        assert found == pytest.approx(period * step_seconds, abs=1.0)
+
+
+def test_a_cycle_is_told_to_a_fraction_of_a_step() -> None:
+    assert cycle_of(bursts_each(437.0, days=4.0)) == pytest.approx(437.0, abs=0.5)
+    assert cycle_of(bursts_each(420.0, days=4.0)) == 420.0
+
+
+def test_a_cycle_seen_five_times_is_not_yet_one() -> None:
+    demand = bursts_each(1500.0)
+    assert cycle_of(demand[: 5 * 150]) == HOUR_SECONDS
+    assert cycle_of(demand[: 8 * 150]) == pytest.approx(1500.0, abs=15.0)
+
+
+def test_what_comes_but_twice_in_a_row_is_no_cycle() -> None:
+    # Pairs of bursts 20 minutes apart, hours between them and no two alike.
+    demand, at = np.full(3 * DAY_STEPS, 10.0), 100
+    generator = np.random.default_rng(4)
+    while at + 200 < len(demand):
+        for start in (at, at + 130):
+            demand[start : start + 20] = 60.0
+        at += int(generator.integers(400, 1400))
+    assert cycle_of(demand) == HOUR_SECONDS
 
 
 @pytest.mark.parametrize("seconds", [900.0, 1200.0, 1800.0, 3600.0])
@@ -74,4 +114,10 @@ def test_of_next_to_no_history_the_hour_is_taken(steps: int) -> None:
 def test_an_outage_does_not_hide_a_cycle() -> None:
     demand = bursts_each(1500.0)
     demand[3000:9000] = np.nan
+    assert cycle_of(demand) == pytest.approx(1500.0, abs=3.0)
+
+
+def test_a_cycle_shows_through_gaps_all_along() -> None:
+    demand = bursts_each(1500.0)
+    demand[np.random.default_rng(2).random(len(demand)) < 0.7] = np.nan
     assert cycle_of(demand) == pytest.approx(1500.0, abs=3.0)
