@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Of a quantile the rows beyond it tell most, so each is fitted on as many as leave so many beyond,
 #: within limits: the last would need 400,000.
 _ROWS_BEYOND, _FEWEST_ROWS, _MOST_ROWS = 4_000, 60_000, 96_000
-_TREES = 80
+_TREES, _RATE = 80, 0.1
 #: So few rows, a workload's newest origin, are asked of trees laid out flat: scikit-learn takes ten
 #: microseconds for each tree before it looks at the first row.
 FEW_ROWS = 64
@@ -90,7 +90,7 @@ def fit_boosted(
         del maker  # as large as a third of the table, and a fit has enough beside it
         for level in QUANTILES:
             rows = min(rows_for(level), len(table))
-            trees = unfitted_trees(level, rows=rows, trees=_TREES, rate=0.1, seed=seed)
+            trees = unfitted_trees(level, rows=rows, trees=_TREES, rate=_RATE, seed=seed)
             models.append(trees.fit(table[:rows], target[:rows]))
     return BoostedQuantiles(
         models=tuple(models), offset=offset, level_half_life=half_life, steps=steps

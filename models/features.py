@@ -7,6 +7,7 @@ scale. Realized changes at the same time of earlier cycles and days tell of what
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -133,7 +134,7 @@ class Features(ABC):
         if history_seconds >= _SHORTEST_FOR_DAYS:
             columns += _waves(end, DAY_SECONDS, harmonics=3)
         if history_seconds >= _SHORTEST_FOR_WEEKS:
-            columns.append(((end // 86400 + 3) % 7 >= 5).astype(float))
+            columns.append(((end // DAY_SECONDS + 3) % 7 >= 5).astype(float))
         return np.column_stack(columns)
 
     def _recurring(self, origins: NDArray[np.intp], ahead: NDArray[np.intp]) -> list[FloatArray]:
@@ -178,30 +179,22 @@ class Features(ABC):
 class FeatureMaker(Features):
     """Features of many origins, from running quantities over the whole span."""
 
-    def __init__(
-        self,
-        demand: FloatArray,
-        *,
-        start: float,
-        step_seconds: float,
-        offset: float,
-        level_half_life: float = LEVEL_HALF_LIFE,
-        cycle_seconds: float = HOUR_SECONDS,
-    ) -> None:
-        """Prepare the running quantities."""
-        super().__init__(
-            demand,
-            start=start,
-            step_seconds=step_seconds,
-            offset=offset,
-            level_half_life=level_half_life,
-            cycle_seconds=cycle_seconds,
-        )
-        self._log = np.log(demand + offset)
-        self._level = np.log(ewma(demand, level_half_life) + offset)
+    @cached_property
+    def _log(self) -> FloatArray:
+        return np.asarray(np.log(self._demand + self._offset))
+
+    @cached_property
+    def _level(self) -> FloatArray:
+        return self._log_mean(self._level_half_life)
+
+    @cached_property
+    def _smooth(self) -> list[FloatArray]:
         change = np.abs(np.diff(self._log, prepend=self._log[:1]))
-        self._smooth = [np.log(ewma(demand, half) + offset) for half in HALF_LIVES]
-        self._smooth += [ewma(change, half) for half in ROUGH_HALF_LIVES]
+        roughs = [ewma(change, half_life) for half_life in ROUGH_HALF_LIVES]
+        return [*(self._log_mean(half_life) for half_life in HALF_LIVES), *roughs]
+
+    def _log_mean(self, half_life: float) -> FloatArray:
+        return np.asarray(np.log(ewma(self._demand, half_life) + self._offset))
 
     def log_at(self, steps: NDArray[np.intp]) -> FloatArray:
         """Look it up."""

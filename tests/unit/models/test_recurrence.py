@@ -41,6 +41,17 @@ def test_a_pace_kept_roughly_is_found() -> None:
     assert found == pytest.approx(1500.0, abs=10.0)
 
 
+def test_a_whole_minute_is_taken_where_the_cycle_may_be_one() -> None:
+    assert cycle_of(bursts_each(1500.0, days=0.3, jitter_seconds=60.0)) == 1500.0
+    assert cycle_of(bursts_each(7200.0, days=3.0, jitter_seconds=120.0)) == 7200.0
+
+
+def test_bursts_are_found_in_demand_that_is_twenty_times_higher_by_day() -> None:
+    demand = bursts_each(1500.0)
+    day = np.exp(1.5 * np.sin(np.arange(len(demand)) * 2 * math.pi / DAY_STEPS))
+    assert cycle_of(demand * day) == pytest.approx(1500.0, abs=1.0)
+
+
 def test_a_pace_without_a_clock_is_told_by_what_follows_soon() -> None:
     # Each burst begins a cycle after the last one, give or take: after a day nobody knows when.
     demand, generator = np.full(4 * DAY_STEPS, 10.0), np.random.default_rng(3)
