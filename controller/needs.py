@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from controller.jumps import lasting_per_second
 from controller.observation import Observation
 from controller.outcomes import SMOOTH_WINDOW_SECONDS
 from controller.plan import Reason
@@ -20,8 +21,11 @@ _BURST_Z = 2.0
 #: than a few times the highest demand of late may last longer.
 _CLEAR_SECONDS, _CLEAR_LARGE_SECONDS = 10.0, 30.0
 _CLEAR_PEAKS = 3.0
-#: For how long the rate of the last seconds is taken to go on: over minutes it is mostly noise.
+#: For how long what is expected of the next minute is taken to go on.
 LASTING_SECONDS = 60.0
+#: So much of the time that requests may wait is left to what readings are late by, and to chance:
+#: a queue that is let stand just below what is late is late half of the time.
+_HURRIED_SECONDS = 10.0
 #: Without a forecast: the share of a replica's capacity that may be planned with.
 _BLIND_UTILIZATION = 0.7
 #: No need is larger: what asks for more is a fault of the metric, and shall stay readable.
@@ -57,10 +61,12 @@ def reactive_need(
     need = Need(replicas_for(sure, policy), _REACTIVE)
     if blind:
         need = _larger(need, rate / _BLIND_UTILIZATION, Reason.NO_FORECAST, policy)
-    left = _backlog_at_lead(observation, policy, expected, rate) if reading else 0.0
-    if left > 0:
-        fast = rate + float(clearing(np.array(left), observation.peak_per_second))
-        need = _larger(need, fast, Reason.BACKLOG, policy)
+    if reading and observation.backlog > 0:
+        lasting = lasting_per_second(observation.jumps, rate, observation.smooth_per_second)
+        left = _backlog_at_lead(observation, policy, expected, lasting)
+        if left > 0:
+            fast = lasting + float(clearing(np.array(left), observation.peak_per_second))
+            need = _larger(need, fast, Reason.BACKLOG, policy)
     if observation.boost_per_second > 0:
         boosted = rate + observation.boost_per_second
         need = _larger(need, boosted, Reason.BOOST, policy)
@@ -112,17 +118,22 @@ def _surely(per_second: float, window_seconds: float) -> float:
 def _backlog_at_lead(
     observation: Observation, policy: WorkloadPolicy, expected: int, rate: float
 ) -> float:
-    """Return the backlog that a replica started now would still find when it is ready.
+    """Return the backlog that a replica started now would still find, and which would be late.
 
-    Replicas under way count as serving half of the lead time. Beyond a minute the rate of now
-    says nothing of how the backlog goes on.
+    ``rate`` is what is to be expected of the next minute; beyond that nothing is known. Replicas
+    under way count as serving half of the lead time. What they serve in time without more is not
+    late.
     """
-    if observation.backlog <= 0:
-        return 0.0
     ready = len(observation.ready) + observation.assumed
     serving = (ready + expected) / 2 * policy.demand_per_replica
     lasting = min(observation.lead_time_seconds, LASTING_SECONDS)
-    return max(observation.backlog + (rate - serving) * lasting, 0.0)
+    left = observation.backlog + (rate - serving) * lasting
+    return left - serving * unhurried_seconds(policy)
+
+
+def unhurried_seconds(policy: WorkloadPolicy) -> float:
+    """Return how many seconds' worth of service may wait before anything is done about it."""
+    return max(policy.objective.wait_seconds - _HURRIED_SECONDS, 0.0)
 
 
 def clearing(left: FloatArray, peak_per_second: float) -> FloatArray:

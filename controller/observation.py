@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from controller.cluster_view import Replica
+from controller.jumps import Jumps
 from models.forecast import WorkloadName
 from models.outlook import Outlook
 
@@ -20,7 +21,8 @@ class Observation(NamedTuple):
     not served yet. ``lead_time_seconds`` is the quantile of measured start times to plan with.
     ``assumed`` is how many replicas there would be besides, had the plans of a mode that may not
     act been carried out. ``boost_per_second`` is demand announced by alerts, ``smooth_per_second``
-    the mean demand of the last minute, ``peak_per_second`` the highest seen of late. A restore
+    the mean demand of the last minute, ``peak_per_second`` the highest seen of late, ``jumps``
+    how much of a jump above that mean lasts a minute. A restore
     under way for longer than ``overdue_seconds`` is not counted on. ``silent_seconds`` is how long
     demand has not been measured. ``start_seconds``, rising, are what equal shares of starts take;
     empty where nothing is learned.
@@ -37,6 +39,7 @@ class Observation(NamedTuple):
     boost_per_second: float = 0.0
     smooth_per_second: float = 0.0
     peak_per_second: float = 0.0
+    jumps: Jumps = Jumps()
     overdue_seconds: float = math.inf
     silent_seconds: float = 0.0
     start_seconds: tuple[float, ...] = ()

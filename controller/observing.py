@@ -65,6 +65,7 @@ def observed(
         boost_per_second=boost_per_second(boost, reading.per_second if reading else 0.0, policy),
         smooth_per_second=outcomes.smooth_per_second,
         peak_per_second=outcomes.peak_per_second,
+        jumps=outcomes.jumps,
         overdue_seconds=starts.overdue_seconds,
         silent_seconds=0.0 if outcomes.until is None else now - outcomes.until,
         start_seconds=starts.of_shares,

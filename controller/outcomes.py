@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from controller.jumps import Jumps, interrupted, looked_at
+
 _RECENT_SECONDS = 14 * 86400.0
 _SMOOTH_SECONDS = 30.0
 #: An exponential mean is worth a plain one over twice its time constant.
@@ -27,7 +29,7 @@ class Outcomes(NamedTuple):
     ``until`` is up to when demand has been taken in. ``ready_log`` has (time, ready replicas)
     from the last change at or before ``until`` on. ``window_*`` collect since ``window_start``,
     ``recent_*`` fade over two weeks. ``peak_per_second`` is the highest half-minute mean, which
-    fades over days.
+    fades over days. ``jumps`` says how much of a jump lasts.
     """
 
     until: float | None = None
@@ -45,6 +47,7 @@ class Outcomes(NamedTuple):
     recent_late: float = 0.0
     smooth_per_second: float = 0.0
     peak_per_second: float = 0.0
+    jumps: Jumps = Jumps()
 
 
 class _Left(NamedTuple):
@@ -86,6 +89,7 @@ def served(
             window_start=until,
             window_demand=0.0,
             window_late=0.0,
+            jumps=interrupted(outcomes.jumps),
         )
     if until <= since:
         return outcomes
@@ -118,11 +122,16 @@ def _counted(
     smooth = _toward(per_second, outcomes.smooth_per_second, seconds)
     peak = outcomes.peak_per_second * math.exp(-seconds / _PEAK_SECONDS)
     fade = math.exp(-seconds / _RECENT_SECONDS)
+    jumps, total = outcomes.jumps, outcomes.demand + demand
+    if until >= jumps.look_at:
+        jumps = looked_at(
+            jumps, at=until, per_second=per_second, mean_per_second=smooth, demand=total
+        )
     return Outcomes(
         until=until,
         queue=left.queue,
         ready_log=_trimmed(outcomes.ready_log, until),
-        demand=outcomes.demand + demand,
+        demand=total,
         late=outcomes.late + left.late,
         idle_gpu_seconds=outcomes.idle_gpu_seconds + left.idle_gpu_seconds,
         usual_per_second=usual + (per_second - usual) * seconds / memory,
@@ -134,6 +143,7 @@ def _counted(
         recent_late=outcomes.recent_late * fade + left.late,
         smooth_per_second=smooth,
         peak_per_second=max(peak, smooth),
+        jumps=jumps,
     )
 
 

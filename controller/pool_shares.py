@@ -44,9 +44,11 @@ def within_pools(
         for plan, policy in zip(plans, policies, strict=True)
         if policy.mode is ACT and policy.actuator is PODS
     ]
+    # Who is alone takes what there is, and says how much more it needs.
+    if len(members) < 2:
+        return list(plans)
     brought_down: dict[WorkloadName, Plan] = {}
     for pool in _pools(fleet, members):
-        # Who is alone takes what there is, and says how much more it needs.
         if len(pool.members) == 1:
             continue
         gpus = _gpus(fleet, pool)

@@ -20,8 +20,15 @@ import numpy as np
 
 from controller.demand_curve import forecast_within
 from controller.hold import hold_seconds
+from controller.jumps import lasting_per_second
 from controller.level_account import Account
-from controller.needs import LASTING_SECONDS, clearing, most_replicas, sure_need
+from controller.needs import (
+    LASTING_SECONDS,
+    clearing,
+    most_replicas,
+    sure_need,
+    unhurried_seconds,
+)
 from controller.objective import LevelWeights, highest_demand
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
@@ -206,10 +213,13 @@ def _clearing(shadows: Shadows, turn: _Turn, queue: FloatArray) -> FloatArray:
     ahead = observation.now - turn.until
     backlog = np.maximum(queue + (rate - ready * capacity) * ahead, 0.0)
     serving = (ready + shadows.targets[-1]) / 2 * capacity
+    expected = lasting_per_second(turn.outcomes.jumps, rate, turn.outcomes.smooth_per_second)
     lasting = min(observation.lead_time_seconds, LASTING_SECONDS)
-    left = np.where(backlog > 0, np.maximum(backlog + (rate - serving) * lasting, 0.0), 0.0)
+    in_time = serving * unhurried_seconds(turn.policy)
+    left = np.maximum(backlog + (expected - serving) * lasting - in_time, 0.0)
+    left[backlog <= 0.0] = 0.0
     soon = clearing(left, turn.outcomes.peak_per_second)
-    return np.where(left > 0, _replicas(rate + soon, turn.policy), 0.0)
+    return np.where(left > 0, _replicas(expected + soon, turn.policy), 0.0)
 
 
 def _targets(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from controller.cluster_view import Phase, Replica
+from controller.jumps import Jumps
 from controller.observation import START_QUARTERS, Observation
 from controller.policy import Limits, Mode, Objective, Restore, ScaleDown, Standby, WorkloadPolicy
 from models.forecast import QUANTILES, Forecast, WorkloadName
@@ -14,6 +15,8 @@ from models.outlook import DemandReading, Outlook
 from tests.builders import CHAT, a_replica
 
 NOW = 10_000.0
+#: Where all of each jump lasts.
+LASTING = Jumps(share=1.0)
 STEP_SECONDS = 10.0
 HORIZON_STEPS = 30
 
@@ -109,6 +112,7 @@ def an_observation(
     boost_per_second: float = 0.0,
     smooth_per_second: float = 0.0,
     peak_per_second: float = 0.0,
+    jumps: Jumps = LASTING,
 ) -> Observation:
     """Return what is known of chat; a restore takes 55 s, one minute with a tick of 5 s.
 
@@ -130,4 +134,5 @@ def an_observation(
         boost_per_second=boost_per_second,
         smooth_per_second=smooth_per_second,
         peak_per_second=peak_per_second,
+        jumps=jumps,
     )

@@ -1,13 +1,15 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.jumps import Jumps
 from controller.needs import Need, most_replicas, reactive_need, replicas_for, within_limits
 from controller.observation import Observation
 from controller.plan import Reason
-from controller.policy import Limits
+from controller.policy import Limits, Objective
 from tests.unit.controller.builders import NOW, a_policy, a_reading, an_observation
 
 POLICY = a_policy(capacity=2.0)
@@ -75,6 +77,35 @@ def test_the_rate_of_seconds_is_not_taken_to_go_on_for_minutes() -> None:
         for seconds in (60.0, 3600.0)
     )
     assert minute == hour == math.ceil((2.0 + 180.0 / 30.0) / 2.0)
+
+
+def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
+    # Two serve 4/s. Were the 12/s to stay, 200 waiting would be 200 + 55 * 8; of 5/s, 200 + 55.
+    def need(share: float) -> Need:
+        seen = an_observation(
+            ready=2,
+            reading=a_reading(12.0),
+            smooth_per_second=4.0,
+            backlog=200.0,
+            jumps=Jumps(share=share, count=1.0, squares=1e6),
+        )
+        return need_of(seen, expected=2)
+
+    assert need(1.0) == Need(math.ceil((12.0 + 640.0 / 30.0) / 2.0), Reason.BACKLOG)
+    assert need(0.125) == Need(math.ceil((5.0 + 255.0 / 30.0) / 2.0), Reason.BACKLOG)
+
+
+def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
+    # Two serve 4/s, as much as comes in, and 200 wait: 50 seconds' worth.
+    seen = an_observation(ready=2, reading=a_reading(4.0), smooth_per_second=4.0, backlog=200.0)
+
+    def need(wait_seconds: float) -> Need:
+        policy = replace(POLICY, objective=Objective(wait_seconds=wait_seconds))
+        return reactive_need(seen, policy, 2, blind=False)
+
+    assert need(2.0) == need(10.0) == Need(math.ceil((4.0 + 200.0 / 30.0) / 2.0), Reason.BACKLOG)
+    assert need(30.0) == Need(math.ceil((4.0 + 120.0 / 30.0) / 2.0), Reason.BACKLOG)
+    assert need(60.0) == Need(replicas=2, reason=Reason.REACTIVE)
 
 
 def test_a_backlog_that_is_gone_before_a_start_is_ready_starts_nothing() -> None:

@@ -10,6 +10,7 @@ from controller.cluster_view import Phase, Replica
 from controller.feedback import begun, key_of
 from controller.observation import START_QUARTERS
 from controller.observing import observed
+from controller.jumps import Jumps
 from controller.outcomes import Outcomes
 from controller.policy import Mode, Restore, WorkloadPolicy
 from controller.tick_state import TickSettings, TickState
@@ -88,7 +89,11 @@ def test_all_that_is_known_is_told() -> None:
     coming = a_replica("c", phase=Phase.RESTORING, started_at=NOW - 5.0, deadline_at=NOW + 600.0)
     outlook = an_outlook(reading=a_reading(30.0, at=NOW - 5.0), forecast=a_forecast())
     before = Outcomes(
-        until=NOW - 20.0, seen_seconds=900.0, smooth_per_second=9.0, peak_per_second=40.0
+        until=NOW - 20.0,
+        seen_seconds=900.0,
+        smooth_per_second=9.0,
+        peak_per_second=40.0,
+        jumps=Jumps(share=0.3),
     )
     state = begun(policy)._replace(outcomes=before, began_at=NOW - 900.0, target=5)
     known = TickState(workloads={CHAT: state})
@@ -108,7 +113,9 @@ def test_all_that_is_known_is_told() -> None:
         "boost_per_second": 4.0,
         "smooth_per_second": outcomes.smooth_per_second,
         "peak_per_second": outcomes.peak_per_second,
+        "jumps": outcomes.jumps,
         "silent_seconds": 5.0,
     }
     assert outcomes.smooth_per_second > before.smooth_per_second
+    assert outcomes.jumps.share == 0.3
     assert outcomes.ready_log[-1] == (NOW, 4)

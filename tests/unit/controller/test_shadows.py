@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from controller.jumps import Jumps
 from controller.observation import START_QUARTERS
 from controller.outcomes import Outcomes
-from controller.policy import Limits, WorkloadPolicy
+from controller.policy import Limits, Objective, WorkloadPolicy
 from controller.shadows import LEVELS, Shadows, shadowed
 from models.forecast import Forecast
 from tests.unit.controller.builders import (
+    LASTING,
     NOW,
     a_forecast,
     a_policy,
@@ -30,6 +32,7 @@ def after(
     forecast: Forecast | None = None,
     boost_per_second: float = 0.0,
     start_seconds: tuple[float, ...] | None = None,
+    jumps: Jumps = LASTING,
 ) -> Shadows:
     """Return the shadows after readings of 10 s with these demands; a restore takes 20 s."""
     shadows = Shadows(began_at_level=1.5)
@@ -47,7 +50,9 @@ def after(
             until=now,
             demand=10.0 * sum(demands[: number + 1]),
             seen_seconds=10.0 * (number + 1),
+            smooth_per_second=min(demands),
             peak_per_second=max(demands),
+            jumps=jumps,
         )
         shadows = shadowed(shadows, seen, policy, outcomes, tick_seconds=5.0)
     return shadows
@@ -76,6 +81,23 @@ def test_demand_beyond_a_level_is_late_for_it_until_its_backlog_is_cleared() -> 
     late = after([10.0] * 8 + [20.0] * 2 + [10.0] * 30, forecast=forecast)
     assert not late.queue[:, MEDIAN].any()
     assert late.short.late[MEDIAN] == pytest.approx(late.long.late[MEDIAN], rel=0.05)
+
+
+def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
+    burst, forecast = [10.0] * 8 + [20.0], a_forecast(10.0)
+    chance = Jumps(share=0.0, count=1.0, squares=1e6)
+    stays = after(burst, forecast=forecast).targets[-1, 0, MEDIAN]
+    passes = after(burst, forecast=forecast, jumps=chance).targets[-1, 0, MEDIAN]
+    # 100 wait for ten replicas. When a start is ready 20/s would have made 300 of them, and 10/s
+    # none more: to be cleared in ten seconds, beside what comes in.
+    assert (stays, passes) == (20.0 + 30.0, 10.0 + 10.0)
+
+
+def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
+    patient = replace(POLICY, objective=Objective(wait_seconds=15.0))
+    burst, forecast = [10.0] * 8 + [20.0], a_forecast(10.0)
+    # 300 would wait for ten replicas: 50 of them are five seconds' worth beyond the first ten.
+    assert after(burst, forecast=forecast, policy=patient).targets[-1, 0, MEDIAN] == 20.0 + 25.0
 
 
 def wanted(*targets: float) -> Shadows:

@@ -1,0 +1,98 @@
+"""How much of a jump in demand lasts: learned of each workload, by what became of earlier ones.
+
+The rate of the last seconds may be the first of a burst, or chance. Where few and long requests
+make demand, nearly all that it stands above the mean of late is gone within the minute; where
+demand is steps, all of it stays. What is still to be expected of it a minute on is a regression
+through the origin: of what the mean of the next minute was above that of late, on what the rate was. Jumps by far
+higher than all of these are no part of what was learned: they are expected to last.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+#: For how long a jump is watched, and how often is looked whether there is one. No whole minute:
+#: what begins on the minute shall not always be met at the same of its seconds.
+_WATCHED_SECONDS = 65.0
+#: By so much of the mean must a rate stand above it.
+_LEAST_SHARE = 0.03
+#: A jump is like others up to so many times their root mean square.
+_USUAL_JUMPS = 3.0
+#: The mean of late knows demand after four of its time constants.
+_SETTLING_SECONDS = 120.0
+#: What is believed of a jump before any was watched, and how many jumps that is worth.
+_BELIEVED_SHARE, _BELIEVED_JUMPS = 0.75, 5.0
+#: A jump counts for less with each that follows, by so much: a day of them is remembered.
+_KEPT = 1.0 - 1.0 / 1440.0
+
+
+class Jumps(NamedTuple):
+    """What jumps have come to: of each, the ``share`` that lasts a minute.
+
+    ``count``, ``products`` and ``squares`` are sums that fade. One jump at a time is watched:
+    ``excess`` per second above ``mean``, at ``since``, when ``demand`` had come in all; none if 0.
+    There is nothing to do before ``look_at``.
+    """
+
+    share: float = _BELIEVED_SHARE
+    count: float = 0.0
+    products: float = 0.0
+    squares: float = 0.0
+    excess: float = 0.0
+    mean: float = 0.0
+    demand: float = 0.0
+    since: float = 0.0
+    look_at: float = -math.inf
+
+
+def interrupted(jumps: Jumps) -> Jumps:
+    """Return the jumps after a gap: the one under watch is forgotten, and the mean is old."""
+    return jumps._replace(excess=0.0, look_at=-math.inf)
+
+
+def looked_at(
+    jumps: Jumps, *, at: float, per_second: float, mean_per_second: float, demand: float
+) -> Jumps:
+    """Return the jumps after a look at the rate, the mean of late, and all demand so far."""
+    if jumps.look_at == -math.inf:
+        return jumps._replace(look_at=at + _SETTLING_SECONDS)
+    if jumps.excess > 0.0:
+        jumps = _with_watched(jumps, at=at, demand=demand)
+    excess = per_second - mean_per_second
+    return jumps._replace(
+        excess=excess if excess > _LEAST_SHARE * mean_per_second else 0.0,
+        mean=mean_per_second,
+        demand=demand,
+        since=at,
+        look_at=at + _WATCHED_SECONDS,
+    )
+
+
+def lasting_per_second(jumps: Jumps, rate: float, mean: float) -> float:
+    """Return the rate to expect of the next minute, from that of now and the mean of late.
+
+    Of a jump it is the share that lasts, and all by which it is higher than jumps are: that is
+    something new.
+    """
+    excess = rate - mean
+    usual = math.sqrt(jumps.squares / jumps.count) if jumps.count else 0.0
+    beyond = max(excess - _USUAL_JUMPS * usual, 0.0)
+    return mean + jumps.share * excess + (1.0 - jumps.share) * beyond
+
+
+def _with_watched(jumps: Jumps, *, at: float, demand: float) -> Jumps:
+    """Return the jumps with what has become of the one under watch."""
+    lasted = (demand - jumps.demand) / (at - jumps.since) - jumps.mean
+    count = jumps.count * _KEPT + 1.0
+    products = jumps.products * _KEPT + jumps.excess * lasted
+    squares = jumps.squares * _KEPT + jumps.excess * jumps.excess
+    measured = min(max(products / squares, 0.0), 1.0)
+    believed = _BELIEVED_JUMPS * _BELIEVED_SHARE
+    return Jumps(
+        share=(count * measured + believed) / (count + _BELIEVED_JUMPS),
+        count=count,
+        products=products,
+        squares=squares,
+        look_at=at,
+    )
