@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 from collections.abc import Iterator
 
 from headstart.arrivals import ARRIVAL_BIN_SECONDS, bin_arrivals, bin_counts
@@ -11,9 +12,13 @@ from headstart.errors import InvalidTraceError
 from headstart.trace_rows import columns, json_timestamps
 from models.forecast import FloatArray
 
+#: Columns of counts, the first found; any other name might be anything.
+_COUNTS = ("requests", "count")
+#: Columns of the one log whose numbers are known for no counts, that of Azure's language models.
+_AZURE_TOKENS = {"contexttokens", "generatedtokens"}
 _KNOWN_HEADERS = (
-    "must be timestamp,requests (counts), "
-    "or TIMESTAMP,ContextTokens,GeneratedTokens (one line a request)"
+    "must be timestamp,requests or timestamp,count (counts), or, of a log with one line a request, "
+    "timestamp alone or TIMESTAMP,ContextTokens,GeneratedTokens"
 )
 
 
@@ -27,6 +32,7 @@ def read_bins(lines: Iterator[str], name: str) -> tuple[float, float, FloatArray
     if first is None:
         raise InvalidTraceError(f"{name}: the file is empty")
     if first.lstrip().startswith(("{", "[")):
+        _refuse_json_counts(first, name)
         texts = json_timestamps(itertools.chain([first], lines), name)
         origin, requests = bin_arrivals(texts, name=name, first_line=1)
         return origin, ARRIVAL_BIN_SECONDS, requests
@@ -37,7 +43,8 @@ def _read_csv(
     header: list[str], lines: Iterator[str], name: str
 ) -> tuple[float, float, FloatArray]:
     when, width = header.index("timestamp"), len(header)
-    wanted = (when, header.index("requests")) if "requests" in header else (when,)
+    counts_at = next((header.index(column) for column in _COUNTS if column in header), None)
+    wanted = (when,) if counts_at is None else (when, counts_at)
     timestamps, *counts = columns(lines, wanted, width, name)
     if not timestamps:
         raise InvalidTraceError(f"{name}: a header and no line after it")
@@ -49,10 +56,40 @@ def _read_csv(
 
 def _header(line: str, name: str) -> list[str]:
     header = [field.strip().lower() for field in next(csv.reader([line]), [])]
-    # Columns of tokens, or none, mark a log of arrivals. Anything else might be a count, and
-    # to take a line of counts for one request would be wrong in silence.
-    others = [field for field in header if field not in ("timestamp", "requests")]
-    is_log = "requests" not in header and any("token" in field for field in others)
-    if "timestamp" in header and ("requests" in header or not others or is_log):
+    problem = _problem(header)
+    if problem is None:
         return header
-    raise InvalidTraceError.at(f"{name}:1", "header", line.strip(), _KNOWN_HEADERS)
+    raise InvalidTraceError.at(f"{name}:1", "header", line.strip(), problem)
+
+
+def _problem(header: list[str]) -> str | None:
+    """Return what is wrong with a header, None if nothing is.
+
+    To take a line of counts for one request would be wrong in silence, so only what is certainly
+    a log is read as one.
+    """
+    twice = [column for column in ("timestamp", *_COUNTS) if header.count(column) > 1]
+    if twice:
+        return f"must have one column {twice[0]}"
+    if "timestamp" not in header:
+        return _KNOWN_HEADERS
+    others = set(header) - {"timestamp"}
+    if not others or others == _AZURE_TOKENS or others & set(_COUNTS):
+        return None
+    return f"{_KNOWN_HEADERS}; {min(others, key=header.index)} may be a count"
+
+
+def _refuse_json_counts(line: str, name: str) -> None:
+    """Refuse JSON that counts: each of its lines is read as one request.
+
+    Raises:
+        InvalidTraceError: if the line has a field of counts.
+    """
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return  # Whoever reads the lines says what is wrong.
+    for field in _COUNTS if isinstance(event, dict) else ():
+        if field in event:
+            allowed = "must not be there: JSON is a log, one line a request; counts are read as CSV"
+            raise InvalidTraceError.at(f"{name}:1", field, json.dumps(event[field]), allowed)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from tests.unit.bad_input import BadInput
 
 COUNTS = "timestamp,requests\n"
+KNOWN_HEADERS = (
+    "must be timestamp,requests or timestamp,count (counts), or, of a log with one line a request, "
+    "timestamp alone or TIMESTAMP,ContextTokens,GeneratedTokens"
+)
 
 BAD_TRACES = (
     BadInput(
@@ -20,29 +24,43 @@ BAD_TRACES = (
     BadInput(
         "a header of nowhere",
         "time,count\n1,2\n",
-        (
-            "trace.csv:1: header: 'time,count' is not allowed: "
-            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
-            "(one line a request)",
-        ),
+        ("trace.csv:1: header: 'time,count' is not allowed: " + KNOWN_HEADERS,),
     ),
     BadInput(
         "no header",
         "0,1\n10,2\n",
+        ("trace.csv:1: header: '0,1' is not allowed: " + KNOWN_HEADERS,),
+    ),
+    BadInput(
+        "tokens by the minute",
+        "timestamp,total_tokens\n0,512\n60,80\n",
         (
-            "trace.csv:1: header: '0,1' is not allowed: "
-            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
-            "(one line a request)",
+            "trace.csv:1: header: 'timestamp,total_tokens' is not allowed: "
+            + KNOWN_HEADERS
+            + "; total_tokens may be a count",
+        ),
+    ),
+    BadInput(
+        "one column of the two that Azure's log has",
+        "TIMESTAMP,ContextTokens\n0,1\n60,1\n",
+        (
+            "trace.csv:1: header: 'TIMESTAMP,ContextTokens' is not allowed: "
+            + KNOWN_HEADERS
+            + "; contexttokens may be a count",
+        ),
+    ),
+    BadInput(
+        "counts twice",
+        "timestamp,count,Count\n0,1,2\n10,2,3\n",
+        (
+            "trace.csv:1: header: 'timestamp,count,Count' is not allowed: "
+            "must have one column count",
         ),
     ),
     BadInput(
         "semicolons",
         "timestamp;requests\n0;1\n",
-        (
-            "trace.csv:1: header: 'timestamp;requests' is not allowed: "
-            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
-            "(one line a request)",
-        ),
+        ("trace.csv:1: header: 'timestamp;requests' is not allowed: " + KNOWN_HEADERS,),
     ),
     BadInput(
         "a word for a count",
@@ -180,7 +198,7 @@ BAD_TRACES = (
     ),
     BadInput(
         "one second of arrivals",
-        "TIMESTAMP,ContextTokens\n5.1,1\n5.2,1\n",
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n5.1,1,1\n5.2,1,1\n",
         ("trace.csv: a log of arrivals must span at least 2 seconds",),
     ),
     BadInput(
