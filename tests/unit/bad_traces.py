@@ -7,8 +7,9 @@ from tests.unit.bad_input import BadInput
 COUNTS = "timestamp,requests\n"
 KNOWN_HEADERS = (
     "must be timestamp,requests or timestamp,count (counts), or, of a log with one line a request, "
-    "timestamp alone or TIMESTAMP,ContextTokens,GeneratedTokens"
+    "timestamp alone or beside words and status codes, or TIMESTAMP,ContextTokens,GeneratedTokens"
 )
+OR_LEFT_OUT = "may be a count: call it count if it is one, else leave it out"
 
 BAD_TRACES = (
     BadInput(
@@ -37,7 +38,7 @@ BAD_TRACES = (
         (
             "trace.csv:1: header: 'timestamp,total_tokens' is not allowed: "
             + KNOWN_HEADERS
-            + "; total_tokens may be a count",
+            + f"; total_tokens {OR_LEFT_OUT}",
         ),
     ),
     BadInput(
@@ -46,7 +47,25 @@ BAD_TRACES = (
         (
             "trace.csv:1: header: 'TIMESTAMP,ContextTokens' is not allowed: "
             + KNOWN_HEADERS
-            + "; contexttokens may be a count",
+            + f"; contexttokens {OR_LEFT_OUT}",
+        ),
+    ),
+    BadInput(
+        "a log with a column of numbers",
+        "timestamp,path,bytes\n0,/v1/chat,512\n1,/v1/chat,80\n",
+        (
+            "trace.csv:1: header: 'timestamp,path,bytes' is not allowed: "
+            + KNOWN_HEADERS
+            + f"; bytes {OR_LEFT_OUT}",
+        ),
+    ),
+    BadInput(
+        "a column that has no name",
+        "timestamp,\n0,1\n60,1\n",
+        (
+            "trace.csv:1: header: 'timestamp,' is not allowed: "
+            + KNOWN_HEADERS
+            + f"; a column without a name {OR_LEFT_OUT}",
         ),
     ),
     BadInput(
@@ -195,6 +214,16 @@ BAD_TRACES = (
         "an open quote",
         COUNTS + '0,"1\n',
         ("trace.csv:2: broken CSV: unexpected end of data",),
+    ),
+    BadInput(
+        "a header without end",
+        "timestamp," + "x" * 200_000 + "\n0,1\n",
+        ("trace.csv:1: broken CSV: field larger than field limit (131072)",),
+    ),
+    BadInput(
+        "a field without end",
+        "timestamp,path\n0,/\n1,/" + "x" * 200_000 + "\n",
+        ("trace.csv:3: broken CSV: field larger than field limit (131072)",),
     ),
     BadInput(
         "one second of arrivals",

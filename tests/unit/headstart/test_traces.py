@@ -81,6 +81,12 @@ def test_a_lone_column_of_times_is_a_log(tmp_path: Path) -> None:
     np.testing.assert_array_equal(trace.requests, [2, 0, 1])
 
 
+def test_a_log_with_paths_and_status_codes_is_counted_by_the_second(tmp_path: Path) -> None:
+    rows = "".join(f'{second}.5,"/v1/chat, {second}",200\n' for second in range(150))
+    trace = read_text(tmp_path, "timestamp,path,status\n" + rows)
+    np.testing.assert_array_equal(trace.requests, np.ones(150))
+
+
 def test_arrivals_in_any_order_are_counted_by_the_second(tmp_path: Path) -> None:
     trace = read_text(
         tmp_path,
