@@ -6,6 +6,7 @@ import csv
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from headstart.arrivals import ARRIVAL_BIN_SECONDS, bin_arrivals, bin_counts
 from headstart.errors import InvalidTraceError
@@ -17,8 +18,21 @@ from models.forecast import FloatArray
 _FIRST_ROWS = 100
 
 
-def read_bins(lines: Iterator[str], name: str) -> tuple[float, float, FloatArray]:
-    """Return where the first bin starts (epoch seconds), the bin in seconds, and the counts.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bins:
+    """Requests by equal bins, NaN where missing.
+
+    ``is_line_each`` says that each known bin is a line of the file, in order, after a header.
+    """
+
+    origin_epoch_seconds: float
+    bin_seconds: float
+    requests: FloatArray
+    is_line_each: bool
+
+
+def read_bins(lines: Iterator[str], name: str) -> Bins:
+    """Return the requests that a trace's lines tell of, by bins.
 
     Raises:
         InvalidTraceError: if the format is unknown or a line is wrong.
@@ -29,26 +43,35 @@ def read_bins(lines: Iterator[str], name: str) -> tuple[float, float, FloatArray
     if first.lstrip().startswith(("{", "[")):
         _refuse_json_counts(first, name)
         texts = json_timestamps(itertools.chain([first], lines), name)
-        origin, requests = bin_arrivals(texts, name=name, first_line=1)
-        return origin, ARRIVAL_BIN_SECONDS, requests
+        return _arrivals(texts, name=name, first_line=1)
     rows = list(itertools.islice(lines, _FIRST_ROWS))
     header = _header(first, rows, name)
     return _read_csv(header, itertools.chain(rows, lines), name)
 
 
-def _read_csv(
-    header: list[str], lines: Iterator[str], name: str
-) -> tuple[float, float, FloatArray]:
+def _read_csv(header: list[str], lines: Iterator[str], name: str) -> Bins:
     when, width = header.index("timestamp"), len(header)
     counts_at = next((header.index(column) for column in COUNTS if column in header), None)
     wanted = (when,) if counts_at is None else (when, counts_at)
     timestamps, *counts = columns(lines, wanted, width, name)
     if not timestamps:
         raise InvalidTraceError(f"{name}: a header and no line after it")
-    if counts:
-        return bin_counts(timestamps, counts[0], name=name, first_line=2)
-    origin, requests = bin_arrivals(timestamps, name=name, first_line=2)
-    return origin, ARRIVAL_BIN_SECONDS, requests
+    if not counts:
+        return _arrivals(timestamps, name=name, first_line=2)
+    origin, seconds, requests = bin_counts(timestamps, counts[0], name=name, first_line=2)
+    return Bins(
+        origin_epoch_seconds=origin, bin_seconds=seconds, requests=requests, is_line_each=True
+    )
+
+
+def _arrivals(timestamps: list[str], *, name: str, first_line: int) -> Bins:
+    origin, requests = bin_arrivals(timestamps, name=name, first_line=first_line)
+    return Bins(
+        origin_epoch_seconds=origin,
+        bin_seconds=ARRIVAL_BIN_SECONDS,
+        requests=requests,
+        is_line_each=False,
+    )
 
 
 def _header(line: str, rows: list[str], name: str) -> list[str]:
