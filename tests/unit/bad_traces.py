@@ -9,6 +9,7 @@ KNOWN_HEADERS = (
     "must be timestamp,requests or timestamp,count (counts), or, of a log with one line a request, "
     "timestamp alone or beside words and status codes, or TIMESTAMP,ContextTokens,GeneratedTokens"
 )
+ZONES_HINT = "times without a zone are UTC: if these are local, and clocks went back, write zones"
 OR_LEFT_OUT = "may be a count: call it count if it is one, else leave it out"
 
 BAD_TRACES = (
@@ -156,6 +157,38 @@ BAD_TRACES = (
         "the same time twice",
         COUNTS + "0,1\n10,1\n10,1\n",
         ("trace.csv:4: timestamp: 10 is not allowed: must be later than 10 in the line before",),
+    ),
+    BadInput(
+        "the hour that local time repeats in autumn",
+        COUNTS + "2026-10-25T02:30:00,1\n2026-10-25T02:45:00,1\n2026-10-25T02:00:00,1\n",
+        (
+            "trace.csv:4: timestamp: '2026-10-25T02:00:00' is not allowed: "
+            "must be later than 2026-10-25T02:45:00 in the line before; " + ZONES_HINT,
+        ),
+    ),
+    BadInput(
+        "the hour that local time repeats in autumn, by the hour",
+        COUNTS + "2026-10-25 01:00,1\n2026-10-25 02:00,1\n2026-10-25 02:00,1\n",
+        (
+            "trace.csv:4: timestamp: '2026-10-25 02:00' is not allowed: "
+            "must be later than 2026-10-25 02:00 in the line before; " + ZONES_HINT,
+        ),
+    ),
+    BadInput(
+        "time running backwards, with zones",
+        COUNTS + "2026-10-25T02:30:00Z,1\n2026-10-25T02:00:00Z,1\n",
+        (
+            "trace.csv:3: timestamp: '2026-10-25T02:00:00Z' is not allowed: "
+            "must be later than 2026-10-25T02:30:00Z in the line before",
+        ),
+    ),
+    BadInput(
+        "time running backwards by a day",
+        COUNTS + "2026-10-25T02:30:00,1\n2026-10-24T02:30:00,1\n",
+        (
+            "trace.csv:3: timestamp: '2026-10-24T02:30:00' is not allowed: "
+            "must be later than 2026-10-25T02:30:00 in the line before",
+        ),
     ),
     BadInput(
         "time running backwards",
