@@ -12,6 +12,7 @@ from controller.needs import most_replicas
 from controller.policy import Cost
 from controller.simulation_records import Outcome, RecordKind
 from headstart.baselines import score_baselines
+from headstart.capacity_words import capacity_note
 from headstart.clairvoyant import plan_in_hindsight
 from headstart.limit_words import limit_note
 from headstart.parking_tally import ParkingTally, tally_parking
@@ -95,7 +96,8 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
 
 def _notes(scenario: Scenario, result: ReplayResult, *, has_bound: bool) -> tuple[str, ...]:
     """Return what is to be said of a replay's terms."""
-    notes = (limit_note(scenario.policy, result.plans, has_bound=has_bound),)
+    limits = limit_note(scenario.policy, result.plans, has_bound=has_bound)
+    notes = (capacity_note(scenario), limits)
     return tuple(note for note in notes if note)
 
 

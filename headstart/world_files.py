@@ -57,6 +57,7 @@ def scenario_of(arguments: argparse.Namespace) -> tuple[Trace, Scenario]:
         policy=policy,
         environment=environment,
         warmup_seconds=warmup_seconds,
+        is_capacity_assumed=arguments.policy is None,
     )
 
 
