@@ -50,7 +50,7 @@ def problem_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | No
         if column != "timestamp" and not _counts_nothing(column, values):
             return (
                 f"{ALLOWED}; {column or 'a column without a name'} may be a count: "
-                "call it count if it is one, else leave it out"
+                "call it count if it counts requests, leave it out only if each line is one request"
             )
     return None
 

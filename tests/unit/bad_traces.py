@@ -10,7 +10,10 @@ KNOWN_HEADERS = (
     "timestamp alone or beside words and status codes, or TIMESTAMP,ContextTokens,GeneratedTokens"
 )
 ZONES_HINT = "times without a zone are UTC: if these are local, and clocks went back, write zones"
-OR_LEFT_OUT = "may be a count: call it count if it is one, else leave it out"
+OR_LEFT_OUT = (
+    "may be a count: call it count if it counts requests, "
+    "leave it out only if each line is one request"
+)
 
 BAD_TRACES = (
     BadInput(
