@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from headstart.errors import InvalidTraceError
-from headstart.timestamps import BadTimestampError, plain_numbers, to_epoch_seconds
+from headstart.timestamps import BadTimestampError, has_zone, plain_numbers, to_epoch_seconds
 from models.forecast import FloatArray
 
 ARRIVAL_BIN_SECONDS = 1.0
@@ -17,6 +17,9 @@ _MAX_BINS = 40_000_000
 # Timestamps written with milliseconds may stray this much of a bin from the grid.
 _STRAY_SHARE = 0.01
 _MOST_REQUESTS = 1e15
+# In autumn local time repeats an hour: its lines go back by less, or stand still.
+_CLOCKS_GO_BACK_SECONDS = 3600.0
+_ZONES_HINT = "times without a zone are UTC: if these are local, and clocks went back, write zones"
 _COUNT_ALLOWED = "must be a number from 0 to 1e15; leave the line out if it is not known"
 
 
@@ -67,6 +70,8 @@ def bin_counts(
     if (spacing <= 0).any():
         index = int(np.argmax(spacing <= 0)) + 1
         allowed = f"must be later than {timestamps[index - 1]} in the line before"
+        if spacing[index - 1] >= -_CLOCKS_GO_BACK_SECONDS and not has_zone(timestamps[index]):
+            allowed += f"; {_ZONES_HINT}"
         place = f"{name}:{first_line + index}"
         raise InvalidTraceError.at(place, "timestamp", timestamps[index], allowed)
     bin_seconds = _most_common(spacing)

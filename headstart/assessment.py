@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from controller.environment import Environment
+from controller.needs import most_replicas
 from controller.policy import Cost
 from controller.simulation_records import Outcome, RecordKind
 from headstart.baselines import score_baselines
+from headstart.capacity_words import capacity_note
 from headstart.clairvoyant import plan_in_hindsight
+from headstart.limit_words import limit_note
 from headstart.parking_tally import ParkingTally, tally_parking
 from headstart.replay import ReplayResult, Scenario
 from headstart.restore_hits import count_hits
@@ -34,7 +37,8 @@ class Assessment:
     ``late_share`` is of each ``late_bin_seconds`` from the scored part's start. ``hits`` are
     restores that were needed, and ready before a request waited too long. ``cost`` is set where
     money decides; the trial then asks of the others the share that this replay attained.
-    ``parking`` is set where restores have two stages.
+    ``parking`` is set where restores have two stages. ``notes`` are sentences without which the
+    figures would mislead.
     """
 
     trial: Trial
@@ -47,6 +51,7 @@ class Assessment:
     hits: int
     cost: Cost | None = None
     parking: ParkingTally | None = None
+    notes: tuple[str, ...] = ()
 
 
 def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
@@ -85,7 +90,15 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
             if scenario.environment.parking is not None
             else None
         ),
+        notes=_notes(scenario, result, has_bound=CLAIRVOYANT in comparison),
     )
+
+
+def _notes(scenario: Scenario, result: ReplayResult, *, has_bound: bool) -> tuple[str, ...]:
+    """Return what is to be said of a replay's terms."""
+    limits = limit_note(scenario.policy, result.plans, has_bound=has_bound)
+    notes = (capacity_note(scenario), limits)
+    return tuple(note for note in notes if note)
 
 
 def _attains(one: Score, trial: Trial) -> bool:
@@ -114,6 +127,7 @@ def summarize(
         wall_seconds=wall_seconds,
         comparison=assessment.comparison,
         parking=assessment.parking,
+        notes=assessment.notes,
     )
 
 
@@ -129,6 +143,8 @@ def trial_of(scenario: Scenario, result: ReplayResult) -> Trial:
         wait_seconds=policy.objective.wait_seconds,
         attainment=policy.objective.attainment,
         gpus_per_replica=policy.standby.gpus_per_replica,
+        min_replicas=policy.limits.min_replicas,
+        max_replicas=most_replicas(policy),
     )
 
 

@@ -12,13 +12,10 @@ from rich.table import Table
 from headstart.report.axes import hours_text, share_text
 from headstart.report.content import Comparison, ReportInput
 from headstart.report.sentences import (
-    against_bound,
-    against_reactive,
-    by_cost,
-    headline,
     is_met,
     money_text,
     objective_text,
+    sentences,
 )
 from headstart.results import Summary
 
@@ -43,9 +40,8 @@ def print_closing(console: Console, run: ReportInput, report: Path) -> None:
         )
     console.print()
     console.print(table)
-    for sentence in (headline(run), by_cost(run), against_reactive(run), against_bound(run)):
-        if sentence:
-            console.print(sentence, highlight=False)
+    for sentence in sentences(run):
+        console.print(sentence, highlight=False)
     console.print(f"\nReport: {report.resolve()}", highlight=False, soft_wrap=True)
 
 

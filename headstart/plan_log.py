@@ -59,6 +59,11 @@ class PlanLog:
         """Return one numeric column."""
         return self.numbers[: self.count, COLUMNS.index(name)]
 
+    def share_of(self, reason: Reason) -> float:
+        """Return the share of plans with a reason; 0 of none."""
+        found = np.count_nonzero(self.codes[: self.count] == _CODES[reason])
+        return found / max(self.count, 1)
+
     def reasons(self) -> list[str]:
         """Return each plan's reason."""
         return [_REASONS[code].value for code in self.codes[: self.count]]

@@ -61,7 +61,10 @@ class ReplayResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scenario:
-    """What is replayed: requests of each bin (NaN where missing), policy, world, scored part."""
+    """What is replayed: requests of each bin (NaN where missing), policy, world, scored part.
+
+    ``is_capacity_assumed`` says that nobody gave the policy's capacity.
+    """
 
     requests: FloatArray
     bin_seconds: float
@@ -69,6 +72,7 @@ class Scenario:
     policy: WorkloadPolicy
     environment: Environment
     warmup_seconds: float
+    is_capacity_assumed: bool = False
 
 
 Observer = Callable[[ReplayTick], None]

@@ -42,12 +42,7 @@ def report_input(
     """Gather what the page shows."""
     plans, trial, score = result.plans, assessment.trial, assessment.score
     times = plans.column("time")
-    restored = [
-        (record.ready_at, record.ready_at - _decided_at(record))
-        for record in result.records
-        if record.kind != RecordKind.INITIAL and record.ready_at is not None
-    ]
-    measured = np.array(sorted(restored)).reshape(-1, 2)
+    measured = _measured(result)
     return ReportInput(
         title=title,
         times=times,
@@ -70,6 +65,7 @@ def report_input(
         measured_seconds=measured[:, 1],
         decisions=decisions,
         origin_epoch_seconds=scenario.origin,
+        notes=assessment.notes,
     )
 
 
@@ -89,6 +85,16 @@ def write_run(
     write_summary(numbers, summary)
     write_whole(report, [render_report(content)])
     return replicas, plans, numbers, report
+
+
+def _measured(result: ReplayResult) -> FloatArray:
+    """Return when each restore was ready, and how long it had taken, a row each."""
+    restored = [
+        (record.ready_at, record.ready_at - _decided_at(record))
+        for record in result.records
+        if record.kind != RecordKind.INITIAL and record.ready_at is not None
+    ]
+    return np.array(sorted(restored)).reshape(-1, 2)
 
 
 def _decided_at(record: ReplicaRecord) -> float:

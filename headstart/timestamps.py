@@ -52,6 +52,11 @@ def to_epoch_seconds(texts: Sequence[str]) -> FloatArray:
     return seconds
 
 
+def has_zone(text: str) -> bool:
+    """Say whether a timestamp that can be used says its time zone; a number does, by definition."""
+    return _seconds(text)[1]
+
+
 def plain_numbers(texts: Sequence[str]) -> FloatArray | None:
     """Return a column of numbers, None if one is none.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +32,15 @@ class Trace:
     """Requests by equal bins.
 
     ``requests[i]`` arrived in the ``bin_seconds`` that start at ``origin_epoch_seconds +
-    i * bin_seconds``; NaN where that is not known.
+    i * bin_seconds``; NaN where that is not known. ``is_line_each`` says that each known bin is a
+    line of a file, in order, after a header.
     """
 
     name: str
     origin_epoch_seconds: float
     bin_seconds: float
     requests: FloatArray
+    is_line_each: bool = False
 
     @property
     def duration_seconds(self) -> float:
@@ -48,6 +51,13 @@ class Trace:
     def per_second(self) -> FloatArray:
         """Mean demand per second in each bin; NaN where missing."""
         return self.requests / self.bin_seconds
+
+    def place_of(self, index: int) -> str:
+        """Return where and when a known bin is, as messages say it: its line, if it has one."""
+        at = datetime.fromtimestamp(self.origin_epoch_seconds + index * self.bin_seconds, UTC)
+        instant = at.isoformat().replace("+00:00", "Z")
+        known = int(np.count_nonzero(~np.isnan(self.requests[: index + 1])))
+        return f"line {known + 1}, {instant}" if self.is_line_each else instant
 
 
 def read_trace(path: Path) -> Trace:
@@ -60,12 +70,13 @@ def read_trace(path: Path) -> Trace:
         InvalidTraceError: in one line, with the file's line, field, value and what is allowed.
     """
     with open_lines(path) as lines:
-        origin, bin_seconds, requests = read_bins(lines, str(path))
+        bins = read_bins(lines, str(path))
     return Trace(
         name=_trace_name(path),
-        origin_epoch_seconds=origin,
-        bin_seconds=bin_seconds,
-        requests=requests,
+        origin_epoch_seconds=bins.origin_epoch_seconds,
+        bin_seconds=bins.bin_seconds,
+        requests=bins.requests,
+        is_line_each=bins.is_line_each,
     )
 
 

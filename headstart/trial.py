@@ -100,6 +100,7 @@ class Trial:
     ``origin + i * bin_seconds``; NaN is missing and carries no demand. ``start`` and ``end``
     bound the scored part, on the same clock as ``origin`` and the replicas' times.
     ``attainment`` is the share of requests that shall wait less than ``wait_seconds``.
+    ``min_replicas`` and ``max_replicas`` are the policy's limits, for all who are no bound.
     """
 
     demand_per_second: FloatArray
@@ -111,6 +112,8 @@ class Trial:
     attainment: float = 0.99
     gpus_per_replica: int = 1
     origin: float = 0.0
+    min_replicas: int = 0
+    max_replicas: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a trial that can't be judged.
@@ -140,6 +143,11 @@ class Trial:
         inside = self.origin + np.arange(first, last) * self.bin_seconds
         inside = inside[(inside > self.start) & (inside < self.end)]
         return np.concatenate([[self.start], inside, [self.end]])
+
+    def within_limits(self, count: int) -> int:
+        """Return the number of replicas nearest to ``count`` that the policy allows."""
+        count = max(count, self.min_replicas)
+        return count if self.max_replicas is None else min(count, self.max_replicas)
 
     def to(self, end: float) -> Trial:
         """Return the trial with its scored part ending at ``end``."""

@@ -7,20 +7,17 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from controller.environment import Environment
 from controller.policy import Mode, Restore, WorkloadPolicy
 from headstart.errors import UsageError
 from headstart.kafka_options import kafka_connection
+from headstart.peak_check import check_peak
 from headstart.replay import Scenario
 from headstart.traces import Trace, default_capacity, default_warmup, parse_warmup, read_trace
 from models.forecast import WorkloadName
 
 #: In less than this nothing can be told of a policy.
 _SHORTEST_SECONDS = 60.0
-#: A replay plays at most so many replicas.
-_MOST_REPLICAS = 10_000
 
 
 def trace_and_warmup(arguments: argparse.Namespace) -> tuple[Trace, float]:
@@ -52,7 +49,7 @@ def scenario_of(arguments: argparse.Namespace) -> tuple[Trace, Scenario]:
     environment = read_world(arguments.environment)
     policy = _policy(arguments, trace, environment)
     check_fit(policy, environment)
-    _check_count(policy, trace)
+    check_peak(trace, policy, is_assumed=arguments.policy is None)
     return trace, Scenario(
         requests=trace.requests,
         bin_seconds=trace.bin_seconds,
@@ -60,6 +57,7 @@ def scenario_of(arguments: argparse.Namespace) -> tuple[Trace, Scenario]:
         policy=policy,
         environment=environment,
         warmup_seconds=warmup_seconds,
+        is_capacity_assumed=arguments.policy is None,
     )
 
 
@@ -74,17 +72,6 @@ def check_fit(policy: WorkloadPolicy, environment: Environment) -> None:
         raise UsageError(
             f"{policy.workload}: spec.standby.gpusPerReplica: {gpus} is not allowed: "
             f"must be at most {room}, the environment's standby.gpusPerNode"
-        )
-
-
-def _check_count(policy: WorkloadPolicy, trace: Trace) -> None:
-    """Refuse a capacity at which the peak would take more replicas than can be played."""
-    peak = float(np.nanmax(trace.per_second, initial=0.0))
-    if peak > _MOST_REPLICAS * policy.demand_per_replica:
-        raise UsageError(
-            f"{policy.workload}: spec.capacity.demandPerReplica: {policy.demand_per_replica:g} "
-            f"is not allowed: must be at least {peak / _MOST_REPLICAS:g}, or the trace's peak "
-            f"of {peak:g} per second takes more than {_MOST_REPLICAS} replicas"
         )
 
 

@@ -1,8 +1,10 @@
 """Policies that others run today, played on the same demand in the same simulated world.
 
 Each plays a trial and returns the replicas that it started; `headstart.scoring` judges them.
-They see demand as late as Headstart does, wait as long for a restore, lose the same nodes,
-and are given the better choice wherever their documentation leaves one. Nothing in here forecasts.
+They see demand as late as Headstart does, wait as long for a restore, lose the same nodes, keep
+to the policy's minReplicas, maxReplicas and gpuBudget (maxStep is Headstart's own: they have
+rates of theirs), and are given the better choice wherever their documentation leaves one. Nothing
+in here forecasts.
 """
 
 from __future__ import annotations

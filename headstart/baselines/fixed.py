@@ -40,11 +40,11 @@ def play_static(trial: Trial, environment: Environment) -> tuple[BaselineReplica
     """Return a fleet for the peak, enlarged until it attains the objective.
 
     It knows the demand that it is sized for, which nobody does; a real one would be larger.
-    Of nodes that will be lost it knows nothing.
+    Of nodes that will be lost it knows nothing. The policy's limits bind it, too.
     """
     peak = peak_replicas(trial)
-    count = peak
-    while count < MOST_OVER_PEAK * peak and not _attains(trial, count):
+    count, most = trial.within_limits(peak), trial.within_limits(MOST_OVER_PEAK * peak)
+    while count < most and not _attains(trial, count):
         count += 1
     fleet = BaselineFleet(trial, environment)
     fleet.begin(count, trial.start)

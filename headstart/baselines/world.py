@@ -27,7 +27,7 @@ class BaselineFleet:
     """Replicas of one baseline on the standby nodes: those that restore, and those that are ready.
 
     Each goes to the emptiest node. What a node takes with it when it is lost is started anew at
-    once, as far as there is room.
+    once, as far as there is room. Whatever is asked for, it keeps to the policy's limits.
     """
 
     def __init__(self, trial: Trial, environment: Environment) -> None:
@@ -36,6 +36,7 @@ class BaselineFleet:
         self._start_times = StartTimes(environment, origin=trial.origin)
         self._node_changes = _node_changes(environment, origin=trial.origin)
         self._end = trial.end
+        self._within_limits = trial.within_limits
         self._room = pool.gpus_per_node // trial.gpus_per_replica
         self._used = dict.fromkeys(range(pool.nodes), 0)
         # Nodes by replicas; one whose count has changed since is passed over.
@@ -58,7 +59,7 @@ class BaselineFleet:
     def begin(self, count: int, now: float) -> None:
         """Have replicas ready at once, at the beginning."""
         self.advance(now)
-        self._wanted = count
+        self._wanted = self._within_limits(count)
         self._ready = [(now, now, self._place()) for _ in range(self._missing())]
 
     def advance(self, now: float) -> None:
@@ -75,9 +76,9 @@ class BaselineFleet:
 
     def scale_to(self, count: int, now: float) -> None:
         """Start what is missing; let go of those that restore first, then of the newest."""
-        self._wanted = count
+        self._wanted = self._within_limits(count)
         self._start_missing(now)
-        for _ in range(self.count - count):
+        for _ in range(self.count - self._wanted):
             if self._restoring:
                 last = max(self._restoring)
                 self._restoring.remove(last)

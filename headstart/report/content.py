@@ -52,6 +52,7 @@ class ReportInput:
     and then axes show the time of day in UTC. ``demand`` is per second, ``late_share`` the share
     of the requests arriving then that waited too long, NaN where nothing is known. ``comparisons``
     begins with Headstart's own row. ``objective`` is the share asked for, None where money decides.
+    ``notes`` are sentences to be read with the figures.
     """
 
     title: str

@@ -19,7 +19,7 @@ from headstart.report.charts import (
 )
 from headstart.report.content import ReportInput
 from headstart.report.script import SCRIPT
-from headstart.report.sentences import against_bound, against_reactive, by_cost, headline
+from headstart.report.sentences import sentences
 from headstart.report.style import STYLE
 from headstart.report.summary import bars, tiles
 from headstart.report.thinning import sample
@@ -40,11 +40,7 @@ _MARK = (
 def render_report(run: ReportInput) -> str:
     """Return one self-contained HTML page: no file, font or address outside it is used."""
     charts = (demand_chart(run), replica_chart(run), lead_time_chart(run), miss_chart(run))
-    words = "".join(
-        f"<p>{escape(sentence)}</p>"
-        for sentence in (headline(run), by_cost(run), against_reactive(run), against_bound(run))
-        if sentence
-    )
+    words = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences(run))
     title = escape(run.title)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -121,9 +117,8 @@ def _footer(run: ReportInput) -> str:
     zone = (
         "Times are UTC." if run.origin_epoch_seconds is not None else "Times count from the start."
     )
-    notes = "".join(f"<p>{escape(note)}</p>" for note in run.notes)
     return (
         f"<footer><p>{span} scored. {zone} A GPU is paid for from the start of its replica until "
         "its release. Point at a chart, or focus it and use the arrow keys, to read values.</p>"
-        f"{notes}</footer>"
+        "</footer>"
     )

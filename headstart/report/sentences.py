@@ -6,6 +6,12 @@ from headstart.report.axes import hours_text, number_text, share_text, span_text
 from headstart.report.content import Comparison, ReportInput
 
 
+def sentences(run: ReportInput) -> tuple[str, ...]:
+    """Return all that is said of a run, in the order of reading."""
+    said = (headline(run), by_cost(run), against_reactive(run), against_bound(run), *run.notes)
+    return tuple(sentence for sentence in said if sentence)
+
+
 def headline(run: ReportInput) -> str:
     """Say in one sentence whether the objective held, and what GPUs it took; or what it cost."""
     own = run.own

@@ -14,6 +14,14 @@ BAD_LOGS = (
         ("trace.csv:2: broken JSON: Extra data at column 17",),
     ),
     BadInput(
+        "JSON that counts",
+        '{"timestamp": 0, "requests": 12}\n{"timestamp": 60, "requests": 9}\n',
+        (
+            "trace.csv:1: requests: 12 is not allowed: "
+            "must not be there: JSON is a log, one line a request; counts are read as CSV",
+        ),
+    ),
+    BadInput(
         "a broken line of JSON",
         '{"timestamp": 1}\n{"timestamp": \n',
         ("trace.csv:2: broken JSON: Expecting value at column 15",),

@@ -5,6 +5,15 @@ from __future__ import annotations
 from tests.unit.bad_input import BadInput
 
 COUNTS = "timestamp,requests\n"
+KNOWN_HEADERS = (
+    "must be timestamp,requests or timestamp,count (counts), or, of a log with one line a request, "
+    "timestamp alone or beside words and status codes, or TIMESTAMP,ContextTokens,GeneratedTokens"
+)
+ZONES_HINT = "times without a zone are UTC: if these are local, and clocks went back, write zones"
+OR_LEFT_OUT = (
+    "may be a count: call it count if it counts requests, "
+    "leave it out only if each line is one request"
+)
 
 BAD_TRACES = (
     BadInput(
@@ -20,29 +29,61 @@ BAD_TRACES = (
     BadInput(
         "a header of nowhere",
         "time,count\n1,2\n",
-        (
-            "trace.csv:1: header: 'time,count' is not allowed: "
-            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
-            "(one line a request)",
-        ),
+        ("trace.csv:1: header: 'time,count' is not allowed: " + KNOWN_HEADERS,),
     ),
     BadInput(
         "no header",
         "0,1\n10,2\n",
+        ("trace.csv:1: header: '0,1' is not allowed: " + KNOWN_HEADERS,),
+    ),
+    BadInput(
+        "tokens by the minute",
+        "timestamp,total_tokens\n0,512\n60,80\n",
         (
-            "trace.csv:1: header: '0,1' is not allowed: "
-            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
-            "(one line a request)",
+            "trace.csv:1: header: 'timestamp,total_tokens' is not allowed: "
+            + KNOWN_HEADERS
+            + f"; total_tokens {OR_LEFT_OUT}",
+        ),
+    ),
+    BadInput(
+        "one column of the two that Azure's log has",
+        "TIMESTAMP,ContextTokens\n0,1\n60,1\n",
+        (
+            "trace.csv:1: header: 'TIMESTAMP,ContextTokens' is not allowed: "
+            + KNOWN_HEADERS
+            + f"; contexttokens {OR_LEFT_OUT}",
+        ),
+    ),
+    BadInput(
+        "a log with a column of numbers",
+        "timestamp,path,bytes\n0,/v1/chat,512\n1,/v1/chat,80\n",
+        (
+            "trace.csv:1: header: 'timestamp,path,bytes' is not allowed: "
+            + KNOWN_HEADERS
+            + f"; bytes {OR_LEFT_OUT}",
+        ),
+    ),
+    BadInput(
+        "a column that has no name",
+        "timestamp,\n0,1\n60,1\n",
+        (
+            "trace.csv:1: header: 'timestamp,' is not allowed: "
+            + KNOWN_HEADERS
+            + f"; a column without a name {OR_LEFT_OUT}",
+        ),
+    ),
+    BadInput(
+        "counts twice",
+        "timestamp,count,Count\n0,1,2\n10,2,3\n",
+        (
+            "trace.csv:1: header: 'timestamp,count,Count' is not allowed: "
+            "must have one column count",
         ),
     ),
     BadInput(
         "semicolons",
         "timestamp;requests\n0;1\n",
-        (
-            "trace.csv:1: header: 'timestamp;requests' is not allowed: "
-            "must be timestamp,requests (counts), or TIMESTAMP,ContextTokens,GeneratedTokens "
-            "(one line a request)",
-        ),
+        ("trace.csv:1: header: 'timestamp;requests' is not allowed: " + KNOWN_HEADERS,),
     ),
     BadInput(
         "a word for a count",
@@ -121,6 +162,38 @@ BAD_TRACES = (
         ("trace.csv:4: timestamp: 10 is not allowed: must be later than 10 in the line before",),
     ),
     BadInput(
+        "the hour that local time repeats in autumn",
+        COUNTS + "2026-10-25T02:30:00,1\n2026-10-25T02:45:00,1\n2026-10-25T02:00:00,1\n",
+        (
+            "trace.csv:4: timestamp: '2026-10-25T02:00:00' is not allowed: "
+            "must be later than 2026-10-25T02:45:00 in the line before; " + ZONES_HINT,
+        ),
+    ),
+    BadInput(
+        "the hour that local time repeats in autumn, by the hour",
+        COUNTS + "2026-10-25 01:00,1\n2026-10-25 02:00,1\n2026-10-25 02:00,1\n",
+        (
+            "trace.csv:4: timestamp: '2026-10-25 02:00' is not allowed: "
+            "must be later than 2026-10-25 02:00 in the line before; " + ZONES_HINT,
+        ),
+    ),
+    BadInput(
+        "time running backwards, with zones",
+        COUNTS + "2026-10-25T02:30:00Z,1\n2026-10-25T02:00:00Z,1\n",
+        (
+            "trace.csv:3: timestamp: '2026-10-25T02:00:00Z' is not allowed: "
+            "must be later than 2026-10-25T02:30:00Z in the line before",
+        ),
+    ),
+    BadInput(
+        "time running backwards by a day",
+        COUNTS + "2026-10-25T02:30:00,1\n2026-10-24T02:30:00,1\n",
+        (
+            "trace.csv:3: timestamp: '2026-10-24T02:30:00' is not allowed: "
+            "must be later than 2026-10-25T02:30:00 in the line before",
+        ),
+    ),
+    BadInput(
         "time running backwards",
         COUNTS + "10,1\n20,1\n0,1\n",
         ("trace.csv:4: timestamp: 0 is not allowed: must be later than 20 in the line before",),
@@ -179,8 +252,18 @@ BAD_TRACES = (
         ("trace.csv:2: broken CSV: unexpected end of data",),
     ),
     BadInput(
+        "a header without end",
+        "timestamp," + "x" * 200_000 + "\n0,1\n",
+        ("trace.csv:1: broken CSV: field larger than field limit (131072)",),
+    ),
+    BadInput(
+        "a field without end",
+        "timestamp,path\n0,/\n1,/" + "x" * 200_000 + "\n",
+        ("trace.csv:3: broken CSV: field larger than field limit (131072)",),
+    ),
+    BadInput(
         "one second of arrivals",
-        "TIMESTAMP,ContextTokens\n5.1,1\n5.2,1\n",
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n5.1,1,1\n5.2,1,1\n",
         ("trace.csv: a log of arrivals must span at least 2 seconds",),
     ),
     BadInput(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from controller.environment import Environment, NodeLoss
-from controller.policy import Cost, Objective, WorkloadPolicy
+from controller.environment import Environment, NodeLoss, StandbyNodes
+from controller.plan import Reason
+from controller.policy import Cost, Limits, Objective, Standby, WorkloadPolicy
 from controller.simulation import SimulatedWorld
 from controller.tick_state import TickState
 from headstart.assessment import CLAIRVOYANT, Assessment, assess, summarize
@@ -57,6 +59,21 @@ def a_result(scenario: Scenario, *, replicas: int) -> ReplayResult:
 
 def assessed(scenario: Scenario, *, replicas: int = 2) -> tuple[Assessment, ReportInput]:
     result = a_result(scenario, replicas=replicas)
+    assessment = assess(scenario, result)
+    return assessment, report_input("A run", scenario, result, assessment)
+
+
+def capped(scenario: Scenario, reason: Reason) -> tuple[Assessment, ReportInput]:
+    """Assess a run of two replicas, all that a budget allows, whose plans have one reason."""
+    limits = Limits(min_replicas=1, max_replicas=9, gpu_budget=5)
+    policy = replace(scenario.policy, limits=limits, standby=Standby(gpus_per_replica=2))
+    world = Environment(standby=StandbyNodes(nodes=20, gpus_per_node=2))
+    scenario = replace(scenario, policy=policy, environment=world)
+    result = a_result(scenario, replicas=2)
+    plans = PlanLog.sized(2)
+    plans.add(0.0, a_plan(reason=reason))
+    plans.add(595.0, a_plan(reason=reason))
+    result = replace(result, plans=plans)
     assessment = assess(scenario, result)
     return assessment, report_input("A run", scenario, result, assessment)
 
@@ -113,6 +130,30 @@ def test_where_money_decides_gpus_and_late_requests_are_compared_in_it() -> None
     assert "Headstart cost" in closing(content)
     assert f"Kubernetes HPA, which would have cost {other.money:,.2f}." in closing(content)
     assert f"costs {other.money:,.2f}," in render_report(content)
+
+
+def test_the_others_keep_to_the_limits_and_it_is_told_where_these_decided(tmp_path: Path) -> None:
+    scenario = a_scenario()
+    assessment, content = capped(scenario, Reason.MAX_REPLICAS)
+    assert (assessment.trial.min_replicas, assessment.trial.max_replicas) == (1, 2)
+    # Two replicas of two GPUs for ten minutes; the peak would need three.
+    assert assessment.comparison["static"].gpu_seconds == 2 * 2 * 600
+    note = (
+        "Limits of the policy decided for Headstart: gpuBudget 5 for 100 % of the time; the others "
+        "keep to the same, but the planner that knows the future knows no limits."
+    )
+    assert note in " ".join(closing(content).split())
+    assert f"<p>{note}</p>" in render_report(content)
+    summary = summarize("a.csv", scenario, assessment, wall_seconds=1.0)
+    write_summary(tmp_path / "summary.json", summary)
+    assert json.loads((tmp_path / "summary.json").read_text())["notes"] == [note]
+
+
+def test_where_no_limit_decided_none_is_told() -> None:
+    assessment, content = capped(a_scenario(), Reason.FORECAST)
+    assert assessment.notes == ()
+    assert "Limits" not in closing(content)
+    assert "notes" not in summarize("a", a_scenario(), assessment, wall_seconds=1.0).content()
 
 
 @pytest.mark.parametrize(("replicas", "share"), [(0, 0.5), (3, 0.999)])

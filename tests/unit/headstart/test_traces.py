@@ -62,6 +62,31 @@ def test_columns_may_stand_in_any_order_with_others_between(tmp_path: Path) -> N
     np.testing.assert_array_equal(trace.requests, [3, 4])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timestamp,count,tokens\n0,3,700\n60,4,900\n",
+        "tokens,Count,timestamp\n700,3,0\n900,4,60\n",
+        "timestamp,requests,count\n0,3,9\n60,4,9\n",
+    ],
+)
+def test_counts_stay_counts_beside_tokens(tmp_path: Path, text: str) -> None:
+    trace = read_text(tmp_path, text)
+    assert trace.bin_seconds == 60.0
+    np.testing.assert_array_equal(trace.requests, [3, 4])
+
+
+def test_a_lone_column_of_times_is_a_log(tmp_path: Path) -> None:
+    trace = read_text(tmp_path, "Timestamp\n5.2\n5.9\n7.0\n")
+    np.testing.assert_array_equal(trace.requests, [2, 0, 1])
+
+
+def test_a_log_with_paths_and_status_codes_is_counted_by_the_second(tmp_path: Path) -> None:
+    rows = "".join(f'{second}.5,"/v1/chat, {second}",200\n' for second in range(150))
+    trace = read_text(tmp_path, "timestamp,path,status\n" + rows)
+    np.testing.assert_array_equal(trace.requests, np.ones(150))
+
+
 def test_arrivals_in_any_order_are_counted_by_the_second(tmp_path: Path) -> None:
     trace = read_text(
         tmp_path,

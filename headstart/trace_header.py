@@ -1,0 +1,65 @@
+"""What the header of a CSV trace says, with its first rows: counts, or a log of requests. Pure.
+
+To take a line of counts for one request would be wrong in silence, so only what is certainly a
+log is read as one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+#: Columns of counts, the first found; any other name might be anything.
+COUNTS = ("requests", "count")
+#: Columns of the one log whose numbers are known for no counts, that of Azure's language models.
+_AZURE_TOKENS = {"contexttokens", "generatedtokens"}
+_STATUS_NAMES = {"status", "status_code"}
+#: Begins as a word or a path does, or as an id in hexadecimal digits: neither is a count.
+_WORD = re.compile(r"[^\W\d_]|/|[0-9a-f]{8}-")
+_HTTP_STATUS = re.compile(r"[1-5]\d\d")
+#: Stands for a value that is not known, of a column of numbers, too.
+_BLANKS = {"", "-", "na", "n/a", "nan", "nil", "none", "null", "inf", "infinity"}
+
+_LOGS = (
+    "of a log with one line a request, timestamp alone or beside words and status codes, "
+    "or TIMESTAMP,ContextTokens,GeneratedTokens"
+)
+ALLOWED = f"must be timestamp,requests or timestamp,count (counts), or, {_LOGS}"
+
+
+def fields_of(row: Sequence[str]) -> list[str]:
+    """Return the fields of a row as they are compared."""
+    return [field.strip().lower() for field in row]
+
+
+def problem_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | None:
+    """Return what is wrong with a header, given the first rows; None if nothing is.
+
+    All as `fields_of` returns it.
+    """
+    twice = [column for column in ("timestamp", *COUNTS) if header.count(column) > 1]
+    if twice:
+        return f"must have one column {twice[0]}"
+    if "timestamp" not in header:
+        return ALLOWED
+    others = set(header) - {"timestamp"}
+    if others == _AZURE_TOKENS or others & set(COUNTS):
+        return None
+    for place, column in enumerate(header):
+        values = [row[place] for row in rows if place < len(row)]
+        if column != "timestamp" and not _counts_nothing(column, values):
+            return (
+                f"{ALLOWED}; {column or 'a column without a name'} may be a count: "
+                "call it count if it counts requests, leave it out only if each line is one request"
+            )
+    return None
+
+
+def _counts_nothing(column: str, values: Sequence[str]) -> bool:
+    """Say whether a column can't be one of counts: words throughout, or HTTP's status codes."""
+    known = [value for value in values if value not in _BLANKS]
+    if not known:
+        return False
+    if column in _STATUS_NAMES and all(map(_HTTP_STATUS.fullmatch, known)):
+        return True
+    return all(map(_WORD.match, known))

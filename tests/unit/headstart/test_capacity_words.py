@@ -1,0 +1,74 @@
+"""What is said of a capacity that nobody gave."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from controller.environment import Environment
+from headstart.assessment import assess
+from headstart.capacity_words import capacity_note
+from headstart.replay import ReplayResult, Scenario
+from headstart.traces import Trace
+from headstart.world_files import default_policy
+from models.forecast import FloatArray
+from tests.unit.headstart.test_assessment import a_result
+
+
+def a_scenario(
+    requests: FloatArray, *, bin_seconds: float = 60.0, is_assumed: bool = True
+) -> Scenario:
+    """Return a trace with the policy that it has without one."""
+    trace = Trace(
+        name="trace", origin_epoch_seconds=0.0, bin_seconds=bin_seconds, requests=requests
+    )
+    return Scenario(
+        requests=requests,
+        bin_seconds=bin_seconds,
+        origin=0.0,
+        policy=default_policy(trace, Environment()),
+        environment=Environment(),
+        warmup_seconds=0.0,
+        is_capacity_assumed=is_assumed,
+    )
+
+
+def hourly(count: float = 1.0) -> FloatArray:
+    """Return two days of minutes, each sixtieth with so many requests."""
+    requests = np.zeros(2880)
+    requests[::60] = count
+    return requests
+
+
+def test_a_request_an_hour_takes_many_of_the_replicas_assumed() -> None:
+    assert capacity_note(a_scenario(hourly())) == (
+        "Without --policy a replica is assumed to serve a twentieth of the peak minute, here "
+        "0.000806 requests per second: at so little a single request takes 21 replicas to wait "
+        "less than 2 s. --policy sets what a replica serves (spec.capacity.demandPerReplica)."
+    )
+
+
+def test_it_is_among_the_notes_of_the_assessment() -> None:
+    scenario = a_scenario(hourly()[:100])
+    result: ReplayResult = a_result(scenario, replicas=2)
+    assert assess(scenario, result).notes == (capacity_note(scenario),)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        a_scenario(hourly(), is_assumed=False),
+        a_scenario(np.full(2880, 600.0)),
+        a_scenario(np.full(6000, 7.0), bin_seconds=1.0),
+        a_scenario(hourly(0.9)),
+    ],
+    ids=["a policy", "ten a second", "seven a second in a log", "no whole request"],
+)
+def test_where_one_request_is_little_nothing_is_said(scenario: Scenario) -> None:
+    assert capacity_note(scenario) == ""
+
+
+@pytest.mark.parametrize(("per_minute", "is_said"), [(9.0, True), (20.0, False)])
+def test_it_begins_where_one_request_takes_two(per_minute: float, is_said: bool) -> None:
+    # A replica serves a twentieth of these: in 62 s half a request, or one.
+    assert (capacity_note(a_scenario(np.full(2880, per_minute))) != "") is is_said
