@@ -9,10 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
+from headstart.timestamps import BadTimestampError, to_epoch_seconds
+
 #: Columns of counts, the first found; any other name might be anything.
 COUNTS = ("requests", "count")
 #: Columns of the one log whose numbers are known for no counts, that of Azure's language models.
 _AZURE_TOKENS = {"contexttokens", "generatedtokens"}
+#: What others call the tokens of a request and of its answer.
+_ASKED = re.compile(r"(request|prompt|input|context).*tokens?")
+_ANSWERED = re.compile(r"(response|completion|output|generated|answer).*tokens?")
 _STATUS_NAMES = {"status", "status_code"}
 #: Begins as a word or a path does, or as an id in hexadecimal digits: neither is a count.
 _WORD = re.compile(r"[^\W\d_]|/|[0-9a-f]{8}-")
@@ -43,7 +50,7 @@ def problem_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | No
     if "timestamp" not in header:
         return ALLOWED
     others = set(header) - {"timestamp"}
-    if others == _AZURE_TOKENS or others & set(COUNTS):
+    if others == _AZURE_TOKENS or others & set(COUNTS) or _tells_tokens(header, rows):
         return None
     for place, column in enumerate(header):
         values = [row[place] for row in rows if place < len(row)]
@@ -53,6 +60,18 @@ def problem_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | No
                 "call it count if it counts requests, leave it out only if each line is one request"
             )
     return None
+
+
+def _tells_tokens(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Say whether each line has one request's tokens: sums of tokens stand at even intervals."""
+    if not all(any(map(side.search, header)) for side in (_ASKED, _ANSWERED)):
+        return False
+    place = header.index("timestamp")
+    try:
+        times = to_epoch_seconds([row[place].upper() for row in rows if place < len(row)])
+    except BadTimestampError:
+        return False
+    return len(np.unique(np.diff(times).round(3))) > 1
 
 
 def _counts_nothing(column: str, values: Sequence[str]) -> bool:

@@ -8,9 +8,9 @@ import pytest
 from controller.boosts import Boost
 from controller.cluster_view import Phase, Replica
 from controller.feedback import begun, key_of
+from controller.jumps import Jumps
 from controller.observation import START_QUARTERS
 from controller.observing import observed
-from controller.jumps import Jumps
 from controller.outcomes import Outcomes
 from controller.policy import Mode, Restore, WorkloadPolicy
 from controller.tick_state import TickSettings, TickState

@@ -23,6 +23,10 @@ def problem(text: str) -> str | None:
         "timestamp,city\n0,Århus\n1,Zürich",
         "TIMESTAMP,ContextTokens,GeneratedTokens\n0,1,2",
         "GeneratedTokens,TIMESTAMP,ContextTokens\n1,0,2",
+        "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,m,472,18,490,a\n"
+        "45,m,1087,230,1317,a\n118,m,417,276,693,b",
+        "timestamp,prompt_tokens,completion_tokens\n2026-01-01T00:00:00Z,1,2\n"
+        "2026-01-01T00:00:00.2Z,1,2\n2026-01-01T00:00:07Z,1,2",
         "timestamp,region,requests,tokens\n0,eu,1,2",
         " Timestamp , Count \n0,1",
     ],
@@ -38,6 +42,9 @@ def test_counts_by_name_and_certain_logs_are_accepted(text: str) -> None:
         ("timestamp,region,hits\n0,eu,5\n0,us,6", "hits"),
         ("timestamp,path,bytes\n0,/v1,17\n1,/v1,-", "bytes"),
         ("timestamp,hits\n0,many\n60,7", "hits"),
+        ("timestamp,prompt_tokens,completion_tokens\n0,5,6\n60,5,6\n120,7,8", "prompt_tokens"),
+        ("timestamp,prompt_tokens,completion_tokens\n0,5,6\nlater,5,6", "prompt_tokens"),
+        ("timestamp,prompt_tokens,cached_tokens\n0,5,6\n7,5,6\n9,7,8", "prompt_tokens"),
         ("timestamp,hits\n0,1.2k\n60,7k", "hits"),
         ("timestamp,hits\n0,-\n60,null", "hits"),
         ("timestamp,hits\n0,NaN\n60,inf", "hits"),
