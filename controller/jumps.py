@@ -3,8 +3,9 @@
 The rate of the last seconds may be the first of a burst, or chance. Where few and long requests
 make demand, nearly all that it stands above the mean of late is gone within the minute; where
 demand is steps, all of it stays. What is still to be expected of it a minute on is a regression
-through the origin: of what the mean of the next minute was above that of late, on what the rate was. Jumps by far
-higher than all of these are no part of what was learned: they are expected to last.
+through the origin: of what the mean of the next minute was above that of late, on what the rate
+was. Jumps by far higher than all of these are no part of what was learned: they are expected to
+last.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _KEPT = 1.0 - 1.0 / 1440.0
 class Jumps(NamedTuple):
     """What jumps have come to: of each, the ``share`` that lasts a minute.
 
-    ``count``, ``products`` and ``squares`` are sums that fade. One jump at a time is watched:
+    ``seen``, ``products`` and ``squares`` are sums that fade. One jump at a time is watched:
     ``excess`` per second above ``mean``, at ``since``, when ``demand`` had come in all; none if 0.
     There is nothing to do before ``look_at``.
     """
 
     share: float = _BELIEVED_SHARE
-    count: float = 0.0
+    seen: float = 0.0
     products: float = 0.0
     squares: float = 0.0
     excess: float = 0.0
@@ -76,7 +77,7 @@ def lasting_per_second(jumps: Jumps, rate: float, mean: float) -> float:
     something new.
     """
     excess = rate - mean
-    usual = math.sqrt(jumps.squares / jumps.count) if jumps.count else 0.0
+    usual = math.sqrt(jumps.squares / jumps.seen) if jumps.seen else 0.0
     beyond = max(excess - _USUAL_JUMPS * usual, 0.0)
     return mean + jumps.share * excess + (1.0 - jumps.share) * beyond
 
@@ -84,14 +85,14 @@ def lasting_per_second(jumps: Jumps, rate: float, mean: float) -> float:
 def _with_watched(jumps: Jumps, *, at: float, demand: float) -> Jumps:
     """Return the jumps with what has become of the one under watch."""
     lasted = (demand - jumps.demand) / (at - jumps.since) - jumps.mean
-    count = jumps.count * _KEPT + 1.0
+    seen = jumps.seen * _KEPT + 1.0
     products = jumps.products * _KEPT + jumps.excess * lasted
     squares = jumps.squares * _KEPT + jumps.excess * jumps.excess
     measured = min(max(products / squares, 0.0), 1.0)
     believed = _BELIEVED_JUMPS * _BELIEVED_SHARE
     return Jumps(
-        share=(count * measured + believed) / (count + _BELIEVED_JUMPS),
-        count=count,
+        share=(seen * measured + believed) / (seen + _BELIEVED_JUMPS),
+        seen=seen,
         products=products,
         squares=squares,
         look_at=at,

@@ -62,18 +62,19 @@ def test_only_what_stands_well_above_the_mean_is_a_jump() -> None:
     quiet = Jumps(look_at=0.0)
     for rate, excess in ((9.0, 0.0), (10.2, 0.0), (10.5, 0.5)):
         seen = looked_at(quiet, at=5.0, per_second=rate, mean_per_second=10.0, demand=1.0)
-        assert (seen.excess, seen.look_at) == (pytest.approx(excess), 70.0)
+        assert seen.excess == pytest.approx(excess)
+        assert seen.look_at == 70.0
 
 
 def test_no_jump_is_seen_before_the_mean_is_settled_nor_just_after_a_gap() -> None:
     """From nothing to its usual demand is no jump of demand's."""
     begun = after([10.0] * 23)
-    assert (begun.jumps.excess, begun.jumps.count) == (0.0, 0.0)
+    assert (begun.jumps.excess, begun.jumps.seen) == (0.0, 0.0)
     watching = after([10.0] * 37 + [20.0] * 14)
     assert watching.jumps.excess > 0.0
     resumed = after([50.0] * 20, watching, at=100_000.0)
-    assert (resumed.jumps.excess, resumed.jumps.count) == (0.0, watching.jumps.count)
-    assert interrupted(Jumps(share=0.3, count=2.0, excess=1.0)).share == 0.3
+    assert (resumed.jumps.excess, resumed.jumps.seen) == (0.0, watching.jumps.seen)
+    assert interrupted(Jumps(share=0.3, seen=2.0, excess=1.0)).share == 0.3
 
 
 def test_the_newest_jumps_count_most() -> None:
@@ -84,13 +85,13 @@ def test_the_newest_jumps_count_most() -> None:
 
 
 def test_what_is_to_be_expected_lies_between_the_mean_and_the_rate() -> None:
-    jumps = Jumps(share=0.25, count=4.0, squares=400.0)
+    jumps = Jumps(share=0.25, seen=4.0, squares=400.0)
     assert lasting_per_second(jumps, 30.0, 10.0) == pytest.approx(15.0)
     assert lasting_per_second(jumps, 0.0, 10.0) == pytest.approx(7.5)
 
 
 def test_what_is_higher_than_jumps_are_is_expected_to_last() -> None:
-    jumps = Jumps(share=0.25, count=4.0, squares=400.0)  # jumps of 10 per second
+    jumps = Jumps(share=0.25, seen=4.0, squares=400.0)  # jumps of 10 per second
     assert lasting_per_second(jumps, 40.0, 10.0) == pytest.approx(10.0 + 7.5)
     assert lasting_per_second(jumps, 60.0, 10.0) == pytest.approx(10.0 + 7.5 + 20.0)
     assert lasting_per_second(Jumps(), 60.0, 10.0) == pytest.approx(60.0)

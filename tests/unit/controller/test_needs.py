@@ -87,7 +87,7 @@ def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
             reading=a_reading(12.0),
             smooth_per_second=4.0,
             backlog=200.0,
-            jumps=Jumps(share=share, count=1.0, squares=1e6),
+            jumps=Jumps(share=share, seen=1.0, squares=1e6),
         )
         return need_of(seen, expected=2)
 

@@ -85,7 +85,7 @@ def test_demand_beyond_a_level_is_late_for_it_until_its_backlog_is_cleared() -> 
 
 def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
     burst, forecast = [10.0] * 8 + [20.0], a_forecast(10.0)
-    chance = Jumps(share=0.0, count=1.0, squares=1e6)
+    chance = Jumps(share=0.0, seen=1.0, squares=1e6)
     stays = after(burst, forecast=forecast).targets[-1, 0, MEDIAN]
     passes = after(burst, forecast=forecast, jumps=chance).targets[-1, 0, MEDIAN]
     # 100 wait for ten replicas. When a start is ready 20/s would have made 300 of them, and 10/s
