@@ -22,6 +22,8 @@ REPLICAS_LABEL = "headstart_boost_replicas"
 MULTIPLIER_LABEL = "headstart_boost_multiplier"
 _SHOWN_LETTERS = 60
 _LINES_SAID = 20
+#: No sender has more; a number beyond what metrics can show would break them all.
+_MOST_TRUNCATED = 1_000_000
 
 
 class PayloadError(ControllerError):
@@ -77,7 +79,9 @@ def payload_of(body: bytes, workloads: Collection[WorkloadName]) -> Payload:
         faults=tuple(faults[:_LINES_SAID]),
         faulty=len(faults),
         passed_over=passed_over,
-        truncated=truncated if isinstance(truncated, int) and truncated > 0 else 0,
+        truncated=min(truncated, _MOST_TRUNCATED)
+        if isinstance(truncated, int) and truncated > 0
+        else 0,
     )
 
 

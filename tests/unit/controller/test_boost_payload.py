@@ -95,6 +95,12 @@ def test_what_was_cut_is_counted() -> None:
     assert read(a_payload(an_alert(), truncatedAlerts=7)).truncated == 7
 
 
+def test_what_was_cut_is_a_number_that_metrics_can_show() -> None:
+    body = b'{"alerts": [], "truncatedAlerts": 1' + b"0" * 400 + b"}"
+    assert read(body).truncated == 1_000_000
+    assert read(a_payload(truncatedAlerts=-1)).truncated == 0
+
+
 def test_an_alert_is_the_same_in_another_group_and_whenever_it_began() -> None:
     moved = an_alert(startsAt="2026-11-24T05:59:40Z")
     assert only(a_payload(an_alert())).id == only(a_payload(moved, groupKey="other")).id
