@@ -101,10 +101,6 @@ class Boosts:
                 heard[alert.id] = _after(before, alert, now, limits)
         return replace(self, heard=MappingProxyType(heard)), left_out
 
-    def with_heard(self, changed: Mapping[str, Heard]) -> Boosts:
-        """Return the boosts with what somebody heard of these alerts in place of what was known."""
-        return replace(self, heard=MappingProxyType({**self.heard, **changed}))
-
     def changed_since(self, before: Boosts) -> Mapping[str, Heard]:
         """Return what is known here otherwise than before."""
         return {key: one for key, one in self.heard.items() if before.heard.get(key) != one}
