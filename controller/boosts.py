@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import NamedTuple
 
 from controller.policy import WorkloadPolicy
 from models.forecast import WorkloadName
@@ -20,20 +19,6 @@ from models.forecast import WorkloadName
 _ID_LETTERS = 24
 #: A repeat that adds less than this share of a boost's time changes nothing worth keeping.
 _WORTH_KEEPING = 0.1
-
-
-class AlertKey(NamedTuple):
-    """What one firing of one alert is known by, however often and by whomever it is told."""
-
-    group: str
-    fingerprint: str
-    starts_at: str
-
-    @property
-    def id(self) -> str:
-        """A short text that stands for all three."""
-        words = json.dumps(self).encode()
-        return hashlib.sha256(words).hexdigest()[:_ID_LETTERS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +31,25 @@ class Boost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """An alert that asks for a boost of one workload; resolved ones end it."""
+    """An alert that asks for a boost of one workload; resolved ones end it.
 
-    key: AlertKey
+    ``fingerprint`` stands for its labels, which make it the same alert whoever tells it. When it
+    began does not: where several Prometheis tell it, the earliest beginning comes to be told.
+    ``moment`` is when it began, or ended once resolved, by the clock of who saw it (seconds since
+    the epoch); None if that is not told.
+    """
+
+    fingerprint: str
     workload: WorkloadName
     boost: Boost
     is_firing: bool = True
+    moment: float | None = None
+
+    @property
+    def id(self) -> str:
+        """A short text that stands for the fingerprint, whatever that is made of."""
+        words = json.dumps(self.fingerprint).encode()
+        return hashlib.sha256(words).hexdigest()[:_ID_LETTERS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +64,20 @@ class BoostLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """An alert's boost, None once resolved, and when it is forgotten."""
+    """An alert's boost, None once resolved, and when it is forgotten.
+
+    ``since`` is the latest moment told: of its beginning, or of its end.
+    """
 
     workload: WorkloadName
     boost: Boost | None
     ends_at: float
+    since: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boosts:
-    """Everything heard that has not ended by its own time, by the ids of the alerts' keys."""
+    """Everything heard that has not ended by its own time, by the ids of the alerts."""
 
     heard: Mapping[str, Heard] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -84,26 +86,20 @@ class Boosts:
     ) -> tuple[Boosts, int]:
         """Return the boosts after these alerts, and how many found no room.
 
-        Repeats start the time anew, near enough. What was resolved stays so: a firing told late,
-        by a second Alertmanager, does not bring it back.
+        Repeats of a firing start its time anew, near enough. Moments decide what counts, not the
+        order in which they are told: what began after the end fires again; what began before was
+        told late, by a second Alertmanager say, and does not bring back what was resolved.
         """
         heard = dict(self.at(now).heard)
         left_out = 0
         for alert in alerts:
-            before = heard.get(alert.key.id)
+            before = heard.get(alert.id)
             if before is None and len(heard) >= limits.most_alerts:
                 left_out += 1
                 continue
-            is_over = not alert.is_firing or (before is not None and before.boost is None)
-            boost = None if is_over else _bounded(alert.boost, limits)
-            told = Heard(workload=alert.workload, boost=boost, ends_at=now + limits.lasts_seconds)
-            if before is None or not _says_as_much(before, told, limits):
-                heard[alert.key.id] = told
+            if before is None or not _is_old_news(before, alert):
+                heard[alert.id] = _after(before, alert, now, limits)
         return replace(self, heard=MappingProxyType(heard)), left_out
-
-    def with_heard(self, changed: Mapping[str, Heard]) -> Boosts:
-        """Return the boosts with what somebody heard of these alerts in place of what was known."""
-        return replace(self, heard=MappingProxyType({**self.heard, **changed}))
 
     def changed_since(self, before: Boosts) -> Mapping[str, Heard]:
         """Return what is known here otherwise than before."""
@@ -114,8 +110,13 @@ class Boosts:
         return tuple(
             one.workload
             for key, one in self.heard.items()
-            if one.boost is not None and key not in before.heard
+            if one.boost is not None and not before.is_boosted_by(key)
         )
+
+    def is_boosted_by(self, key: str) -> bool:
+        """Say whether an alert asks for a boost."""
+        known = self.heard.get(key)
+        return known is not None and known.boost is not None
 
     def at(self, now: float) -> Boosts:
         """Return what has not ended by ``now``."""
@@ -146,9 +147,37 @@ def boost_per_second(boost: Boost | None, per_second: float, policy: WorkloadPol
     return max(by_replicas, (boost.multiplier - 1.0) * per_second, 0.0)
 
 
+def _is_old_news(before: Heard, alert: Alert) -> bool:
+    """Say whether an alert is told late, or its end once more; a firing told again is no old news.
+
+    Whoever tells no moment means now.
+    """
+    if before.boost is not None:
+        return not alert.is_firing and alert.moment is not None and alert.moment < before.since
+    # An end that is repeated must not hold down for longer what may fire again.
+    if alert.moment is None:
+        return not alert.is_firing
+    return alert.moment <= before.since
+
+
+def _after(before: Heard | None, alert: Alert, now: float, limits: BoostLimits) -> Heard:
+    """Return what is known of an alert once it was told."""
+    since = now if alert.moment is None else alert.moment
+    if before is not None:
+        is_repeat = alert.is_firing and before.boost is not None
+        since = before.since if is_repeat and alert.moment is None else max(since, before.since)
+    told = Heard(
+        workload=alert.workload,
+        boost=_bounded(alert.boost, limits) if alert.is_firing else None,
+        ends_at=now + limits.lasts_seconds,
+        since=since,
+    )
+    return before if before is not None and _says_as_much(before, told, limits) else told
+
+
 def _says_as_much(known: Heard, told: Heard, limits: BoostLimits) -> bool:
-    is_other = (known.workload, known.boost) != (told.workload, told.boost)
-    return not is_other and told.ends_at - known.ends_at < _WORTH_KEEPING * limits.lasts_seconds
+    is_same = replace(known, ends_at=told.ends_at) == told
+    return is_same and told.ends_at - known.ends_at < _WORTH_KEEPING * limits.lasts_seconds
 
 
 def _bounded(boost: Boost, limits: BoostLimits) -> Boost:

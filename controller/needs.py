@@ -94,9 +94,9 @@ def sure_need(
 
 
 def fresh_reading(observation: Observation) -> DemandReading | None:
-    """Return the newest reading, None if it is too old to say anything of now."""
+    """Return the newest reading, None if it says nothing of now: too old, or from the future."""
     reading = observation.outlook.reading if observation.outlook else None
-    if reading is None:
+    if reading is None or reading.is_ahead(now=observation.now):
         return None
     oldest = max(_SILENCE_SECONDS, WINDOWS_AWAITED * reading.window_seconds)
     return reading if observation.now - reading.measured_at <= oldest else None

@@ -21,6 +21,7 @@ from controller.plan_history import PlanHistory
 from controller.policy import Mode
 from controller.tick_report import State, Tick, TickReport
 from models.forecast import WorkloadName
+from models.outlook import without_future
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Reconciler(Generic[State]):
         self._fleet = fleet
         modes = self._modes
         latest = ((workload, self._outside.outlooks.latest(workload)) for workload in modes)
-        outlooks = {workload: outlook for workload, outlook in latest if outlook is not None}
+        outlooks = {name: without_future(one, now=now) for name, one in latest if one is not None}
         result = self._tick(fleet, outlooks, self._state, now)
         self._state = result.state
         self._history.add(result.plans)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from models.forecast import Forecast, WorkloadName
+
+#: How far apart the clocks of two machines may be. What is further ahead comes of a wrong one.
+CLOCKS_APART_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,10 @@ class DemandReading:
     window_seconds: float
     per_second: float
     sources: tuple[tuple[str, float], ...] = ()
+
+    def is_ahead(self, *, now: float) -> bool:
+        """Say whether it was measured when that has yet to be: by a clock that was wrong."""
+        return self.measured_at - now > CLOCKS_APART_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +42,26 @@ class Outlook:
     reading: DemandReading | None
     forecast: Forecast | None
     degraded: tuple[str, ...] = field(default=())
+
+
+def without_future(outlook: Outlook, *, now: float) -> Outlook:
+    """Return an outlook without what was told from a time that has yet to be, and say so.
+
+    It would count as fresh until that time has come, whatever is measured meanwhile.
+    """
+    reading, forecast = outlook.reading, outlook.forecast
+    latest = max(
+        outlook.published_at,
+        reading.measured_at if reading else now,
+        forecast.issued_at if forecast else now,
+    )
+    if latest - now <= CLOCKS_APART_SECONDS:
+        return outlook
+    is_forecast_ahead = forecast is not None and forecast.issued_at - now > CLOCKS_APART_SECONDS
+    said = f"clock: the predictor's is {latest - now:.0f} s ahead; what it says of then is not used"
+    return replace(
+        outlook,
+        reading=None if reading and reading.is_ahead(now=now) else reading,
+        forecast=None if is_forecast_ahead else forecast,
+        degraded=(*outlook.degraded, said),
+    )

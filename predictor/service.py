@@ -134,6 +134,10 @@ class ForecastService:
 
     def _begin(self, workload: WorkloadName, track: Track, now: float) -> asyncio.Future[None]:
         """Begin a workload's tick; what is returned ends when its sources were read."""
+        if track.is_ahead(now):
+            LOGGER.warning("%s: the clock was set back: history is read anew", workload)
+            self._forecaster.forget(workload)
+            track = self._tracks[workload] = begin_track(track.demand, now)
         read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reading.add(read)
         read.add_done_callback(self._reading.discard)
@@ -164,12 +168,9 @@ class ForecastService:
             self._subscriptions.forget(workload)
             self._forecaster.forget(workload)
             self._metrics.forget(workload)
-        told = (track.demand.announcements, track.demand.others)
-        closing = [source.close() for source in track.demand.sources]
-        closing += [source.close() for source in told if source is not None]
-        for close in closing:
+        for close in track.demand.closers():
             try:
-                await close
+                await close()
             except Exception:
                 LOGGER.exception("%s: a source was not closed cleanly", workload)
 
@@ -215,9 +216,7 @@ class ForecastService:
         combined = combine(answers, now=now, patience_seconds=self._settings.patience_seconds)
         if not track.is_behind:
             track.remarks = (*track.remarks, *disagreements(answers))
-        newest = combined.reading
-        if newest and (not track.reading or newest.measured_at >= track.reading.measured_at):
-            track.reading = newest
+        track.take(combined.reading)
         if combined.finished_until < span.start + step / 2:
             return None
         return combined.series.between(span.start, combined.finished_until)

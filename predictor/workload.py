@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from models.forecast import Forecast, WorkloadName
-from models.outlook import DemandReading
+from models.outlook import CLOCKS_APART_SECONDS, DemandReading
 from models.series import BUSY_STEPS, outage_steps
 from predictor.announced import AnnouncedState
 from predictor.ports import Announcements, Calendar, DemandSource, ForecastByOthers
@@ -54,6 +55,12 @@ class WorkloadDemand:
         """Return what demand joined from all sources is called in the archive."""
         return f"combined {self.measured_by}".rstrip()
 
+    def closers(self) -> list[Callable[[], Awaitable[None]]]:
+        """Return how to let go of each of the sources, and of what others tell."""
+        closers: list[Callable[[], Awaitable[None]]] = [one.close for one in self.sources]
+        told = (self.announcements, self.others)
+        return closers + [one.close for one in told if one is not None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -90,6 +97,20 @@ class Track:
     told: ToldScore = field(default_factory=ToldScore)
     remarks: tuple[str, ...] = ()
     logged: frozenset[str] = frozenset()
+
+    def is_ahead(self, now: float) -> bool:
+        """Say whether it is further than now: the clock was set back.
+
+        Nothing would be new until the time has come that was thought to be.
+        """
+        if self.finished_until - now > CLOCKS_APART_SECONDS:
+            return True
+        return self.reading is not None and self.reading.is_ahead(now=now)
+
+    def take(self, reading: DemandReading | None) -> None:
+        """Take a reading, unless a newer one is known."""
+        if reading and (not self.reading or reading.measured_at >= self.reading.measured_at):
+            self.reading = reading
 
     def span(self, now: float) -> Span:
         """Return the steps to read at a tick; at most SPAN_STEPS of them are new."""

@@ -11,8 +11,9 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from controller.boosts import Alert, AlertKey, Boost
+from controller.boosts import Alert, Boost
 from controller.errors import ControllerError
 from models.forecast import WorkloadName
 
@@ -21,6 +22,8 @@ REPLICAS_LABEL = "headstart_boost_replicas"
 MULTIPLIER_LABEL = "headstart_boost_multiplier"
 _SHOWN_LETTERS = 60
 _LINES_SAID = 20
+#: No sender has more; a number beyond what metrics can show would break them all.
+_MOST_TRUNCATED = 1_000_000
 
 
 class PayloadError(ControllerError):
@@ -56,13 +59,13 @@ def payload_of(body: bytes, workloads: Collection[WorkloadName]) -> Payload:
     listed = document.get("alerts")
     if not isinstance(listed, list):
         raise PayloadError("alerts: missing: must be a list")
-    group = _text(document.get("groupKey"))
+    status = _text(document.get("status"))
     alerts: list[Alert] = []
     faults: list[str] = []
     passed_over = 0
     for index, raw in enumerate(listed):
         try:
-            alert = _alert(raw, group, workloads)
+            alert = _alert(raw, status, workloads)
         except _AlertError as fault:
             faults.append(f"alerts[{index}].{fault}")
             continue
@@ -76,7 +79,9 @@ def payload_of(body: bytes, workloads: Collection[WorkloadName]) -> Payload:
         faults=tuple(faults[:_LINES_SAID]),
         faulty=len(faults),
         passed_over=passed_over,
-        truncated=truncated if isinstance(truncated, int) and truncated > 0 else 0,
+        truncated=min(truncated, _MOST_TRUNCATED)
+        if isinstance(truncated, int) and truncated > 0
+        else 0,
     )
 
 
@@ -91,24 +96,45 @@ def _document(body: bytes) -> Mapping[str, object]:
     return document
 
 
-def _alert(raw: object, group: str, workloads: Collection[WorkloadName]) -> Alert | None:
-    """Return the alert, None if it asks for no boost."""
+def _alert(raw: object, status: str, workloads: Collection[WorkloadName]) -> Alert | None:
+    """Return the alert, None if it asks for no boost; the payload's status is for want of its own.
+
+    It is known by its labels alone, not by its group: groups change with Alertmanager's settings.
+    """
     if not isinstance(raw, dict):
         raise _AlertError("is not an object")
     # Labels tell alerts apart, annotations are what templates write: labels go first.
-    words = {**_texts(raw.get("annotations")), **_texts(raw.get("labels"))}
+    labels = _texts(raw.get("labels"))
+    words = {**_texts(raw.get("annotations")), **labels}
     name = words.get(POLICY_LABEL, "").strip()
     if not name:
         return None
-    is_firing = raw.get("status") != "resolved"
-    key = AlertKey(
-        group=group,
-        fingerprint=_text(raw.get("fingerprint")) or _fingerprint(_texts(raw.get("labels"))),
-        starts_at=_text(raw.get("startsAt")),
+    is_firing = (_text(raw.get("status")) or status) != "resolved"
+    return Alert(
+        # A template may leave out the labels: the policy is told all the same.
+        fingerprint=_text(raw.get("fingerprint")) or _fingerprint({**labels, POLICY_LABEL: name}),
+        workload=_workload(name, workloads),
+        # A resolved one may have lost its annotations' values; it ends whatever it once asked for.
+        boost=_boost(words) if is_firing else Boost(),
+        is_firing=is_firing,
+        moment=_seconds_of(raw.get("startsAt")) if is_firing else _end_of(raw),
     )
-    # A resolved alert may have lost its annotations' values; it ends whatever it once asked for.
-    boost = _boost(words) if is_firing else Boost()
-    return Alert(key=key, workload=_workload(name, workloads), boost=boost, is_firing=is_firing)
+
+
+def _end_of(raw: Mapping[str, object]) -> float | None:
+    """Return when a resolved alert ended, None if that is not told; never before it began."""
+    started, ended = _seconds_of(raw.get("startsAt")), _seconds_of(raw.get("endsAt"))
+    return ended if ended is None or started is None else max(started, ended)
+
+
+def _seconds_of(value: object) -> float | None:
+    """Return a time in seconds since the epoch, None if it is none: Go's zero time means so."""
+    try:
+        moment = datetime.fromisoformat(_text(value))
+        seconds = moment.timestamp() if moment.tzinfo else 0.0
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0.0 else None
 
 
 def _workload(name: str, workloads: Collection[WorkloadName]) -> WorkloadName:

@@ -19,6 +19,7 @@ def boost_text(heard: Heard) -> dict[str, Any]:
         "multiplier": boost.multiplier,
         "isOver": heard.boost is None,
         "endsAt": heard.ends_at,
+        "since": heard.since,
     }
 
 
@@ -34,7 +35,11 @@ def heard_in(text: object, workload: WorkloadName) -> Heard:
     )
     is_over = isinstance(text, Mapping) and text.get("isOver") is True
     return Heard(
-        workload=workload, boost=None if is_over else boost, ends_at=fields.number("endsAt")
+        workload=workload,
+        boost=None if is_over else boost,
+        ends_at=fields.number("endsAt"),
+        # One that was written without it yields to whatever is told next.
+        since=fields.number("since") if fields.find("since") is not None else 0.0,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,7 @@ class PredictorStream:
         settings: StreamSettings | None = None,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_outlook: Callable[[Outlook], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Read with a client whose base URL is the predictor's; hand each newest outlook on."""
         self._client = client
@@ -53,6 +55,7 @@ class PredictorStream:
         self._luck = luck
         self._wait = wait
         self._on_outlook = on_outlook
+        self._clock = clock
         self._latest: dict[WorkloadName, Outlook] = {}
         self._failures = 0
         self.malformed_events = 0
@@ -101,10 +104,20 @@ class PredictorStream:
             return
         # Only now is the predictor known to be of use: earlier, retries would not slow down.
         self._failures = 0
-        known = self._latest.get(outlook.workload)
-        if known is None or outlook.published_at >= known.published_at:
+        if self._is_newest(outlook):
             self._latest[outlook.workload] = outlook
             self._on_outlook(outlook)
+
+    def _is_newest(self, outlook: Outlook) -> bool:
+        """Say whether an outlook that arrived goes before the one that is known.
+
+        A reconnect may lead to a predictor that is behind. But one published in the future came of
+        a clock that was ahead: once that is set right, what comes is older and yet the newest.
+        """
+        known = self._latest.get(outlook.workload)
+        if known is None or outlook.published_at >= known.published_at:
+            return True
+        return known.published_at > self._clock()
 
     def _retry_seconds(self) -> float:
         settings = self._settings

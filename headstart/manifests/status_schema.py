@@ -71,6 +71,7 @@ _BOOST = _mapping(
     multiplier=_said(_AMOUNT, "Demand as measured times this."),
     isOver=_said(_SWITCH, "It was resolved; kept so that a late word does not bring it back."),
     endsAt=_said(_NUMBER, "When it ends by itself, in seconds since 1970."),
+    since=_said(_NUMBER, "When the alert began, or ended if it is over, as far as was told."),
 )
 _INCOMPATIBLE = _mapping(
     "A node that failed to start the workload, and is left out until a time.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp
 
 from models.codec import encode_outlook
 from models.forecast import WorkloadName
+from predictor.adapters.connections import BoundedConnection, ConnectionLimits, say_seldom
 from predictor.errors import ListenError
 from predictor.ports import Outlooks
 from predictor.sharding import ShardReport
@@ -29,6 +31,9 @@ HEARTBEAT_SECONDS = 10
 SEND_SECONDS = 10.0
 #: Streams are cut this long after a stop was asked for.
 STOP_SECONDS = 1
+#: Connections that are taken in one go. They count only some turns of the loop later, so that many
+#: at once would pass any limit; the others wait in the system's queue.
+TAKEN_AT_ONCE, QUEUED = 16, 128
 
 
 def routes(
@@ -52,7 +57,12 @@ def routes(
 
 
 async def serve(
-    app: ASGIApp, host: str, port: int, *, on_listening: Callable[[int], None] | None = None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    on_listening: Callable[[int], None] | None = None,
+    limits: ConnectionLimits | None = None,
 ) -> None:
     """Serve until cancelled, then end cleanly. Port 0 takes a free one: ``on_listening`` has it.
 
@@ -60,18 +70,21 @@ async def serve(
         ListenError: if the address can't be listened on.
     """
     listener = _listen(host, port)
+    limits = limits or ConnectionLimits.of_process()
     config = uvicorn.Config(
         app,
+        # Whatever makes a connection will do.
+        http=functools.partial(BoundedConnection, limits=limits),  # type: ignore[arg-type]
+        backlog=TAKEN_AT_ONCE,
         lifespan="off",
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    server = uvicorn.Server(config)
-    # Signals belong to the process's own shell.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]
+    server = _Server(config)
     if on_listening is not None:
         on_listening(listener.getsockname()[1])
+    undo = say_seldom(asyncio.get_running_loop(), limits.log)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(serving)
@@ -79,6 +92,19 @@ async def serve(
         server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
         listener.close()
+        undo()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process's own shell."""
+
+    capture_signals = contextlib.nullcontext  # type: ignore[assignment]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as ever, but let more wait than are taken at once: for uvicorn they are one."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(QUEUED)
 
 
 def _listen(host: str, port: int) -> socket.socket:

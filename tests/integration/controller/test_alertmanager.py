@@ -101,6 +101,17 @@ async def test_an_alert_boosts_until_it_is_resolved() -> None:
     assert receiver.in_force() == {}
 
 
+async def test_an_alert_told_without_times_boosts_each_time_it_fires() -> None:
+    receiver = Receiver()
+    alert = {"labels": {"headstart_policy": CHAT, "headstart_boost_replicas": "2"}}
+    for _ in range(3):
+        await receiver.post(json.dumps({"alerts": [alert]}).encode())
+        assert receiver.in_force() == BOOSTED
+        await receiver.post(json.dumps({"status": "resolved", "alerts": [alert]}).encode())
+        assert receiver.in_force() == {}
+    assert receiver.intake.counts.begun == {CHAT: 3}
+
+
 async def test_a_boost_ends_without_a_word() -> None:
     receiver = Receiver()
     await receiver.post(a_body("a"))

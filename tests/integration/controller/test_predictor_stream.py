@@ -70,13 +70,15 @@ class Predictor:
 
 
 async def after_following(
-    predictor: Predictor, luck: Callable[[], float] = lambda: 0.0
+    predictor: Predictor, luck: Callable[[], float] = lambda: 0.0, now: float = 1_000.0
 ) -> PredictorStream:
     """Return the stream once it has had all answers."""
     transport = httpx.MockTransport(predictor)
     async with httpx.AsyncClient(transport=transport, base_url="http://predictor") as client:
         settings = StreamSettings(first_retry_seconds=1.0, longest_retry_seconds=4.0)
-        stream = PredictorStream(client, luck=luck, settings=settings, wait=predictor.wait)
+        stream = PredictorStream(
+            client, luck=luck, settings=settings, wait=predictor.wait, clock=lambda: now
+        )
         with pytest.raises(asyncio.CancelledError):
             await stream.follow()
         return stream
@@ -95,6 +97,12 @@ async def test_the_newest_outlook_is_kept() -> None:
 async def test_an_outlook_older_than_the_one_known_is_not_taken() -> None:
     body = Body(an_event(an_outlook(105.0)), an_event(an_outlook(100.0)))
     assert same((await after_following(Predictor(body))).latest(CHAT), an_outlook(105.0))
+
+
+async def test_once_a_clock_that_was_ahead_is_set_right_what_comes_is_the_newest() -> None:
+    body = Body(*(an_event(an_outlook(at)) for at in (3_700.0, 100.0, 105.0, 102.0)))
+    stream = await after_following(Predictor(body), now=110.0)
+    assert same(stream.latest(CHAT), an_outlook(105.0))
 
 
 async def test_before_the_first_there_is_none() -> None:

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.adapters.alert_payload import Payload, PayloadError, payload_of
-from controller.boosts import Alert, AlertKey, Boost
+from controller.boosts import Alert, Boost
 from models.forecast import WorkloadName
 
 CHAT = WorkloadName("inference/chat")
 WORKLOADS = (CHAT, WorkloadName("inference/search"), WorkloadName("web/search"))
-STARTED = "2026-11-24T06:00:00Z"
+TWO = {"headstart_boost_replicas": "2"}
+STARTED, STARTED_AT = "2026-11-24T06:00:00Z", 1_795_500_000.0
 
 
 def an_alert(**changes: Any) -> dict[str, Any]:
@@ -61,7 +62,8 @@ def only(body: bytes) -> Alert:
 
 def test_an_alert_asks_for_replicas_more() -> None:
     assert only(a_payload(an_alert())) == Alert(
-        key=AlertKey('{}:{alertname="QueueGrows"}', "c0ffee", STARTED),
+        fingerprint="c0ffee",
+        moment=STARTED_AT,
         workload=CHAT,
         boost=Boost(replicas=2.0),
     )
@@ -93,13 +95,33 @@ def test_what_was_cut_is_counted() -> None:
     assert read(a_payload(an_alert(), truncatedAlerts=7)).truncated == 7
 
 
+def test_what_was_cut_is_a_number_that_metrics_can_show() -> None:
+    body = b'{"alerts": [], "truncatedAlerts": 1' + b"0" * 400 + b"}"
+    assert read(body).truncated == 1_000_000
+    assert read(a_payload(truncatedAlerts=-1)).truncated == 0
+
+
+def test_an_alert_is_the_same_in_another_group_and_whenever_it_began() -> None:
+    moved = an_alert(startsAt="2026-11-24T05:59:40Z")
+    assert only(a_payload(an_alert())).id == only(a_payload(moved, groupKey="other")).id
+
+
+def test_alerts_without_labels_are_told_apart_by_their_policies() -> None:
+    bare = [
+        an_alert(labels={}, fingerprint="", annotations={"headstart_policy": name, **TWO})
+        for name in WORKLOADS
+    ]
+    assert len({alert.id for alert in read(a_payload(*bare)).alerts}) == len(WORKLOADS)
+
+
 def test_a_templated_payload_is_read_as_far_as_it_goes() -> None:
     labels = {"headstart_policy": "chat", "headstart_boost_replicas": 3}
     first = only(json.dumps({"alerts": [{"labels": labels}]}).encode())
     again = only(json.dumps({"alerts": [{"labels": labels}], "more": [1]}).encode())
     assert first.boost == Boost(replicas=3.0)
-    assert first.key == again.key
-    assert first.key.fingerprint
+    assert first.id == again.id
+    assert first.fingerprint
+    assert first.moment is None
 
 
 @pytest.mark.parametrize(
@@ -183,7 +205,7 @@ def test_any_json_is_read_or_refused(document: object) -> None:
         return
     assert all(alert.workload in WORKLOADS for alert in payload.alerts)
     assert all("\n" not in line and len(line) < 300 for line in payload.faults)
-    assert all(hash(alert.key) is not None for alert in payload.alerts)
+    assert all(alert.id for alert in payload.alerts)
 
 
 @given(body=st.binary(max_size=200))

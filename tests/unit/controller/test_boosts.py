@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.boosts import Alert, AlertKey, Boost, BoostLimits, Boosts, boost_per_second
+from controller.boosts import Alert, Boost, BoostLimits, Boosts, boost_per_second
 from controller.plan import Reason
 from controller.policy import Limits
 from controller.tick import tick
@@ -23,9 +23,11 @@ def an_alert(
     multiplier: float = 1.0,
     workload: str = CHAT,
     is_firing: bool = True,
+    moment: float | None = None,
 ) -> Alert:
     return Alert(
-        key=AlertKey("group", name, "2026-01-01T00:00:00Z"),
+        fingerprint=name,
+        moment=moment,
         workload=WorkloadName(workload),
         boost=Boost(replicas=replicas, multiplier=multiplier),
         is_firing=is_firing,
@@ -67,9 +69,81 @@ def test_a_resolved_alert_ends_its_boost_alone() -> None:
     assert in_force(boosts) == {CHAT: Boost(replicas=1.0)}
 
 
-def test_a_firing_told_late_does_not_bring_a_resolved_one_back() -> None:
-    boosts = heard(an_alert(is_firing=False), an_alert(replicas=2.0))
+def fired(moment: float | None = None) -> Alert:
+    return an_alert(replicas=2.0, moment=moment)
+
+
+def resolved(moment: float | None = None) -> Alert:
+    return an_alert(is_firing=False, moment=moment)
+
+
+BOOSTED = {CHAT: Boost(replicas=2.0)}
+
+
+@pytest.mark.parametrize("twice", [1, 2])
+def test_a_firing_told_late_does_not_bring_a_resolved_one_back(twice: int) -> None:
+    assert in_force(heard(*[resolved(NOW)] * twice, *[fired(NOW - 60.0)] * twice)) == {}
+    assert in_force(heard(resolved(NOW), fired(NOW))) == {}
+
+
+@pytest.mark.parametrize("earlier", [0.0, 20.0, 3600.0])
+def test_an_end_ends_a_boost_though_its_beginning_is_told_otherwise(earlier: float) -> None:
+    boosts = heard(fired(NOW - 10.0), fired(NOW - 10.0 - earlier), resolved(NOW))
     assert in_force(boosts) == {}
+
+
+def test_what_began_after_the_end_fires_again() -> None:
+    boosts = heard(fired(NOW - 60.0), resolved(NOW - 30.0), fired(NOW - 10.0))
+    assert in_force(boosts) == BOOSTED
+    # The first end, told once more or late, is not this one's.
+    boosts = heard(resolved(NOW - 30.0), before=boosts)
+    assert in_force(boosts) == BOOSTED
+    assert in_force(heard(resolved(NOW - 5.0), before=boosts)) == {}
+
+
+def test_what_is_told_without_a_moment_is_the_newest_word() -> None:
+    boosts = heard(fired(), resolved(), fired())
+    assert in_force(boosts) == BOOSTED
+    assert in_force(heard(resolved(), before=boosts)) == {}
+    assert in_force(heard(fired(NOW + 3600.0), resolved())) == {}
+    assert in_force(heard(resolved(NOW + 3600.0), fired())) == BOOSTED
+
+
+@pytest.mark.parametrize("moment", [None, NOW])
+def test_an_end_told_again_and_again_is_forgotten_in_time(moment: float | None) -> None:
+    boosts = heard(resolved(moment))
+    for seconds in range(0, 600, 50):
+        boosts = heard(resolved(moment), now=NOW + seconds, before=boosts)
+    assert boosts.at(NOW + 600.0) == Boosts()
+    later = heard(resolved(NOW + 1.0), now=NOW + 500.0, before=heard(resolved(NOW)))
+    assert later.at(NOW + 600.0) != Boosts()
+
+
+@pytest.mark.parametrize("moment", [None, NOW - 1.0])
+def test_a_repeat_that_says_as_much_changes_nothing(moment: float | None) -> None:
+    first = heard(fired(moment))
+    assert heard(fired(moment), now=NOW + 59.0, before=first) == first
+    assert heard(fired(moment), now=NOW + 61.0, before=first) != first
+
+
+def test_each_firing_is_counted_once() -> None:
+    first = heard(fired(NOW))
+    assert first.begun_since(Boosts()) == (CHAT,)
+    assert heard(fired(NOW - 9.0), now=NOW + 99.0, before=first).begun_since(first) == ()
+    over = heard(resolved(NOW + 1.0), before=first)
+    assert over.begun_since(first) == ()
+    assert heard(fired(NOW + 2.0), before=over).begun_since(over) == (CHAT,)
+
+
+_FIRST = (fired(NOW - 90.0), fired(NOW - 80.0), resolved(NOW - 60.0))
+_SECOND = (fired(NOW - 40.0), fired(NOW - 35.0))
+
+
+@given(told=st.permutations([*_FIRST, *_FIRST, *_SECOND, *_SECOND]))
+def test_in_whatever_order_and_however_often_told_moments_decide(told: list[Alert]) -> None:
+    assert in_force(heard(*told)) == BOOSTED
+    assert in_force(heard(*told, resolved(NOW), *told)) == {}
+    assert in_force(heard(*[one for one in told if one in _FIRST])) == {}
 
 
 def test_of_several_alerts_the_strongest_counts() -> None:

@@ -45,6 +45,12 @@ def test_a_rate_that_stays_is_surer() -> None:
     assert need == Need(replicas=10, reason=Reason.REACTIVE)
 
 
+def test_a_reading_from_the_future_says_nothing_of_now() -> None:
+    for ahead, replicas in ((30.0, 8), (31.0, 0), (3600.0, 0)):
+        seen = an_observation(reading=a_reading(20.0, at=NOW + ahead))
+        assert need_of(seen).replicas == replicas
+
+
 def test_a_request_or_two_start_nothing() -> None:
     assert need_of(an_observation(reading=a_reading(0.4))) == NOBODY
 

@@ -13,7 +13,7 @@ from controller.policy import Mode
 from controller.reconciler import Reconciler
 from controller.tick_report import TickReport
 from models.forecast import WorkloadName
-from models.outlook import Outlook
+from models.outlook import DemandReading, Outlook
 from tests.builders import CHAT, a_fleet, a_plan, a_replica, a_start, a_worker, with_parking
 
 NOW = 100.0
@@ -402,3 +402,19 @@ async def test_a_bug_met_while_acting_is_said_and_breaks_off_nothing_under_way()
     report = await a_reconciler(cluster, FakeTick(starts), settings=settings).turn()
     assert report.trouble == "KeyError: 'spec'"
     assert cluster.under_way == []
+
+
+async def test_a_predictor_whose_clock_is_ahead_is_not_believed_and_that_is_said() -> None:
+    ahead = Outlook(
+        workload=CHAT,
+        published_at=NOW + 3600.0,
+        reading=DemandReading(measured_at=NOW + 3600.0, window_seconds=10.0, per_second=5.0),
+        forecast=None,
+    )
+    tick = FakeTick()
+    report = await a_reconciler(FakeCluster(), tick, outlooks=FakeOutlooks(ahead)).turn()
+    [seen] = tick.outlooks
+    assert seen[CHAT].reading is None
+    assert report.outlooks[CHAT].degraded == (
+        "clock: the predictor's is 3600 s ahead; what it says of then is not used",
+    )

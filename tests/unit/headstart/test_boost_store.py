@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.adapters.boost_memory import LocalBoosts
-from controller.boosts import Alert, AlertKey, Boost, BoostLimits
+from controller.boosts import Alert, Boost, BoostLimits
 from headstart.boost_store import stored_boosts
 from predictor.adapters.store import Store
 from tests.builders import CHAT
@@ -14,8 +14,8 @@ NOW = 1_000.0
 
 
 def an_alert(name: str = "a", *, replicas: float = 2.0, is_firing: bool = True) -> Alert:
-    key = AlertKey("g", name, "2026-11-24T06:00:00Z")
-    return Alert(key=key, workload=CHAT, boost=Boost(replicas=replicas), is_firing=is_firing)
+    boost = Boost(replicas=replicas)
+    return Alert(fingerprint=name, workload=CHAT, boost=boost, is_firing=is_firing)
 
 
 async def hear(boosts: LocalBoosts, *alerts: Alert, now: float = NOW) -> None:

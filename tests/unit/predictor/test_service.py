@@ -443,3 +443,29 @@ def test_metrics_show_a_few_horizons_of_each_quantile() -> None:
     assert shown == {"60", "300"}
     age = metrics.registry.get_sample_value("headstart_forecast_age_seconds", {"workload": CHAT})
     assert age == 20
+
+
+async def test_when_the_clock_was_set_back_demand_is_read_anew_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = FakeSource(demand_at=lambda at: 5.0 if at >= START + 3500.0 else 50.0)
+    parts = Parts(source)
+    ahead = await parts.tick(3600.0, 3610.0)
+    assert ahead.reading is not None
+    assert ahead.reading.per_second == 5.0
+    outlook = await parts.tick(0.0)
+    assert outlook.reading is not None
+    assert outlook.forecast is not None
+    assert (outlook.reading.measured_at, outlook.reading.per_second) == (START, 50.0)
+    assert outlook.forecast.issued_at == START
+    assert outlook.degraded == ()
+    assert parts.forecaster.values() == [50.0] * 5
+    assert [record.message for record in caplog.records] == [
+        "chat: the clock was set back: history is read anew"
+    ]
+
+
+async def test_a_clock_that_is_set_back_by_a_little_changes_nothing() -> None:
+    parts = Parts(FakeSource())
+    await parts.tick(30.0, 5.0)
+    assert len(parts.forecaster.values()) == 5

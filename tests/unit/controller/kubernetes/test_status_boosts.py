@@ -12,7 +12,7 @@ from controller.adapters.kubernetes.cache import ObjectCache
 from controller.adapters.kubernetes.errors import NotFoundError, UnavailableError
 from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.status_boosts import StatusBoosts
-from controller.boosts import Alert, AlertKey, Boost, BoostLimits, Boosts
+from controller.boosts import Alert, Boost, BoostLimits, Boosts
 from controller.errors import BoostsNotKeptError
 from models.forecast import WorkloadName
 from tests.unit.controller.kubernetes.watched import (
@@ -87,7 +87,8 @@ def an_alert(
     name: str = "a", workload: WorkloadName = CHAT, *, replicas: float = 2.0, is_firing: bool = True
 ) -> Alert:
     return Alert(
-        key=AlertKey("group", name, "2026-11-24T06:00:00Z"),
+        fingerprint=name,
+        moment=NOW if is_firing else NOW + 1.0,
         workload=workload,
         boost=Boost(replicas=replicas),
         is_firing=is_firing,
@@ -125,7 +126,7 @@ async def test_repeats_are_seldom_written_and_what_has_ended_is_taken_out() -> N
         await one.hear(an_alert(), now=NOW + second)
     assert len(server.bodies) == 1
     await one.hear(an_alert("b"), now=NOW + LIMITS.lasts_seconds)
-    assert list(server.statuses["chat"]["boosts"]) == [an_alert("b").key.id]
+    assert list(server.statuses["chat"]["boosts"]) == [an_alert("b").id]
 
 
 async def test_what_is_heard_while_another_workload_is_written_stays() -> None:
@@ -140,7 +141,7 @@ async def test_what_is_heard_while_another_workload_is_written_stays() -> None:
     goes_on.set()
     await both
     kept = server.statuses["search"]["boosts"]
-    assert set(kept) == {an_alert(name).key.id for name in ("b", "c", "old")}
+    assert set(kept) == {an_alert(name).id for name in ("b", "c", "old")}
 
 
 async def test_a_server_that_does_not_answer_is_said_and_a_policy_that_went_is_not() -> None:
