@@ -140,9 +140,11 @@ class KafkaSource:
                 raise SourceUnavailableError("still reading the topic's history")
             series = self._counter.series(start=start, end=end, complete_until=complete_until)
             recent = self._counter.recent(complete_until=complete_until)
+            warnings = self._counter.remarks(complete_until=complete_until)
         return SourceReading(
             series=_by_step(series, multiple),
             complete_until=math.floor(complete_until / step_seconds) * step_seconds,
+            warnings=warnings,
             recent=recent,
         )
 

@@ -83,7 +83,7 @@ class OffsetsReader:
             if is_reset or now - since > counter.step_seconds + 3 * self._settings.check_seconds:
                 # Recreated, or not looked at for so long that nobody knows when they came.
                 counter.count_gap()
-                counter.mark_missing(since, now)
+                counter.mark_missing(since, now, now=now)
             else:
                 counter.spread(since, now, float(sum(grown.values())))
             counter.complete_until = now

@@ -13,6 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka_link.client import CALL_TIMEOUT_MS
 from predictor.event_counter import EventCounter, TopicRecord
 from predictor.settings import KafkaSettings
+from predictor.topic_gaps import Gap, OpenGaps
 
 LOGGER = logging.getLogger(__name__)
 POLL_MS = 200
@@ -37,7 +38,7 @@ class TopicReader:
         self._by_key: dict[bytes | None, list[EventCounter]] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._repeated_below: dict[TopicPartition, int] = {}
-        self._open_gaps: dict[TopicPartition, float] = {}
+        self._gaps: OpenGaps[TopicPartition] = OpenGaps()
         self._target: tuple[float, dict[TopicPartition, int]] | None = None
         self._caught_up_at: float | None = None
         self._hold_until = 0.0
@@ -141,7 +142,7 @@ class TopicReader:
                     counter.known_since(start)
         elif begin > 0 and self._caught_up_at is None:
             # Retention took what came before; from the first record on it is known again.
-            self._open_gaps[partition] = start
+            self._gaps.open(partition, start)
 
     def _open_gap(
         self, consumer: KafkaConsumer, partition: TopicPartition, position: int, begin: int
@@ -161,7 +162,7 @@ class TopicReader:
             position,
             begin,
         )
-        self._open_gaps.setdefault(partition, since)
+        self._gaps.open(partition, since)
         self._positions[partition] = begin
         self._repeated_below[partition] = 0
         with self.lock:
@@ -172,12 +173,10 @@ class TopicReader:
     def _end(self, consumer: KafkaConsumer, partition: TopicPartition) -> int:
         return int(consumer.end_offsets([partition], timeout_ms=CALL_TIMEOUT_MS)[partition])
 
-    def _close_gap(self, partition: TopicPartition, until: float) -> None:
+    def _mark(self, gap: Gap, now: float) -> None:
         """Mark a gap's steps as missing. Needs the lock."""
-        since = self._open_gaps.pop(partition, None)
-        if since is not None:
-            for counter in self._counters:
-                counter.mark_missing(max(since, counter.history_start), until)
+        for counter in self._counters:
+            counter.mark_missing(*gap, now=now)
 
     def _take(self, partition: TopicPartition, records: list[Any]) -> None:
         now = self._clock()
@@ -186,8 +185,8 @@ class TopicReader:
             everyone = self._by_key.get(None, [])
             for raw in records:
                 record = _record(raw)
-                if partition in self._open_gaps:
-                    self._close_gap(partition, record.recorded_at)
+                if gap := self._gaps.ended_by(partition, record.recorded_at, now=now):
+                    self._mark(gap, now)
                 keyed = self._by_key.get(record.key, []) if record.key is not None else []
                 for counter in (*everyone, *keyed):
                     fault = counter.take(record, now=now, repeated_below=repeated_below)
@@ -221,8 +220,8 @@ class TopicReader:
             return
         self._target = None
         with self.lock:
-            for partition in list(self._open_gaps):
-                self._close_gap(partition, asked_at)
+            for gap in self._gaps.ended_at(asked_at):
+                self._mark(gap, asked_at)
             if self._clock() < self._hold_until:
                 return
             self._caught_up_at = asked_at

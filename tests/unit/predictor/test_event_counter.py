@@ -156,7 +156,7 @@ def test_before_the_first_record_demand_is_missing_not_zero() -> None:
 
 def test_a_gap_is_missing_not_zero() -> None:
     counter = a_counter(is_loaded=True)
-    counter.mark_missing(NOW - 25, NOW - 15)
+    counter.mark_missing(NOW - 25, NOW - 15, now=NOW)
     assert_array_equal(demand(counter, -40, 0), [0, NAN, NAN, 0])
 
 
@@ -189,7 +189,7 @@ def test_steps_that_are_no_longer_are_the_newest_demand_themselves() -> None:
 
 def test_the_newest_demand_is_missing_where_some_of_it_was_not_seen() -> None:
     counter = a_counter_of_the_last_seconds()
-    counter.mark_missing(NOW - 4.5, NOW - 4)
+    counter.mark_missing(NOW - 4.5, NOW - 4, now=NOW)
     assert counter.recent(complete_until=NOW - 1) is None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import pytest
 from kafka import TopicPartition
 from numpy.testing import assert_array_equal
 
@@ -124,6 +125,9 @@ class Reading:
         self.reader.turn(self.consumer)
         self.reader.turn(self.consumer)
 
+    def remarks(self) -> tuple[str, ...]:
+        return self.counter.remarks(complete_until=self.now)
+
     def demand(self, first: float, last: float, counter: EventCounter | None = None) -> list[float]:
         series = (counter or self.counter).series(
             start=NOW + first, end=NOW + last, complete_until=NOW
@@ -188,6 +192,31 @@ def test_a_gap_without_events_after_it_ends_when_reading_is_level() -> None:
     reading.connect()
     reading.turn(after=20)
     assert_array_equal(reading.demand(-10, 30), [0, NAN, NAN, 0])
+
+
+@pytest.mark.parametrize("ahead", [3_000.0, 10 * 365 * 86_400.0])
+def test_a_gap_before_a_record_of_the_far_future_ends_with_the_next_record(ahead: float) -> None:
+    reading = Reading()
+    reading.consumer.append(NOW - 15)
+    reading.connect()
+    reading.turn()
+    reading.consumer.append(NOW + 5, NOW + ahead, NOW + 25, NOW + 35)
+    reading.consumer.delete_before(2)
+    reading.connect()
+    reading.turn(after=60)
+    assert reading.counter.counts().future == 1
+    assert_array_equal(reading.demand(-20, 50), [0.1, 0, NAN, NAN, NAN, 0.1, 0])
+    assert len(reading.remarks()) == 1
+
+
+def test_a_gap_before_nothing_but_the_far_future_ends_now() -> None:
+    reading = Reading()
+    reading.consumer.append(NOW - 500, NOW + 3_000)
+    reading.consumer.delete_before(1)
+    reading.connect()
+    reading.turn()
+    reading.turn(after=30)
+    assert_array_equal(reading.demand(-20, 30), [NAN, NAN, 0, 0, 0])
 
 
 def test_a_topic_made_anew_is_a_gap_and_counted_from_there() -> None:
