@@ -87,10 +87,10 @@ class EventCounter:
         self._next_offsets[record.partition] = record.offset + 1
         try:
             event = parse_event(self._events, recorded_at=record.recorded_at, value=record.value)
+            self._count(event, now)
         except ValueError as error:
             self._tally["poison"] += 1
             return str(error)
-        self._count(event, now)
         return None
 
     def known_since(self, time: float) -> None:
@@ -155,6 +155,11 @@ class EventCounter:
         return self._totals.step_seconds + MAX_AHEAD_SECONDS
 
     def _count(self, event: RequestEvent, now: float) -> None:
+        """Count an event that can be read.
+
+        Raises:
+            ValueError: if nobody would believe its step's demand with it.
+        """
         if event.at > now + self._most_ahead_seconds:
             self._tally["future"] += 1
             return
@@ -162,6 +167,8 @@ class EventCounter:
             # While history is read, these are no surprise: the search is by record time.
             self._tally["late"] += self.complete_until is not None
             return
+        if not self._totals.has_room(event.at, event.weight):
+            raise ValueError(f"a weight of {event.weight:g} is too much for its step")
         step = self._totals.step_seconds
         if (math.floor(event.at / step) + 1) * step <= self._handed_out_until:
             self._tally["late"] += 1
