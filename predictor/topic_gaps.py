@@ -58,5 +58,7 @@ def joined(newest: Gap | None, other: Gap) -> Gap:
 
 def gap_sentence(gap: Gap) -> str:
     """Name a gap."""
-    since, until = (datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for time in gap)
+    since, until = (
+        datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for time in gap
+    )
     return f"events from {since} to {until} are missing: they were gone before they could be read"

@@ -13,8 +13,7 @@ from models.forecast import Forecast
 from predictor.adapters.kafka_told_forecasts import ToldForecasts
 from predictor.settings import KafkaSettings
 from predictor.told_forecast import AHEAD_SECONDS
-from models.forecast import WorkloadName
-from tests.unit.predictor.builders import START, a_forecast
+from tests.unit.predictor.builders import CHAT, START, a_forecast
 
 
 def a_topic() -> ToldForecasts:
