@@ -43,9 +43,17 @@ class ConsumerWork(Protocol):
 class ConsumerThread:
     """Keeps one consumer of one topic alive, come what may."""
 
-    def __init__(self, settings: KafkaSettings, topic: str, work: ConsumerWork) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        work: ConsumerWork,
+        *,
+        sees_uncommitted: bool = False,
+    ) -> None:
         """Prepare; ``start`` begins."""
         self._settings = settings
+        self._sees_uncommitted = sees_uncommitted
         self._topic = topic
         self._work = work
         self._stopped = threading.Event()
@@ -84,7 +92,10 @@ class ConsumerThread:
             self._stopped.wait(PAUSE_SECONDS)
 
     def _consume(self) -> None:
-        consumer = connect(KafkaConsumer, consumer_settings(self._settings, self._topic))
+        chosen = consumer_settings(
+            self._settings, self._topic, sees_uncommitted=self._sees_uncommitted
+        )
+        consumer = connect(KafkaConsumer, chosen)
         try:
             partitions = self._partitions(consumer)
             self._work.attach(consumer, partitions)
@@ -113,8 +124,10 @@ class ConsumerThread:
         return sentence_of(error, self._settings.connection)
 
 
-def consumer_settings(settings: KafkaSettings, topic: str) -> dict[str, object]:
-    """Return kafka-python's settings.
+def consumer_settings(
+    settings: KafkaSettings, topic: str, *, sees_uncommitted: bool = False
+) -> dict[str, object]:
+    """Return kafka-python's settings; by them what a transaction takes back is never seen.
 
     Raises:
         ValueError: if the password file can't be read.
@@ -127,4 +140,7 @@ def consumer_settings(settings: KafkaSettings, topic: str) -> dict[str, object]:
         # Offsets that are gone must raise: a silent jump would look like no demand.
         "auto_offset_reset": "none",
         "max_poll_records": 5_000,
+        "isolation_level": "read_uncommitted" if sees_uncommitted else "read_committed",
+        # Each answer then tells each partition's end, also where nothing can be read of it.
+        "enable_incremental_fetch_sessions": False,
     }

@@ -27,13 +27,15 @@ def a_source(
     *,
     silence_seconds: float = 10.0,
     step_seconds: float = STEP,
+    lateness_seconds: float = 0.5,
+    check_seconds: float = 0.2,
     **events: Any,
 ) -> KafkaSource:
     settings = KafkaSettings(
         connection=KafkaConnection(bootstrap_servers=(address,)),
         silence_seconds=silence_seconds,
-        check_seconds=0.2,
-        lateness_seconds=0.5,
+        check_seconds=check_seconds,
+        lateness_seconds=lateness_seconds,
     )
     return KafkaCluster(settings).source(
         KafkaEvents(topic=topic, **events),
