@@ -25,7 +25,8 @@ from predictor.settings import KafkaSettings
 
 LOGGER = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.5
-PARTITIONS_EVERY_SECONDS = 30.0
+#: A topic's partitions are asked for as often as its ends, but not more often than this.
+PARTITIONS_LEAST_SECONDS = 0.2
 
 
 class ConsumerWork(Protocol):
@@ -99,16 +100,14 @@ class ConsumerThread:
         try:
             partitions = self._partitions(consumer)
             self._work.attach(consumer, partitions)
-            looked_at = time.monotonic()
             while not self._stopped.is_set():
                 if self._work.turn(consumer):
                     self._heard_at = time.monotonic()
                     self._problem = "the broker is silent"
-                if time.monotonic() - looked_at >= PARTITIONS_EVERY_SECONDS:
-                    looked_at = time.monotonic()
-                    if len(found := self._partitions(consumer)) != len(partitions):
-                        partitions = found
-                        self._work.attach(consumer, partitions)
+                # What the client knows already; it asks anew by itself.
+                if (found := self._partitions(consumer)) != partitions:
+                    partitions = found
+                    self._work.attach(consumer, partitions)
         finally:
             consumer.close(timeout_ms=CALL_TIMEOUT_MS)
 
@@ -134,7 +133,9 @@ def consumer_settings(
     """
     return {
         **client_settings(settings.connection, client_id=f"headstart-predictor-{topic}"),
-        "metadata_max_age_ms": int(PARTITIONS_EVERY_SECONDS * 1000),
+        # Until a partition is known its events look like no demand. Known within a second, it is
+        # before a step could count as whole in which they came: events may be late by two.
+        "metadata_max_age_ms": int(1000 * max(PARTITIONS_LEAST_SECONDS, settings.check_seconds)),
         "group_id": None,
         "enable_auto_commit": False,
         # Offsets that are gone must raise: a silent jump would look like no demand.

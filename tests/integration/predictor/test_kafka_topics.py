@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import math
+import threading
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
 from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
 
 from tests.integration.predictor.kafka_readings import (
     a_producer,
@@ -18,6 +23,7 @@ from tests.integration.predictor.kafka_readings import (
     total,
 )
 from tests.parts.kafka import KafkaBroker
+from tests.parts.service import until
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
@@ -95,3 +101,64 @@ async def test_an_open_transaction_delays_what_is_known_and_is_said(
     assert source.counts().late == 0
     known = after.series.between(math.ceil(reading.complete_until), math.floor(opened_at) + 3)
     assert not np.isnan(known.values).any()
+
+
+class SteadyProducer:
+    """Sends some twenty events a second, in turn to each partition that it knows of."""
+
+    def __init__(self, address: str, topic: str) -> None:
+        self._producer = KafkaProducer(
+            bootstrap_servers=address, linger_ms=5, metadata_max_age_ms=200, metrics_enabled=False
+        )
+        self._topic = topic
+        self._is_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.sent: Counter[int] = Counter()
+        self.partitions = 0
+
+    def __enter__(self) -> SteadyProducer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_stopped.set()
+        self._thread.join()
+        self._producer.close()
+
+    def _run(self) -> None:
+        while not self._is_stopped.wait(0.05):
+            self.partitions = len(self._producer.partitions_for(self._topic))
+            at_ms = int(time.time() * 1000)
+            turn = self.sent.total() % self.partitions
+            # Before it is sent: what is seen was counted, so that a reading never has more.
+            self.sent[at_ms // 1000] += 1
+            self._producer.send(self._topic, value=b"{}", partition=turn, timestamp_ms=at_ms)
+
+
+async def test_events_of_a_partition_that_is_added_are_never_missed_silently(
+    kafka_broker: KafkaBroker,
+) -> None:
+    kafka_broker.create_topic("grows", 1)
+    # As lenient with late events as the product is, looking as often for them.
+    source = a_source(kafka_broker.address, "grows", lateness_seconds=2.0, check_seconds=1.0)
+    with SteadyProducer(kafka_broker.address, "grows") as producer:
+        try:
+            began_at = math.ceil(time.time()) + 1
+            await reading_when(source, reaches(began_at + 2))
+            with contextlib.closing(
+                KafkaAdminClient(bootstrap_servers=kafka_broker.address)
+            ) as admin:
+                admin.create_partitions({"grows": 2})
+            until(lambda: producer.partitions == 2, "the producer uses the new partition")
+            used_at = time.time()
+            reading = None
+            while reading is None or reading.complete_until < used_at + 5:
+                reading = await reading_when(source, lambda _: True)
+                known = reading.series.between(began_at, math.floor(reading.complete_until))
+                sent = [producer.sent[began_at + step] for step in range(len(known.values))]
+                assert known.values.tolist() == sent
+                assert time.time() < used_at + 30
+                await asyncio.sleep(0.1)
+        finally:
+            await source.close()
+    assert source.counts().late == 0
