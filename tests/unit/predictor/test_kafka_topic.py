@@ -137,6 +137,9 @@ class Reading:
     def remarks(self) -> tuple[str, ...]:
         return self.counter.remarks(complete_until=self.now)
 
+    def held_up(self) -> tuple[str, ...]:
+        return self.reader.remarks
+
     def demand(self, first: float, last: float, counter: EventCounter | None = None) -> list[float]:
         series = (counter or self.counter).series(
             start=NOW + first, end=NOW + last, complete_until=NOW
@@ -214,10 +217,10 @@ def test_what_an_open_transaction_holds_back_is_unknown_not_zero() -> None:
     reading.turn(after=20)
     reading.turn(after=20)
     assert reading.counter.complete_until == before
-    assert reading.reader.remarks == ("an open transaction holds back the events of requests-0",)
+    assert reading.held_up() == ("an open transaction holds back the events of requests-0",)
     reading.consumer.open_from = None
     reading.turn()
-    assert reading.reader.remarks == ()
+    assert reading.held_up() == ()
     assert_array_equal(reading.demand(-20, 30), [0.1, 0, 0.1, 0.1, 0])
     assert reading.counter.counts().late == 0
 
