@@ -5,6 +5,7 @@ One thread at a time; the Kafka reader guards it with its lock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -57,8 +58,7 @@ def joined(newest: Gap | None, other: Gap) -> Gap:
 
 
 def gap_sentence(gap: Gap) -> str:
-    """Name a gap."""
-    since, until = (
-        datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for time in gap
-    )
+    """Name a gap, by the whole seconds around it."""
+    whole = math.floor(gap[0]), math.ceil(gap[1])
+    since, until = (f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}" for time in whole)
     return f"events from {since} to {until} are missing: they were gone before they could be read"

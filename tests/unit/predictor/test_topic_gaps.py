@@ -65,7 +65,7 @@ def test_a_gap_is_named_while_it_is_news() -> None:
     counter.mark_missing(NOW - 25, NOW - 15, now=NOW)
     assert counter.remarks(complete_until=NOW) == (gap_sentence((NOW - 25, NOW - 15)),)
     assert counter.remarks(complete_until=NOW + GAP_SAID_SECONDS) == ()
-    assert gap_sentence((NOW - 25, NOW - 15)) == (
+    assert gap_sentence((NOW - 24.9, NOW - 15.1)) == (
         "events from 2023-11-14T22:12:55Z to 2023-11-14T22:13:05Z are missing: "
         "they were gone before they could be read"
     )
@@ -95,3 +95,12 @@ def test_forgetting_years_at_once_takes_no_room() -> None:
     totals.add(totals.start + 0.5, 2.0)
     series = totals.series(start=totals.start, end=totals.start + 2, known_from=0.0)
     assert_array_equal(series.values, [2, 0])
+
+
+def test_spans_that_no_step_kept_touches_mark_and_count_nothing() -> None:
+    totals = EventTotals(start=NOW, step_seconds=1.0)
+    totals.mark_missing(NOW - 20, NOW - 10)
+    totals.mark_missing(NOW + 1, NOW + 1)
+    totals.spread(NOW - 20, NOW, 5.0)
+    series = totals.series(start=NOW, end=NOW + 2, known_from=0.0)
+    assert_array_equal(series.values, [0, 0])
