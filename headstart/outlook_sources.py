@@ -39,7 +39,10 @@ def _topic(
     stack: AsyncExitStack, registry: CollectorRegistry, source: TopicSetting
 ) -> ForecastTopic:
     topic = ForecastTopic()
-    thread = ConsumerThread(KafkaSettings(connection=source.connection), source.topic, topic)
+    # Predictors use no transactions, and one that somebody left open must not hold outlooks up.
+    thread = ConsumerThread(
+        KafkaSettings(connection=source.connection), source.topic, topic, sees_uncommitted=True
+    )
     show_connection(registry, lambda: topic.is_caught_up and thread.silence() is None)
     show_forecast_topic(registry, topic)
     thread.start()

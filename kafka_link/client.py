@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError, UnsupportedCodecError
 
 from kafka_link.connection import KafkaConnection
 from kafka_link.log import LAST_WORDS
@@ -14,6 +15,8 @@ from kafka_link.log import LAST_WORDS
 BOOTSTRAP_SECONDS = 3.0
 #: To be given to every call that asks a broker: without it they wait for half a minute.
 CALL_TIMEOUT_MS = 2_000
+#: Who reads what topics may be compressed with; gzip is Python's own.
+CODEC_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
 
 Client = TypeVar("Client")
 
@@ -78,9 +81,20 @@ def sentence_of(error: Exception, connection: KafkaConnection) -> str:
         return f"no broker reachable at {connection.servers}" + (f" ({words})" if words else "")
     if isinstance(error, KafkaTimeoutError):
         return "the broker does not answer"
+    if isinstance(error, UnsupportedCodecError):
+        return _codec_sentence(str(error))
     if isinstance(error, KafkaError):
         return f"the broker refused ({type(error).__name__})"
     return str(error)
+
+
+def _codec_sentence(words: str) -> str:
+    """Say which codec is missing, and what has it; the client names it in passing."""
+    codec = next((name for name in CODEC_PACKAGES if re.search(rf"\b{name}\b", words)), None)
+    if codec is None:
+        return f"records are compressed in a way that can't be read ({words})"
+    package = CODEC_PACKAGES[codec]
+    return f"records are compressed with {codec}, but the Python package {package} is not installed"
 
 
 def _password(connection: KafkaConnection) -> str | None:

@@ -9,6 +9,8 @@ import numpy as np
 
 from models.forecast import FloatArray
 
+#: No service has more requests (or tokens) a second; whoever measures more is wrong.
+MOST_PER_SECOND = 1e12
 #: Zeros out of a busy series count as an outage for so long; then they are believed.
 OUTAGE_SECONDS = 3600.0
 #: A series is busy if, over this many steps, it never came near idle.

@@ -16,9 +16,10 @@ from predictor.event_totals import EventTotals
 from predictor.ports import KafkaCounts
 from predictor.request_event import RequestEvent, parse_event
 from predictor.settings import KafkaEvents
+from predictor.topic_gaps import MAX_AHEAD_SECONDS, Gap, gap_sentence, joined
 
-#: An event may be ahead of our clock by this and a step.
-MAX_AHEAD_SECONDS = 60.0
+#: A gap is said to be one until it lies so far back.
+GAP_SAID_SECONDS = 300.0
 #: The newest demand is that of so many seconds, wherever in a step they end: whoever reacts to a
 #: surge need not wait for the step's end.
 RECENT_SECONDS = 5.0
@@ -57,6 +58,7 @@ class EventCounter:
         self._tally = {"events": 0, "poison": 0, "late": 0, "future": 0, "duplicates": 0, "gaps": 0}
         self._known_from = math.inf
         self._handed_out_until = -math.inf
+        self._newest_gap: Gap | None = None
         self.complete_until: float | None = None
 
     @property
@@ -85,10 +87,10 @@ class EventCounter:
         self._next_offsets[record.partition] = record.offset + 1
         try:
             event = parse_event(self._events, recorded_at=record.recorded_at, value=record.value)
+            self._count(event, now)
         except ValueError as error:
             self._tally["poison"] += 1
             return str(error)
-        self._count(event, now)
         return None
 
     def known_since(self, time: float) -> None:
@@ -109,10 +111,21 @@ class EventCounter:
         self._totals.spread(start, end, weight)
         self._seconds.spread(start, end, weight)
 
-    def mark_missing(self, start: float, end: float) -> None:
-        """Mark steps whose events were not all seen."""
+    def mark_missing(self, start: float, end: float, *, now: float) -> None:
+        """Mark steps whose events were not all seen; never further ahead than events count."""
+        start, end = max(start, self.history_start), min(end, now + self._most_ahead_seconds)
+        if end <= start:
+            return
         self._totals.mark_missing(start, end)
         self._seconds.mark_missing(start, end)
+        self._newest_gap = joined(self._newest_gap, (start, end))
+
+    def remarks(self, *, complete_until: float) -> tuple[str, ...]:
+        """Name the newest gap for as long as it is news."""
+        gap = self._newest_gap
+        if gap is None or gap[1] < complete_until - GAP_SAID_SECONDS:
+            return ()
+        return (gap_sentence(gap),)
 
     def series(self, *, start: float, end: float, complete_until: float) -> DemandSeries:
         """Return the demand of [start, end), and note what was handed out as complete."""
@@ -137,14 +150,25 @@ class EventCounter:
             per_second=float(newest.values.mean()),
         )
 
+    @property
+    def _most_ahead_seconds(self) -> float:
+        return self._totals.step_seconds + MAX_AHEAD_SECONDS
+
     def _count(self, event: RequestEvent, now: float) -> None:
-        if event.at > now + self._totals.step_seconds + MAX_AHEAD_SECONDS:
+        """Count an event that can be read.
+
+        Raises:
+            ValueError: if nobody would believe its step's demand with it.
+        """
+        if event.at > now + self._most_ahead_seconds:
             self._tally["future"] += 1
             return
         if event.at < self._totals.start:
             # While history is read, these are no surprise: the search is by record time.
             self._tally["late"] += self.complete_until is not None
             return
+        if not self._totals.has_room(event.at, event.weight):
+            raise ValueError(f"a weight of {event.weight:g} is too much for its step")
         step = self._totals.step_seconds
         if (math.floor(event.at / step) + 1) * step <= self._handed_out_until:
             self._tally["late"] += 1

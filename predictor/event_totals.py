@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from models.forecast import FloatArray
-from models.series import DemandSeries
+from models.series import MOST_PER_SECOND, DemandSeries
 
 #: How far sums of float steps may be off a boundary, in steps.
 ROUNDING = 1e-6
@@ -41,9 +41,15 @@ class EventTotals:
 
     def add(self, at: float, weight: float) -> None:
         """Add an event at its time, which must not lie before ``start``."""
-        place = math.floor(at / self._step_seconds) - self._first
+        place = self._place(at)
         self._reach(place + 1)
         self._totals[place] += weight
+
+    def has_room(self, at: float, weight: float) -> bool:
+        """Say whether the demand of a step could be believed with this event, too."""
+        place = self._place(at)
+        held = self._totals[place] if place < len(self._totals) else 0.0
+        return bool(held + weight <= MOST_PER_SECOND * self._step_seconds)
 
     def spread(self, start: float, end: float, weight: float) -> None:
         """Add weight that arrived evenly between two times."""
@@ -52,15 +58,13 @@ class EventTotals:
 
     def mark_missing(self, start: float, end: float) -> None:
         """Mark every step that [start, end) touches as not seen whole."""
-        places = [place for place, _ in self._shares(start, end)]
-        if places:
-            self._missing[places[0] : places[-1] + 1] = True
+        low, high = self._places(start, end)
+        self._missing[low:high] = True
 
     def forget_before(self, time: float) -> None:
         """Drop the steps that end before a time."""
         drop = math.floor(time / self._step_seconds + ROUNDING) - self._first
         if drop > 0:
-            self._reach(drop + 1)
             self._totals = self._totals[drop:].copy()
             self._missing = self._missing[drop:].copy()
             self._first += drop
@@ -80,17 +84,25 @@ class EventTotals:
         values[: max(0, unknown)] = np.nan
         return DemandSeries(start=(self._first + low) * step, step_seconds=step, values=values)
 
+    def _place(self, at: float) -> int:
+        return math.floor(at / self._step_seconds) - self._first
+
+    def _places(self, start: float, end: float) -> tuple[int, int]:
+        """Return the first step that a span touches and the one after its last, with room made."""
+        start = max(start, self.start)
+        if end <= start:
+            return 0, 0
+        low = self._place(start)
+        high = max(low + 1, math.ceil(end / self._step_seconds - ROUNDING) - self._first)
+        self._reach(high)
+        return low, high
+
     def _shares(self, start: float, end: float) -> list[tuple[int, float]]:
         """Return the steps of a span and which share of it lies in each."""
         start = max(start, self.start)
-        if end <= start:
-            return []
         step = self._step_seconds
-        low = math.floor(start / step) - self._first
-        high = math.ceil(end / step - ROUNDING) - self._first
-        self._reach(high)
         shares = []
-        for place in range(low, max(high, low + 1)):
+        for place in range(*self._places(start, end)):
             left = (self._first + place) * step
             inside = min(end, left + step) - max(start, left)
             shares.append((place, max(0.0, inside) / (end - start)))

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from models.series import MOST_PER_SECOND
 from predictor.settings import KafkaEvents
 
 #: Seconds stay below this until the year 5138, milliseconds are above it since 1973; each unit
@@ -80,6 +81,8 @@ def _weight(value: object, field: str) -> float:
     weight = _float(value, field)
     if not math.isfinite(weight) or weight < 0:
         raise ValueError(f"{field}: {value} is not at least 0")
+    if weight > MOST_PER_SECOND:
+        raise ValueError(f"{field}: {weight:g} is not believed, {MOST_PER_SECOND:g} would be")
     return weight
 
 

@@ -54,6 +54,8 @@ class KafkaSettings:
 
     A source counts as down once ``silence_seconds`` passed without a word from a broker.
     Events may arrive ``lateness_seconds`` after their event time and still be counted in time.
+    The topic's ends and partitions are asked for each ``check_seconds``, which should be less: a
+    partition that is added is then known before anybody relies on what came in its first moments.
     """
 
     connection: KafkaConnection

@@ -57,6 +57,19 @@ class ToldScore:
         return self.steps >= ENOUGH_STEPS and self.told_loss < self.own_loss
 
 
+def refuse_ahead(told: Forecast, *, now: float) -> None:
+    """Refuse a forecast that was not made yet.
+
+    Raises:
+        ValueError: saying how far ahead its time is.
+    """
+    ahead_seconds = told.issued_at - now
+    if ahead_seconds > AHEAD_SECONDS:
+        raise ValueError(
+            f"forecast.issuedAt: {ahead_seconds:.0f} s ahead, {AHEAD_SECONDS:.0f} s are allowed"
+        )
+
+
 def fitted(told: Forecast, own: Forecast, *, measured: float, now: float) -> Forecast:
     """Return the others' forecast on our own's steps and quantiles.
 

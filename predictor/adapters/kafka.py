@@ -80,7 +80,10 @@ class KafkaCluster:
             work = OffsetsReader(self._settings, clock=self._clock)
         else:
             work = TopicReader(self._settings, clock=self._clock)
-        return _Reading(work=work, thread=ConsumerThread(self._settings, events.topic, work))
+        thread = ConsumerThread(
+            self._settings, events.topic, work, sees_uncommitted=events.offsets_only
+        )
+        return _Reading(work=work, thread=thread)
 
     def _release(self, key: tuple[str, bool], counter: EventCounter) -> None:
         with self._lock:
@@ -137,12 +140,16 @@ class KafkaSource:
         with self._work.lock:
             complete_until = self._counter.complete_until
             if complete_until is None:
-                raise SourceUnavailableError("still reading the topic's history")
+                raise SourceUnavailableError(
+                    "; ".join(("still reading the topic's history", *self._work.remarks))
+                )
             series = self._counter.series(start=start, end=end, complete_until=complete_until)
             recent = self._counter.recent(complete_until=complete_until)
+            gaps = self._counter.remarks(complete_until=complete_until)
         return SourceReading(
             series=_by_step(series, multiple),
             complete_until=math.floor(complete_until / step_seconds) * step_seconds,
+            warnings=(*self._work.remarks, *gaps),
             recent=recent,
         )
 

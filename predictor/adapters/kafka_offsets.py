@@ -1,7 +1,7 @@
 """Counts a topic's events by its log-end offsets alone: the work of a consumer thread.
 
 Reads no payload. Compaction and transactions make offsets more than events; the operator who
-chooses this accepts it.
+chooses this accepts it. So offsets of open transactions count, too, when they come.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class OffsetsReader:
         self._clock = clock
         self._wait = wait or threading.Event().wait
         self.lock = threading.Lock()
+        self.remarks: tuple[str, ...] = ()
         self._counters: list[EventCounter] = []
         self._partitions: list[TopicPartition] = []
         self._ends: dict[TopicPartition, int] = {}
@@ -83,7 +84,7 @@ class OffsetsReader:
             if is_reset or now - since > counter.step_seconds + 3 * self._settings.check_seconds:
                 # Recreated, or not looked at for so long that nobody knows when they came.
                 counter.count_gap()
-                counter.mark_missing(since, now)
+                counter.mark_missing(since, now, now=now)
             else:
                 counter.spread(since, now, float(sum(grown.values())))
             counter.complete_until = now

@@ -25,7 +25,8 @@ from predictor.settings import KafkaSettings
 
 LOGGER = logging.getLogger(__name__)
 PAUSE_SECONDS = 0.5
-PARTITIONS_EVERY_SECONDS = 30.0
+#: A topic's partitions are asked for as often as its ends, but not more often than this.
+PARTITIONS_LEAST_SECONDS = 0.2
 
 
 class ConsumerWork(Protocol):
@@ -43,9 +44,17 @@ class ConsumerWork(Protocol):
 class ConsumerThread:
     """Keeps one consumer of one topic alive, come what may."""
 
-    def __init__(self, settings: KafkaSettings, topic: str, work: ConsumerWork) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        work: ConsumerWork,
+        *,
+        sees_uncommitted: bool = False,
+    ) -> None:
         """Prepare; ``start`` begins."""
         self._settings = settings
+        self._sees_uncommitted = sees_uncommitted
         self._topic = topic
         self._work = work
         self._stopped = threading.Event()
@@ -84,20 +93,21 @@ class ConsumerThread:
             self._stopped.wait(PAUSE_SECONDS)
 
     def _consume(self) -> None:
-        consumer = connect(KafkaConsumer, consumer_settings(self._settings, self._topic))
+        chosen = consumer_settings(
+            self._settings, self._topic, sees_uncommitted=self._sees_uncommitted
+        )
+        consumer = connect(KafkaConsumer, chosen)
         try:
             partitions = self._partitions(consumer)
             self._work.attach(consumer, partitions)
-            looked_at = time.monotonic()
             while not self._stopped.is_set():
                 if self._work.turn(consumer):
                     self._heard_at = time.monotonic()
                     self._problem = "the broker is silent"
-                if time.monotonic() - looked_at >= PARTITIONS_EVERY_SECONDS:
-                    looked_at = time.monotonic()
-                    if len(found := self._partitions(consumer)) != len(partitions):
-                        partitions = found
-                        self._work.attach(consumer, partitions)
+                # What the client knows already; it asks anew by itself.
+                if (found := self._partitions(consumer)) != partitions:
+                    partitions = found
+                    self._work.attach(consumer, partitions)
         finally:
             consumer.close(timeout_ms=CALL_TIMEOUT_MS)
 
@@ -113,18 +123,25 @@ class ConsumerThread:
         return sentence_of(error, self._settings.connection)
 
 
-def consumer_settings(settings: KafkaSettings, topic: str) -> dict[str, object]:
-    """Return kafka-python's settings.
+def consumer_settings(
+    settings: KafkaSettings, topic: str, *, sees_uncommitted: bool = False
+) -> dict[str, object]:
+    """Return kafka-python's settings; by them what a transaction takes back is never seen.
 
     Raises:
         ValueError: if the password file can't be read.
     """
     return {
         **client_settings(settings.connection, client_id=f"headstart-predictor-{topic}"),
-        "metadata_max_age_ms": int(PARTITIONS_EVERY_SECONDS * 1000),
+        # Until a partition is known its events look like no demand. Known within a second, it is
+        # before a step could count as whole in which they came: events may be late by two.
+        "metadata_max_age_ms": int(1000 * max(PARTITIONS_LEAST_SECONDS, settings.check_seconds)),
         "group_id": None,
         "enable_auto_commit": False,
         # Offsets that are gone must raise: a silent jump would look like no demand.
         "auto_offset_reset": "none",
         "max_poll_records": 5_000,
+        "isolation_level": "read_uncommitted" if sees_uncommitted else "read_committed",
+        # Each answer then tells each partition's end, also where nothing can be read of it.
+        "enable_incremental_fetch_sessions": False,
     }

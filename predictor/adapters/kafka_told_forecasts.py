@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 from models.codec import decode_forecast
@@ -14,6 +16,7 @@ from predictor.adapters.kafka_thread import ConsumerThread
 from predictor.adapters.kafka_whole_topic import WholeTopic
 from predictor.adapters.poison_log import PoisonLog
 from predictor.settings import KafkaSettings
+from predictor.told_forecast import refuse_ahead
 
 #: What a broker takes by default is 1 MiB; a longer text than this is not decoded.
 MOST_BYTES = 2**20
@@ -27,9 +30,11 @@ class ToldForecasts:
     takes the workload's forecast back.
     """
 
-    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+    def __init__(
+        self, settings: KafkaSettings, topic: str, *, clock: Callable[[], float] = time.time
+    ) -> None:
         """Keep what is needed; nothing is connected before the first workload."""
-        self._settings, self._topic = settings, topic
+        self._settings, self._topic, self._clock = settings, topic, clock
         self._lock = threading.Lock()
         self._newest: dict[WorkloadName, Forecast] = {}
         self._users = 0
@@ -71,10 +76,13 @@ class ToldForecasts:
         """Take in one record of the topic.
 
         Raises:
-            ValueError: if it can't be read, or is of one workload too many.
+            ValueError: if it can't be read, was not made yet, or is of one workload too many.
         """
         workload = WorkloadName((record.key or b"").decode())
         forecast = None if record.value is None else _forecast(record.value, workload)
+        if forecast is not None:
+            # Kept, it would stand before every good one to come, until its time.
+            refuse_ahead(forecast, now=self._clock())
         self._keep(workload, forecast)
 
     def _keep(self, workload: WorkloadName, forecast: Forecast | None) -> None:

@@ -11,21 +11,23 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from kafka_link.client import CALL_TIMEOUT_MS
+from predictor.adapters.poison_log import PoisonLog
 from predictor.event_counter import EventCounter, TopicRecord
+from predictor.read_target import ReadTarget, read_target
 from predictor.settings import KafkaSettings
+from predictor.topic_gaps import Gap, OpenGaps
 
 LOGGER = logging.getLogger(__name__)
 POLL_MS = 200
 BATCH = 500
 #: Producers hold events back while a broker is away, and deliver them within this after it is.
 RECOVERY_SECONDS = 10.0
-POISON_LOG_EVERY_SECONDS = 60.0
 
 
 class TopicReader:
     """Hands each record of a topic to each counter, from where the oldest wants its history.
 
-    ``lock`` guards the counters; hold it to read one.
+    ``lock`` guards the counters; hold it to read one. ``remarks`` says what holds reading up.
     """
 
     def __init__(self, settings: KafkaSettings, *, clock: Callable[[], float]) -> None:
@@ -37,13 +39,14 @@ class TopicReader:
         self._by_key: dict[bytes | None, list[EventCounter]] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._repeated_below: dict[TopicPartition, int] = {}
-        self._open_gaps: dict[TopicPartition, float] = {}
-        self._target: tuple[float, dict[TopicPartition, int]] | None = None
+        self._gaps: OpenGaps[TopicPartition] = OpenGaps()
+        self._target: ReadTarget[TopicPartition] | None = None
+        self.remarks: tuple[str, ...] = ()
         self._caught_up_at: float | None = None
         self._hold_until = 0.0
         self._checked_at = 0.0
         self._must_rewind = False
-        self._poison_logged_at = -POISON_LOG_EVERY_SECONDS
+        self._poison = PoisonLog("event")
 
     def add(self, counter: EventCounter) -> None:
         """Count for one more workload: the topic is read again from its history's start."""
@@ -91,15 +94,26 @@ class TopicReader:
         is_heard = bool(polled)
         if time.monotonic() - self._checked_at >= self._settings.check_seconds:
             is_heard = True
-            if self._target is None:
-                # Before the question: what arrives while it is under way belongs to the next.
-                asked_at = self._clock()
-                self._target = (asked_at, self._ends(consumer))
-            else:
-                self._ends(consumer)  # Only this notices a lost permission or a dead broker.
+            self._look_ahead(consumer)
             self._checked_at = time.monotonic()
         self._note_caught_up()
         return is_heard
+
+    def _look_ahead(self, consumer: KafkaConsumer) -> None:
+        """See how far there is to read, and whether something holds it back."""
+        # Before the question: what arrives while it is under way belongs to the next.
+        asked_at = self._clock()
+        ends = self._ends(consumer)  # Only this notices a lost permission or a dead broker.
+        if self._target is None:
+            # As the newest answer to a fetch said, which is half a second old at the most: younger
+            # than the lateness that events are allowed.
+            written = {partition: consumer.highwater(partition) for partition in ends}
+            self._target = read_target(ends, written, asked_at=asked_at)
+        held = self._target.held_back(self._positions, ends, now=asked_at) if self._target else []
+        self.remarks = tuple(
+            f"an open transaction holds back the events of {one.topic}-{one.partition}"
+            for one in held[:1]
+        )
 
     def _ends(self, consumer: KafkaConsumer) -> dict[TopicPartition, int]:
         ends: dict[TopicPartition, int] = consumer.end_offsets(
@@ -141,7 +155,7 @@ class TopicReader:
                     counter.known_since(start)
         elif begin > 0 and self._caught_up_at is None:
             # Retention took what came before; from the first record on it is known again.
-            self._open_gaps[partition] = start
+            self._gaps.open(partition, start)
 
     def _open_gap(
         self, consumer: KafkaConsumer, partition: TopicPartition, position: int, begin: int
@@ -161,7 +175,7 @@ class TopicReader:
             position,
             begin,
         )
-        self._open_gaps.setdefault(partition, since)
+        self._gaps.open(partition, since)
         self._positions[partition] = begin
         self._repeated_below[partition] = 0
         with self.lock:
@@ -172,12 +186,10 @@ class TopicReader:
     def _end(self, consumer: KafkaConsumer, partition: TopicPartition) -> int:
         return int(consumer.end_offsets([partition], timeout_ms=CALL_TIMEOUT_MS)[partition])
 
-    def _close_gap(self, partition: TopicPartition, until: float) -> None:
+    def _mark(self, gap: Gap, now: float) -> None:
         """Mark a gap's steps as missing. Needs the lock."""
-        since = self._open_gaps.pop(partition, None)
-        if since is not None:
-            for counter in self._counters:
-                counter.mark_missing(max(since, counter.history_start), until)
+        for counter in self._counters:
+            counter.mark_missing(*gap, now=now)
 
     def _take(self, partition: TopicPartition, records: list[Any]) -> None:
         now = self._clock()
@@ -186,13 +198,13 @@ class TopicReader:
             everyone = self._by_key.get(None, [])
             for raw in records:
                 record = _record(raw)
-                if partition in self._open_gaps:
-                    self._close_gap(partition, record.recorded_at)
+                if gap := self._gaps.ended_by(partition, record.recorded_at, now=now):
+                    self._mark(gap, now)
                 keyed = self._by_key.get(record.key, []) if record.key is not None else []
                 for counter in (*everyone, *keyed):
                     fault = counter.take(record, now=now, repeated_below=repeated_below)
                     if fault is not None:
-                        self._log_poison(partition, record.offset, fault)
+                        self._poison.skip(raw, fault)
                 self._positions[partition] = record.offset + 1
             self._note_existence(min(_recorded_at(raw) for raw in records))
 
@@ -202,27 +214,15 @@ class TopicReader:
             if counter.complete_until is None:
                 counter.known_since(recorded_at)
 
-    def _log_poison(self, partition: TopicPartition, offset: int, fault: str) -> None:
-        if time.monotonic() - self._poison_logged_at >= POISON_LOG_EVERY_SECONDS:
-            self._poison_logged_at = time.monotonic()
-            LOGGER.warning(
-                "kafka: %s-%d: event at offset %d skipped: %s (others may follow, unlogged)",
-                partition.topic,
-                partition.partition,
-                offset,
-                fault,
-            )
-
     def _note_caught_up(self) -> None:
         if self._target is None or self._must_rewind:
             return
-        asked_at, ends = self._target
-        if any(self._positions[partition] < end for partition, end in ends.items()):
+        if not self._target.is_reached(self._positions):
             return
-        self._target = None
+        asked_at, self._target = self._target.asked_at, None
         with self.lock:
-            for partition in list(self._open_gaps):
-                self._close_gap(partition, asked_at)
+            for gap in self._gaps.ended_at(asked_at):
+                self._mark(gap, asked_at)
             if self._clock() < self._hold_until:
                 return
             self._caught_up_at = asked_at

@@ -22,7 +22,7 @@ class PoisonLog:
         self._minute_from, self._logged = float("-inf"), 0
         self.count = 0
 
-    def skip(self, record: Any, error: Exception) -> None:
+    def skip(self, record: Any, error: Exception | str) -> None:
         """Note a record that can't be used."""
         self.count += 1
         now = self._monotonic()

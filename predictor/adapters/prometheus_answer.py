@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.forecast import FloatArray
+from models.series import MOST_PER_SECOND
 from predictor.errors import SourceUnavailableError
 
 #: Rates are differences of floats: a hair below zero is zero.
 ROUNDING = 1e-9
-#: No service has more requests (or tokens) a second; a query that says so is wrong.
-MOST_PER_SECOND = 1e12
 #: Prometheus keeps times in milliseconds.
 TIME_TOLERANCE_SECONDS = 2e-3
 MAX_QUOTED = 200

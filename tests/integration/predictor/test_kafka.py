@@ -7,12 +7,10 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError
 from kafka.structs import TopicPartition
@@ -22,92 +20,26 @@ from kafka_link.connection import KafkaConnection
 from predictor.adapters.kafka import KafkaCluster, KafkaSource
 from predictor.adapters.kafka_thread import consumer_settings
 from predictor.errors import SourceUnavailableError
-from predictor.ports import SourceReading
 from predictor.settings import KafkaEvents, KafkaSettings
 from tests.conftest import StartKafka
+from tests.integration.predictor.kafka_readings import (
+    HISTORY_SECONDS,
+    STEP,
+    a_producer,
+    a_source,
+    reaches,
+    read_all,
+    reading_when,
+    send,
+    total,
+)
 from tests.parts.kafka import KafkaBroker
 from tests.parts.ports import free_port
-
-STEP = 1.0
-HISTORY_SECONDS = 3600.0
 
 
 @pytest.fixture
 def broker(kafka_broker: KafkaBroker) -> KafkaBroker:
     return kafka_broker
-
-
-def a_source(
-    address: str,
-    topic: str,
-    *,
-    silence_seconds: float = 10.0,
-    step_seconds: float = STEP,
-    **events: Any,
-) -> KafkaSource:
-    settings = KafkaSettings(
-        connection=KafkaConnection(bootstrap_servers=(address,)),
-        silence_seconds=silence_seconds,
-        check_seconds=0.2,
-        lateness_seconds=0.5,
-    )
-    return KafkaCluster(settings).source(
-        KafkaEvents(topic=topic, **events),
-        step_seconds=step_seconds,
-        history_seconds=HISTORY_SECONDS,
-    )
-
-
-def a_producer(address: str) -> KafkaProducer:
-    return KafkaProducer(
-        bootstrap_servers=address,
-        linger_ms=5,
-        reconnect_backoff_max_ms=500,
-        delivery_timeout_ms=60_000,
-        metrics_enabled=False,
-    )
-
-
-def send(producer: KafkaProducer, topic: str, *times: float, **record: object) -> None:
-    for at in times:
-        producer.send(topic, timestamp_ms=round(at * 1000), **{"value": b"{}", **record})
-    producer.flush(timeout=60)
-
-
-async def read_all(source: KafkaSource, step_seconds: float = STEP) -> SourceReading:
-    newest = math.floor(time.time() / step_seconds)
-    return await source.read(
-        start=(newest - round(HISTORY_SECONDS / step_seconds)) * step_seconds,
-        end=(newest + 5) * step_seconds,
-        step_seconds=step_seconds,
-    )
-
-
-async def reading_when(
-    source: KafkaSource,
-    is_met: Callable[[SourceReading], bool],
-    within_seconds: float = 40,
-    step_seconds: float = STEP,
-) -> SourceReading:
-    """Return the first reading that meets the condition."""
-    async with asyncio.timeout(within_seconds):
-        while True:
-            try:
-                reading = await read_all(source, step_seconds)
-            except SourceUnavailableError:
-                pass
-            else:
-                if is_met(reading):
-                    return reading
-            await asyncio.sleep(0.05)
-
-
-def total(reading: SourceReading) -> float:
-    return round(float(np.nansum(reading.series.values)) * STEP, 6)
-
-
-def reaches(at: float) -> Callable[[SourceReading], bool]:
-    return lambda reading: reading.complete_until >= at
 
 
 async def test_history_and_what_comes_is_counted_by_event_time(broker: KafkaBroker) -> None:

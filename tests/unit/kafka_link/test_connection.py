@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import codec
+from kafka.errors import UnsupportedCodecError
+from kafka.record.default_records import DefaultRecordBase
 
-from kafka_link.client import client_settings
+from kafka_link.client import CODEC_PACKAGES, client_settings, sentence_of
 from kafka_link.connection import KafkaConnection
 
 SECURED: dict[str, Any] = {
@@ -66,3 +69,31 @@ def test_certificates_are_handed_to_the_client_as_paths() -> None:
     told = client_settings(a_connection(security_protocol="SSL", **files), client_id="x")
     assert (told["ssl_cafile"], told["ssl_certfile"], told["ssl_keyfile"]) == ("ca", "crt", "key")
     assert "ssl_cafile" not in client_settings(a_connection(), client_id="x")
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        (DefaultRecordBase.CODEC_SNAPPY, "snappy"),
+        (DefaultRecordBase.CODEC_LZ4, "lz4"),
+        (DefaultRecordBase.CODEC_ZSTD, "zstd"),
+    ],
+)
+def test_a_codec_that_is_not_installed_is_named_with_its_package(
+    number: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert getattr(codec, f"has_{name}")()
+    monkeypatch.setattr(codec, f"has_{name}", lambda: False)
+    with pytest.raises(UnsupportedCodecError) as refused:
+        DefaultRecordBase()._assert_has_codec(number)
+    assert sentence_of(refused.value, a_connection()) == (
+        f"records are compressed with {name}, "
+        f"but the Python package {CODEC_PACKAGES[name]} is not installed"
+    )
+
+
+def test_a_codec_that_nobody_knows_is_said_in_the_client_s_words() -> None:
+    error = UnsupportedCodecError("Unrecognized compression type: 7")
+    said = sentence_of(error, a_connection())
+    assert said.startswith("records are compressed in a way that can't be read (")
+    assert said.endswith("Unrecognized compression type: 7)")

@@ -94,6 +94,8 @@ def test_events_weigh_what_their_field_says() -> None:
         ({"at": NOW, "tokens": "9"}, "tokens: '9' is not a number"),
         ({"at": NOW, "tokens": -9}, "tokens: -9 is not at least 0"),
         ({"at": NOW, "tokens": 10**400}, f"tokens: 1{'0' * 39} and so on is too large"),
+        ({"at": NOW, "tokens": 1e300}, "tokens: 1e+300 is not believed, 1e+12 would be"),
+        ({"at": NOW, "tokens": 10**13}, "tokens: 1e+13 is not believed, 1e+12 would be"),
         ({"at": 10**400, "tokens": 1}, f"at: 1{'0' * 39} and so on is too large"),
     ],
 )
@@ -102,6 +104,19 @@ def test_a_poison_event_is_skipped_and_said(value: object, problem: str) -> None
     assert counter.take(a_record(0, value=value), now=NOW) == problem
     assert counter.take(a_record(1, value={"at": NOW, "tokens": 1}), now=NOW) is None
     assert counter.counts() == KafkaCounts(events=1, poison=1)
+
+
+def test_weights_that_add_up_to_what_nobody_believes_are_poison() -> None:
+    counter = a_counter(is_loaded=True, weight_field="tokens")
+    values = [{"tokens": 1e12}] * 10 + [{"tokens": 1.0}]
+    faults = [
+        counter.take(a_record(offset, at=NOW - 5, value=value), now=NOW)
+        for offset, value in enumerate(values)
+    ]
+    assert faults == [None] * 10 + ["a weight of 1 is too much for its step"]
+    assert counter.counts() == KafkaCounts(events=10, poison=1)
+    assert counter.take(a_record(11, at=NOW + 5, value={"tokens": 1.0}), now=NOW) is None
+    assert_allclose(demand(counter, -10, 0), [1e12])
 
 
 def test_an_offset_is_counted_once() -> None:
@@ -156,7 +171,7 @@ def test_before_the_first_record_demand_is_missing_not_zero() -> None:
 
 def test_a_gap_is_missing_not_zero() -> None:
     counter = a_counter(is_loaded=True)
-    counter.mark_missing(NOW - 25, NOW - 15)
+    counter.mark_missing(NOW - 25, NOW - 15, now=NOW)
     assert_array_equal(demand(counter, -40, 0), [0, NAN, NAN, 0])
 
 
@@ -189,7 +204,7 @@ def test_steps_that_are_no_longer_are_the_newest_demand_themselves() -> None:
 
 def test_the_newest_demand_is_missing_where_some_of_it_was_not_seen() -> None:
     counter = a_counter_of_the_last_seconds()
-    counter.mark_missing(NOW - 4.5, NOW - 4)
+    counter.mark_missing(NOW - 4.5, NOW - 4, now=NOW)
     assert counter.recent(complete_until=NOW - 1) is None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import pytest
 from kafka import TopicPartition
 from numpy.testing import assert_array_equal
 
@@ -35,6 +36,8 @@ class FakeConsumer:
         self.log: list[Record] = []
         self.begin = 0
         self._position = 0
+        self._highwater: int | None = None
+        self.open_from: int | None = None
 
     def append(self, *times: float) -> None:
         for at in times:
@@ -50,6 +53,9 @@ class FakeConsumer:
     def _end(self) -> int:
         return self.log[-1].offset + 1 if self.log else self.begin
 
+    def _readable_end(self) -> int:
+        return self._end() if self.open_from is None else self.open_from
+
     def assign(self, partitions: list[TopicPartition]) -> None:
         assert partitions == [ONLY]
 
@@ -64,13 +70,16 @@ class FakeConsumer:
     def end_offsets(
         self, partitions: list[TopicPartition], timeout_ms: int
     ) -> dict[TopicPartition, int]:
-        return {ONLY: self._end()}
+        return {ONLY: self._readable_end()}
 
     def offsets_for_times(
         self, asked: dict[TopicPartition, int], timeout_ms: int
     ) -> dict[TopicPartition, object]:
         found = [record for record in self.log if record.at * 1000 >= asked[ONLY]]
         return {ONLY: SimpleNamespace(offset=found[0].offset) if found else None}
+
+    def highwater(self, partition: TopicPartition) -> int | None:
+        return self._highwater
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._position = offset
@@ -79,8 +88,9 @@ class FakeConsumer:
         return self._position
 
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[object]]:
-        due = [record for record in self.log if record.offset >= self._position]
-        self._position = max(self._position, self._end())
+        self._highwater, end = self._end(), self._readable_end()
+        due = [record for record in self.log if self._position <= record.offset < end]
+        self._position = max(self._position, end)
         records: list[object] = [
             SimpleNamespace(
                 partition=0, offset=one.offset, timestamp=one.at * 1000, key=None, value=b""
@@ -123,6 +133,12 @@ class Reading:
         self.now += after
         self.reader.turn(self.consumer)
         self.reader.turn(self.consumer)
+
+    def remarks(self) -> tuple[str, ...]:
+        return self.counter.remarks(complete_until=self.now)
+
+    def held_up(self) -> tuple[str, ...]:
+        return self.reader.remarks
 
     def demand(self, first: float, last: float, counter: EventCounter | None = None) -> list[float]:
         series = (counter or self.counter).series(
@@ -188,6 +204,50 @@ def test_a_gap_without_events_after_it_ends_when_reading_is_level() -> None:
     reading.connect()
     reading.turn(after=20)
     assert_array_equal(reading.demand(-10, 30), [0, NAN, NAN, 0])
+
+
+def test_what_an_open_transaction_holds_back_is_unknown_not_zero() -> None:
+    reading = Reading()
+    reading.consumer.append(NOW - 15)
+    reading.connect()
+    reading.turn()
+    before = reading.counter.complete_until
+    reading.consumer.open_from = 1
+    reading.consumer.append(NOW + 5, NOW + 15)
+    reading.turn(after=20)
+    reading.turn(after=20)
+    assert reading.counter.complete_until == before
+    assert reading.held_up() == ("an open transaction holds back the events of requests-0",)
+    reading.consumer.open_from = None
+    reading.turn()
+    assert reading.held_up() == ()
+    assert_array_equal(reading.demand(-20, 30), [0.1, 0, 0.1, 0.1, 0])
+    assert reading.counter.counts().late == 0
+
+
+@pytest.mark.parametrize("ahead", [3_000.0, 10 * 365 * 86_400.0])
+def test_a_gap_before_a_record_of_the_far_future_ends_with_the_next_record(ahead: float) -> None:
+    reading = Reading()
+    reading.consumer.append(NOW - 15)
+    reading.connect()
+    reading.turn()
+    reading.consumer.append(NOW + 5, NOW + ahead, NOW + 25, NOW + 35)
+    reading.consumer.delete_before(2)
+    reading.connect()
+    reading.turn(after=60)
+    assert reading.counter.counts().future == 1
+    assert_array_equal(reading.demand(-20, 50), [0.1, 0, NAN, NAN, NAN, 0.1, 0])
+    assert len(reading.remarks()) == 1
+
+
+def test_a_gap_before_nothing_but_the_far_future_ends_now() -> None:
+    reading = Reading()
+    reading.consumer.append(NOW - 500, NOW + 3_000)
+    reading.consumer.delete_before(1)
+    reading.connect()
+    reading.turn()
+    reading.turn(after=30)
+    assert_array_equal(reading.demand(-20, 30), [NAN, NAN, 0, 0, 0])
 
 
 def test_a_topic_made_anew_is_a_gap_and_counted_from_there() -> None:

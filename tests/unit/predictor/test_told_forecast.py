@@ -106,3 +106,12 @@ def test_missing_steps_and_a_forecast_seen_twice_score_nothing() -> None:
     assert len(score.pending) == 1
     gap = DemandSeries(start=START, step_seconds=STEP, values=np.full(30, np.nan))
     assert scored(score, gap, QUANTILES) == replace(score, pending={})
+
+
+def test_of_what_is_still_to_come_the_newest_is_kept() -> None:
+    score = ToldScore()
+    for number in range(1_005):
+        at = START + number * STEP
+        score = noted(score, a_forecast(2.0, issued_at=at), told(issued_at=at))
+    assert len(score.pending) == 1_000
+    assert max(score.pending) == START + 1_005 * STEP
