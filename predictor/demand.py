@@ -64,7 +64,7 @@ def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -
     return CombinedDemand(
         series=series,
         finished_until=series.start + steps * series.step_seconds,
-        reading=_with_recent(_reading(series, answers), answers[0].reading.recent, complete[0]),
+        reading=_newest_of(_reading(series, answers), answers[0].reading.recent, complete[0]),
     )
 
 
@@ -140,15 +140,21 @@ def _reading(series: DemandSeries, answers: Sequence[Answer]) -> DemandReading |
     )
 
 
-def _with_recent(
+def _newest_of(
     reading: DemandReading | None, recent: DemandReading | None, complete: DemandSeries
 ) -> DemandReading | None:
     """Return the reading, renewed by what the most trusted source knows besides ``complete``.
 
     Of the others nothing newer is taken: from step to step, what they measure may differ. Sources
-    are compared by whole steps.
+    are compared by whole steps. What demand is at the least is news only if that is more.
     """
-    if reading is None or recent is None or recent.measured_at < reading.measured_at:
+    if recent is None:
+        return reading
+    if reading is None:
+        return recent if recent.is_at_least else None
+    if recent.measured_at < reading.measured_at:
+        return reading
+    if recent.is_at_least and recent.per_second <= reading.per_second:
         return reading
     if recent.per_second == 0 and _looks_like_outage(complete):
         return reading

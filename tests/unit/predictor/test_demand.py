@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from numpy.testing import assert_array_equal
 
@@ -95,6 +97,26 @@ def test_recent_demand_older_than_the_newest_step_renews_nothing() -> None:
     )
     assert joined.reading is not None
     assert joined.reading.per_second == 5
+
+
+def at_least(per_second: float, *others: Answer, known: float = 6.0) -> float | None:
+    """Return the reading of a source that lacks its last two steps, but for a part of the last."""
+    answer = an_answer("prometheus", known, NAN, NAN, steps_complete=1, recent=(0, per_second))
+    assert answer.reading.recent is not None
+    part = replace(answer.reading.recent, is_at_least=True)
+    answer = replace(answer, reading=replace(answer.reading, recent=part))
+    reading = combined(answer, *others).reading
+    assert reading is not None
+    assert reading.is_at_least == (reading.per_second == per_second)
+    return reading.per_second
+
+
+def test_a_part_of_demand_is_news_only_where_it_is_more_than_all_of_it_was() -> None:
+    assert at_least(2.0) == 6
+    assert at_least(9.0) == 9
+    assert at_least(2.0, known=NAN) == 2
+    # Another source has all of it.
+    assert at_least(2.0, an_answer("kafka", 5, 5, 5)) == 5
 
 
 @pytest.mark.parametrize(("before", "expected"), [(BUSY, 12.0), ([0.0, 1.0, 0.0] * 20, 0.0)])
