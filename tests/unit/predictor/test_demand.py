@@ -7,7 +7,15 @@ from numpy.testing import assert_array_equal
 
 from models.outlook import DemandReading
 from models.series import DemandSeries
-from predictor.demand import Answer, CombinedDemand, agreement, combine, disagreements
+from predictor.demand import (
+    SAID_STEPS,
+    Answer,
+    CombinedDemand,
+    agreement,
+    combine,
+    disagreements,
+    doubts,
+)
 from tests.unit.predictor.builders import NAN, START, STEP, a_series, an_answer
 
 BUSY = [8.0, 10.0, 12.0] * 20
@@ -186,3 +194,26 @@ def test_steps_still_growing_are_no_disagreement() -> None:
         an_answer("kafka", 4, 0, steps_complete=1),
     ]
     assert disagreements(answers) == ()
+
+
+def test_a_step_beyond_belief_is_missing_and_said_for_a_while() -> None:
+    answer = an_answer("prometheus", *BUSY, 1e6)
+    joined = combined(answer)
+    assert_array_equal(joined.series.values, [*BUSY, NAN])
+    assert joined.reading is not None
+    assert joined.reading.per_second == BUSY[-1]
+    (said,) = doubts([answer, an_answer("kafka", *BUSY, 9.0)])
+    assert said == (
+        "prometheus: a demand of 1e+06 at 1000610.000 is beyond all of the hour before; "
+        "not believed unless the next step is as high"
+    )
+    assert doubts([an_answer("prometheus", *BUSY, 1e6, *BUSY[: SAID_STEPS - 1])]) == (said,)
+    assert doubts([an_answer("prometheus", *BUSY, 1e6, *BUSY[:SAID_STEPS])]) == ()
+
+
+def test_the_second_step_of_a_leap_is_believed_and_so_is_another_source() -> None:
+    assert_array_equal(
+        combined(an_answer("prometheus", *BUSY, 1e6, 1e6)).series.values, [*BUSY, NAN, 1e6]
+    )
+    joined = combined(an_answer("prometheus", *BUSY, 1e6), an_answer("kafka", *BUSY, 9.0))
+    assert joined.series.values[-1] == 9.0
