@@ -78,7 +78,7 @@ def demand_served(
         # What a loop finds when it comes up is not its doing: nothing it started can serve yet.
         ready = max(ready, state.target)
     outcomes = with_ready(state.outcomes, now=now, ready=ready)
-    if reading is None:
+    if reading is None or reading.is_at_least:
         return outcomes
     return served(
         outcomes,

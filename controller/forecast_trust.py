@@ -71,8 +71,10 @@ def judged(
     """
     if outlook is None:
         return trust
-    if outlook.reading is not None and outlook.reading.measured_at > trust.measured_at:
-        trust = _compared(trust, outlook.reading)
+    reading = outlook.reading
+    # Of a part of demand nobody can tell whether the forecast of all of it was right.
+    if reading and not reading.is_at_least and reading.measured_at > trust.measured_at:
+        trust = _compared(trust, reading)
     forecast = outlook.forecast
     if forecast is None or forecast.issued_at <= trust.issued_at or _is_announced(forecast):
         return trust

@@ -133,10 +133,11 @@ def _keep(observation: Observation, hold: Hold, expected: int) -> int:
     """Return how many of the replicas that exist stay, whatever the need of now.
 
     When nothing has been heard of demand for a while, all of them do: silence is no reason to
-    let go of what serves.
+    let go of what serves, nor is what a part of demand comes to.
     """
     forecast = observation.outlook.forecast if observation.outlook else None
-    if fresh_reading(observation) is None and (
+    reading = fresh_reading(observation)
+    if (reading is None or reading.is_at_least) and (
         forecast is None or forecast.is_stale(now=observation.now)
     ):
         return expected

@@ -136,14 +136,17 @@ def _claim(
 def _demand_quantiles(plan: Plan, policy: WorkloadPolicy, outlook: Outlook | None) -> FloatArray:
     """Return the highest of each quantile of demand until a start of now would be ready.
 
-    Without a forecast it is the demand measured, and what the target serves if nothing is known:
-    silence is no reason to take away what serves.
+    Without a forecast it is the demand measured, and what the target serves if that is not known,
+    or in part: silence is no reason to take away what serves.
     """
     forecast = outlook.forecast if outlook else None
     measured = plan.demand_per_second
     if forecast is None or forecast.is_stale(now=plan.at):
-        known = plan.target * policy.demand_per_replica if measured is None else measured
-        return np.full(len(QUANTILES), known)
+        served = plan.target * policy.demand_per_replica
+        known = served if measured is None else measured
+        reading = outlook.reading if outlook else None
+        is_part = reading is not None and reading.is_at_least
+        return np.full(len(QUANTILES), max(known, served) if is_part else known)
     first = int(max(plan.at - forecast.issued_at, 0.0) / forecast.step_seconds)
     count = max(1, math.ceil(plan.lead_time_seconds / forecast.step_seconds))
     ahead = forecast.values[first : first + count].max(axis=0)

@@ -20,6 +20,8 @@ from predictor.settings import PrometheusSettings
 DAY_SECONDS = 86400.0
 STEP_SECONDS = 10.0
 _MOST_DAYS = 366.0
+#: What is complete up to longer ago holds a partial answer: a trace would have a hole there.
+_MOST_UNSETTLED_SECONDS = 60.0
 
 
 def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
@@ -42,9 +44,12 @@ def recorded_trace(url: str, query: str, *, days: float, now: float) -> Trace:
         reading = asyncio.run(_read(PrometheusSource(connections, query=query), start, end))
     except SourceUnavailableError as error:
         raise RunFailedError(f"--prometheus: {error}") from error
+    if reading.complete_until < reading.series.end - _MOST_UNSETTLED_SECONDS:
+        raise RunFailedError(f"--prometheus: {'; '.join(reading.warnings)}")
     known = np.isfinite(reading.series.values)
     if not known.any():
-        raise RunFailedError(f"--query: {query} has no value of the last {days:g} days")
+        why = "; ".join(("", *reading.warnings))
+        raise RunFailedError(f"--query: {query} has no value of the last {days:g} days{why}")
     return trace_since("prometheus", reading.series, known)
 
 

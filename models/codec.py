@@ -177,6 +177,8 @@ def _encode_reading(reading: DemandReading) -> dict[str, object]:
             {"name": name, "perSecond": as_number(per_second, f"{path}.sources.{name}")}
             for name, per_second in reading.sources
         ],
+        # Nearly every reading is exact, and says nothing of it.
+        **({"isAtLeast": True} if reading.is_at_least else {}),
     }
 
 
@@ -190,6 +192,7 @@ def _reading(wire: object, path: str) -> DemandReading:
             _source(item, f"{fields.at('sources')}[{i}]")
             for i, item in enumerate(fields.array("sources"))
         ),
+        is_at_least=fields.find("isAtLeast") is not None and fields.flag("isAtLeast"),
     )
 
 

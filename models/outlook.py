@@ -16,12 +16,15 @@ class DemandReading:
 
     ``per_second`` is the mean over the ``window_seconds`` that end at ``measured_at``
     (seconds since the epoch); ``sources`` has each source's last whole step, for whoever compares.
+    If it ``is_at_least`` so much, part of demand was not measured: a reason to provide for it, and
+    none to let go of anything.
     """
 
     measured_at: float
     window_seconds: float
     per_second: float
     sources: tuple[tuple[str, float], ...] = ()
+    is_at_least: bool = False
 
     def is_ahead(self, *, now: float) -> bool:
         """Say whether it was measured when that has yet to be: by a clock that was wrong."""

@@ -19,6 +19,12 @@ BUSY_STEPS = 60
 #: mean once in 10,000 steps; those that do reach a fifth of it (5 a step) reach zero by chance.
 IDLE_SHARE = 0.2
 
+#: A lone step of more than so many times the highest of the hour before is a fault of the metric.
+#: Where little of that hour is known forecasts are young, and take longest to forget.
+LEAP, YOUNG_LEAP, ENOUGH_STEPS = 1000.0, 200.0, 150
+#: Of finer steps than usual the hour is shorter, as they are read with so many before them.
+MOST_LEAP_STEPS = 360
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DemandSeries:
@@ -95,6 +101,35 @@ def without_outages(series: DemandSeries) -> DemandSeries:
     """Return the series with the first hour of zeros out of a busy series as missing."""
     masked = mask_outages(series.values, outage_steps=outage_steps(series.step_seconds))
     return replace(series, values=masked)
+
+
+def without_leaps(series: DemandSeries) -> DemandSeries:
+    """Return the series with each lone step beyond all of the hour before as missing."""
+    steps = min(outage_steps(series.step_seconds), MOST_LEAP_STEPS)
+    return replace(series, values=mask_leaps(series.values, steps_before=steps))
+
+
+def mask_leaps(values: FloatArray, *, steps_before: int) -> FloatArray:
+    """Return the values with the first step of each leap beyond belief as missing.
+
+    If the next step is as high it is believed, and so is a leap that has been seen in the steps
+    before; out of nothing but zeros any may come. Causal, as ``mask_outages`` is.
+    """
+    known = np.flatnonzero(values == values)
+    demand = values[known]
+    positive = demand[demand > 0]
+    # Of nearly every series this is all: its highest is not so far from its lowest.
+    if not len(positive) or positive.max() <= YOUNG_LEAP * positive.min():
+        return values
+    masked = values.copy()
+    above = np.maximum(demand[:-1], positive.min())
+    for place in known[1:][demand[1:] > YOUNG_LEAP * above]:
+        before = values[max(0, place - steps_before) : place]
+        before = before[before == before]
+        leap = LEAP if len(before) >= ENOUGH_STEPS else YOUNG_LEAP
+        if 0 < before.max(initial=0.0) * leap < values[place]:
+            masked[place] = np.nan
+    return masked
 
 
 def mask_outages(

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 from models.outlook import DemandReading
-from models.series import DemandSeries, merge, without_outages
+from models.series import DemandSeries, merge, without_leaps, without_outages
 from predictor.ports import SourceReading
 
 #: Sources that differ by more than this factor measure different things.
 AGREEMENT_FACTOR = 1.25
+#: A step that is not believed is named for as many steps.
+SAID_STEPS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -
     """
     if not answers:
         raise ValueError("answers: none given")
-    complete = [_complete(answer.reading) for answer in answers]
+    complete = [without_leaps(_complete(answer.reading)) for answer in answers]
     masked = [without_outages(series) for series in complete]
     merged = merge(masked)
     values = np.where(_agreed_idle(complete), 0.0, merged.values)
@@ -64,7 +66,7 @@ def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -
     return CombinedDemand(
         series=series,
         finished_until=series.start + steps * series.step_seconds,
-        reading=_with_recent(_reading(series, answers), answers[0].reading.recent, complete[0]),
+        reading=_newest_of(_reading(series, answers), answers[0].reading.recent, complete[0]),
     )
 
 
@@ -88,6 +90,22 @@ def disagreements(answers: Sequence[Answer]) -> tuple[str, ...]:
         ratio = agreement(first.reading.series.between(*span), other.reading.series.between(*span))
         if ratio is not None and not 1 / AGREEMENT_FACTOR <= ratio <= AGREEMENT_FACTOR:
             sentences.append(f"{other.source}: disagrees with {first.source} by a large factor")
+    return tuple(sentences)
+
+
+def doubts(answers: Sequence[Answer]) -> tuple[str, ...]:
+    """Return a sentence for each source whose demand of late has a step beyond belief."""
+    sentences = []
+    for answer in answers:
+        series = _complete(answer.reading)
+        believed = without_leaps(series).values
+        leaps = np.flatnonzero(np.isnan(believed) & ~np.isnan(series.values))
+        if len(leaps) and leaps[-1] >= len(believed) - SAID_STEPS:
+            at = series.start + (int(leaps[-1]) + 1) * series.step_seconds
+            sentences.append(
+                f"{answer.source}: a demand of {series.values[leaps[-1]]:g} at {at:.3f} is beyond "
+                "all of the hour before; not believed unless the next step is as high"
+            )
     return tuple(sentences)
 
 
@@ -140,15 +158,21 @@ def _reading(series: DemandSeries, answers: Sequence[Answer]) -> DemandReading |
     )
 
 
-def _with_recent(
+def _newest_of(
     reading: DemandReading | None, recent: DemandReading | None, complete: DemandSeries
 ) -> DemandReading | None:
     """Return the reading, renewed by what the most trusted source knows besides ``complete``.
 
     Of the others nothing newer is taken: from step to step, what they measure may differ. Sources
-    are compared by whole steps.
+    are compared by whole steps. What demand is at the least is news only if that is more.
     """
-    if reading is None or recent is None or recent.measured_at < reading.measured_at:
+    if recent is None:
+        return reading
+    if reading is None:
+        return recent if recent.is_at_least else None
+    if recent.measured_at < reading.measured_at:
+        return reading
+    if recent.is_at_least and recent.per_second <= reading.per_second:
         return reading
     if recent.per_second == 0 and _looks_like_outage(complete):
         return reading

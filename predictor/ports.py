@@ -21,7 +21,7 @@ class SourceReading:
 
     Steps that end after ``complete_until`` may still grow (events under way, scrapes to come).
     ``warnings`` are the source's own words (a partial answer, say). ``recent`` is newer than the
-    last complete step, of a source that knows parts of steps.
+    last complete step, of a source that knows parts of steps, or parts of demand.
     """
 
     series: DemandSeries

@@ -18,7 +18,7 @@ from models.series import DemandSeries
 from predictor.best_forecast import best_forecast, judge_others
 from predictor.calendar import apply
 from predictor.condition import causes, degraded
-from predictor.demand import combine, disagreements
+from predictor.demand import combine, disagreements, doubts
 from predictor.known_events import announced_windows, calendar_windows
 from predictor.learning import Learning
 from predictor.metrics import PredictorMetrics
@@ -215,7 +215,7 @@ class ForecastService:
             return None
         combined = combine(answers, now=now, patience_seconds=self._settings.patience_seconds)
         if not track.is_behind:
-            track.remarks = (*track.remarks, *disagreements(answers))
+            track.remarks = (*track.remarks, *disagreements(answers), *doubts(answers))
         track.take(combined.reading)
         if combined.finished_until < span.start + step / 2:
             return None

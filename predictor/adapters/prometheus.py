@@ -7,15 +7,18 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from models.forecast import FloatArray
 from models.series import DemandSeries
 from predictor.adapters.daemon_call import call_in_daemon_thread
-from predictor.adapters.prometheus_answer import NO_SERIES, Grid, RangeAnswer
+from predictor.adapters.prometheus_answer import RangeAnswer
 from predictor.adapters.prometheus_connections import PrometheusConnections
 from predictor.adapters.prometheus_memory import Answered, answered
+from predictor.adapters.prometheus_samples import Grid
+from predictor.adapters.prometheus_span import SpanAnswer, complete_until, joined
 from predictor.errors import SourceUnavailableError
 from predictor.ports import SourceReading
 
@@ -46,6 +49,7 @@ class PrometheusSource:
         self._clock = clock
         self._is_busy = self._was_late = False
         self._before = Answered()
+        self._partial_since: float | None = None
         connections.join()
 
     @property
@@ -67,42 +71,44 @@ class PrometheusSource:
         complete = math.floor((now - self._settings.settle_seconds) / step_seconds)
         known = self._before.known(first, min(last, complete), step_seconds)
         if self._before.is_recent(now) and first + len(known) >= min(last, complete):
-            warnings = self._before.warnings
             values = np.append(known, np.full(last - first - len(known), np.nan))
-        else:
-            values, warnings = await self._joined(known, first, last, step_seconds)
-            warnings = _about_series(warnings, values, complete - first)
-            if len(kept := values[: max(0, complete - first)]):
-                self._before = answered(first, kept, step_seconds, warnings=warnings, at=now)
-        return SourceReading(
-            series=DemandSeries(
-                start=first * step_seconds, step_seconds=step_seconds, values=values
-            ),
-            complete_until=complete * step_seconds,
-            warnings=warnings,
-        )
+            return _reading(first, step_seconds, values, complete, self._before.warnings)
+        known = known[: max(0, last - first - 1)]  # one step at least is asked for
+        answers = await self._answers(first + len(known), last, step_seconds)
+        answer = joined(known, answers, first=first, complete=complete, step_seconds=step_seconds)
+        if answer.fault:
+            raise SourceUnavailableError(answer.fault)
+        self._note_partial(answer, now)
+        complete = complete_until(answer, now=now, partial_since=self._partial_since)
+        if len(kept := answer.values[: max(0, complete - first)]):
+            self._before = answered(first, kept, step_seconds, warnings=answer.warnings, at=now)
+        reading = _reading(first, step_seconds, answer.values, complete, answer.warnings)
+        return replace(reading, recent=answer.at_least)
 
     async def close(self) -> None:
         """Let go of the connections."""
         self._connections.leave()
 
-    async def _joined(
-        self, known: FloatArray, first: int, last: int, step_seconds: float
-    ) -> tuple[FloatArray, tuple[str, ...]]:
-        """Return what is known with what is asked for now, one step at least, and the warnings."""
-        known = known[: max(0, last - first - 1)]
-        values, warnings = [known], dict[str, None]()
-        for low in range(first + len(known), last, CHUNK_POINTS):
-            # Multiples of the step, so that a step has the same value in whichever read.
-            grid = Grid(
-                first=(low + 1) * step_seconds,
-                step_seconds=step_seconds,
-                points=min(CHUNK_POINTS, last - low),
+    def _note_partial(self, answer: SpanAnswer, now: float) -> None:
+        """Remember since when nothing but partial answers came."""
+        if answer.partial_from is None:
+            self._partial_since = None
+        elif self._partial_since is None:
+            self._partial_since = now
+
+    async def _answers(self, first: int, last: int, step_seconds: float) -> list[RangeAnswer]:
+        """Ask for steps, in parts that Prometheus does not refuse."""
+        return [
+            await self._query_range(
+                # Multiples of the step, so that a step has the same value in whichever read.
+                Grid(
+                    first=(low + 1) * step_seconds,
+                    step_seconds=step_seconds,
+                    points=min(CHUNK_POINTS, last - low),
+                )
             )
-            answer = await self._query_range(grid)
-            values.append(answer.values)
-            warnings.update(dict.fromkeys(answer.warnings))
-        return np.concatenate(values), tuple(warnings)
+            for low in range(first, last, CHUNK_POINTS)
+        ]
 
     async def _query_range(self, grid: Grid) -> RangeAnswer:
         if self._is_busy:
@@ -136,14 +142,11 @@ class PrometheusSource:
         return await call_in_daemon_thread(query, name=f"headstart-{self._name}")
 
 
-def _about_series(warnings: tuple[str, ...], values: FloatArray, complete: int) -> tuple[str, ...]:
-    """Return the warnings with whether the query matches a series, as the whole span tells."""
-    others = tuple(one for one in warnings if one != NO_SERIES)
-    return others if _matches(values, complete) or not len(values) else (*others, NO_SERIES)
-
-
-def _matches(values: FloatArray, complete: int) -> bool:
-    """Say whether the query has a series; where the span reaches the present, still has one."""
-    reaches_present = 0 < complete <= len(values)
-    since = complete - 1 if reaches_present else 0
-    return not np.isnan(values[since:]).all()
+def _reading(
+    first: int, step_seconds: float, values: FloatArray, complete: int, warnings: tuple[str, ...]
+) -> SourceReading:
+    return SourceReading(
+        series=DemandSeries(start=first * step_seconds, step_seconds=step_seconds, values=values),
+        complete_until=complete * step_seconds,
+        warnings=warnings,
+    )

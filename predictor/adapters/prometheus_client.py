@@ -17,7 +17,8 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
-from predictor.adapters.prometheus_answer import Grid, RangeAnswer, parse_range, server_error
+from predictor.adapters.prometheus_answer import RangeAnswer, parse_range, server_error
+from predictor.adapters.prometheus_samples import Grid
 from predictor.errors import SourceUnavailableError
 from predictor.settings import PrometheusSettings
 

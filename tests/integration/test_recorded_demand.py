@@ -37,3 +37,12 @@ def test_without_any_value_that_is_said() -> None:
         pytest.raises(RunFailedError, match="--query: x has no value of the last 1 days"),
     ):
         recorded_trace(url, "x", days=1.0, now=START + DAY_SECONDS)
+
+
+def test_a_partial_answer_makes_no_trace() -> None:
+    body = matrix([[START + STEP, "7"]], warnings=["store b: unavailable"])
+    with (
+        web_server(lambda handler: handler.reply(body)) as (url, _),
+        pytest.raises(RunFailedError, match=r"--prometheus: a partial answer.*store b: unavail"),
+    ):
+        recorded_trace(url, "x", days=1e-3, now=START + 80)

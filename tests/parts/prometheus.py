@@ -32,6 +32,7 @@ class PrometheusServer(ServerProcess):
         binaries: Path | None = None,
         rules: Sequence[Path] = (),
         alertmanagers: Sequence[str] = (),
+        remote_stores: Sequence[str] = (),
     ) -> None:
         """Lay down an empty server that scrapes the targets under the job ``app``.
 
@@ -42,6 +43,7 @@ class PrometheusServer(ServerProcess):
         """
         self._binaries = binaries or prometheus_folder()
         self._rules, self._alertmanagers = tuple(rules), tuple(alertmanagers)
+        self._remote_stores = tuple(remote_stores)
         super().__init__()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -118,6 +120,7 @@ class PrometheusServer(ServerProcess):
             "scrape_configs": [
                 {"job_name": "app", "static_configs": [{"targets": list(targets)}]},
             ],
+            "remote_read": [{"url": url, "read_recent": True} for url in self._remote_stores],
             "rule_files": [str(path) for path in self._rules],
             "alerting": {
                 "alertmanagers": [{"static_configs": [{"targets": list(self._alertmanagers)}]}]

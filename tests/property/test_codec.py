@@ -48,6 +48,7 @@ readings = st.builds(
     window_seconds=amounts,
     per_second=amounts,
     sources=st.lists(st.tuples(st.text(), amounts), max_size=3).map(tuple),
+    is_at_least=st.booleans(),
 )
 outlooks = st.builds(
     Outlook,

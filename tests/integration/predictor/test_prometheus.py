@@ -95,8 +95,10 @@ async def test_a_series_that_began_just_now_is_matched(newest: float) -> None:
 
 
 async def test_warnings_and_infos_of_the_server_are_passed_on() -> None:
-    body = matrix([[START + 10, "1"]], warnings=["partial\nresponse"], infos=["not a counter"])
-    assert (await read(replying(body))).warnings == ("partial response", "not a counter")
+    body = matrix([[START + 10, "1"]], warnings=["PromQL warning:\nmix"], infos=["not a counter"])
+    reading = await read(replying(body))
+    assert reading.warnings == ("PromQL warning: mix", "not a counter")
+    assert reading.series.values[0] == 1
 
 
 async def test_the_step_under_way_and_samples_about_to_come_are_not_complete() -> None:
@@ -212,18 +214,6 @@ BAD_ANSWERS = {
         ),
         "answered a series without float values (a histogram?)",
     ),
-    "several series": (
-        replying(matrix([[START + 10, "1"]], [[START + 10, "2"]], [])),
-        "the query returns 3 series, one is needed; put sum() around it",
-    ),
-    "negative demand": (
-        replying(matrix([[START + 10, "-3"]])),
-        "answered a demand of -3 at 1000010.000; demand can't be negative",
-    ),
-    "demand beyond belief": (
-        replying(matrix([[START + 10, "1e300"]])),
-        "answered a demand of 1e+300 at 1000010.000; more than 1e+12 per second is not believed",
-    ),
     "a time not asked for": (
         replying(matrix([[START + 13, "1"]])),
         "answered a sample at 1000013.000, which was not asked for",
@@ -231,6 +221,10 @@ BAD_ANSWERS = {
     "a time outside": (
         replying(matrix([[START + 40, "1"]])),
         "answered a sample at 1000040.000, which was not asked for",
+    ),
+    "a time beyond all numbers": (
+        replying(matrix([[10**400, "1"]])),
+        f"answered a sample that can't be read: [1{'0' * 197}…",
     ),
     "a number where text belongs": (
         replying(matrix([[START + 10, 1]])),
@@ -246,6 +240,34 @@ BAD_ANSWERS = {
     ),
     "a hang-up": (lambda handler: None, "the connection broke off"),
 }
+
+
+NEVER_DEMAND = {
+    "several series": (
+        matrix([[START + 20, "1"]], [[START + 20, "2"]], []),
+        "the query returns 2 series, one is needed; put sum() around it (at 1000020.000)",
+    ),
+    "negative demand": (
+        matrix([[START + 20, "-3"]]),
+        "answered a demand of -3 at 1000020.000; demand can't be negative",
+    ),
+    "demand beyond belief": (
+        matrix([[START + 20, "1e300"]]),
+        "answered a demand of 1e+300 at 1000020.000; more than 1e+12 per second is not believed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NEVER_DEMAND)
+async def test_a_query_that_never_returns_demand_is_refused_in_the_same_words(name: str) -> None:
+    body, problem = NEVER_DEMAND[name]
+    with pytest.raises(SourceUnavailableError) as refusal:
+        await at_present(replying(body))
+    assert str(refusal.value) == problem
+    # Of long ago, it may be over: missing, and history is read on.
+    reading = await read(replying(body))
+    assert np.isnan(reading.series.values).all()
+    assert reading.warnings == (f"{problem}; such steps count as missing",)
 
 
 @pytest.mark.parametrize("name", BAD_ANSWERS)

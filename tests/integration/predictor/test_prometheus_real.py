@@ -20,6 +20,7 @@ from predictor.metrics import PredictorMetrics
 from predictor.ports import KafkaCounts
 from predictor.settings import PrometheusSettings
 from tests.conftest import StartPrometheus
+from tests.parts.ports import free_port
 from tests.parts.prometheus import PrometheusServer
 from tests.parts.remote_write import WrittenSeries
 from tests.unit.predictor.builders import CHAT, START, a_forecast
@@ -117,3 +118,45 @@ def test_our_metrics_are_named_as_prometheus_wants_them(folder_of_prometheus: Pa
         check=False,
     )
     assert (check.returncode, check.stderr) == (0, b"")
+
+
+async def test_an_odd_step_in_what_was_recorded_costs_itself_alone(
+    start_prometheus: StartPrometheus,
+) -> None:
+    server = start_prometheus([])
+    end = math.floor(time.time() / STEP) * STEP
+    times = (end - STEP * np.arange(60, -1, -1)).tolist()
+    odd = {"below": -0.5, "beyond": 2e12}
+    server.remote_write(
+        [
+            WrittenSeries(
+                name=name,
+                labels={},
+                samples=[(at, value if number == 30 else 20.0) for number, at in enumerate(times)],
+            )
+            for name, value in odd.items()
+        ]
+        + [WrittenSeries(name="below", labels={"pod": "b"}, samples=[(times[40], 1.0)])]
+    )
+    for name, value in odd.items():
+        reading = await a_source(server, name).read(start=times[0], end=end, step_seconds=STEP)
+        missing = np.flatnonzero(np.isnan(reading.series.values)).tolist()
+        # A series that ended is repeated for five minutes: Prometheus 2 counts both ends of them.
+        assert missing[:6] == ([29, *range(39, 44)] if name == "below" else [29])
+        assert len(missing) <= 7
+        assert f"answered a demand of {value:g} at {times[30]:.3f}" in " ".join(reading.warnings)
+
+
+async def test_a_remote_store_that_is_not_reached_makes_a_partial_answer(
+    folder_of_prometheus: Path,
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}/read"
+    end = math.floor(time.time() / STEP) * STEP
+    with PrometheusServer([], binaries=folder_of_prometheus, remote_stores=[nowhere]) as server:
+        source = a_source(server, "sum(demand) or vector(3)")
+        reading = await source.read(start=end - 600, end=end, step_seconds=STEP)
+    assert reading.warnings[0].startswith("a partial answer, whose steps count as missing: ")
+    assert np.isnan(reading.series.values).all()
+    assert reading.complete_until == end - 600
+    assert reading.recent is not None
+    assert (reading.recent.per_second, reading.recent.is_at_least) == (3.0, True)

@@ -123,6 +123,66 @@ async def test_a_series_that_is_gone_is_said_though_what_was_before_is_known() -
         assert (await asked.read(35, 0, 3)).warnings == ("the query matches no series",)
 
 
+def until_step(handler: Handler, demand: dict[int, str]) -> list[list[object]]:
+    """Return a sample for each step asked for: 7, or what ``demand`` says."""
+    start, end = (float(handler.form[name]) for name in ("start", "end"))
+    times = np.arange(start, end + 1, STEP).tolist()
+    return [[at, demand.get(round((at - START) / STEP), "7")] for at in times]
+
+
+async def test_an_odd_step_is_said_while_it_may_change_and_holds_up_nothing() -> None:
+    odd = {20: "-0.5"}
+    with web_server(lambda one: one.reply(matrix(until_step(one, odd)))) as (url, requests):
+        asked = Asked(url, requests)
+        reading = await asked.read(205, 0, 20)
+        assert reading.complete_until == START + 200
+        assert np.isnan(reading.series.values[19])
+        said = "answered a demand of -0.5 at 1000200.000; demand can't be negative"
+        for at in (215, 315):
+            reading = await asked.read(at, 0, at // 10)
+            assert reading.series.values[-1] == 7
+            assert reading.warnings == (f"{said}; such steps count as missing",)
+        reading = await asked.read(325, 0, 32)
+        assert np.isnan(reading.series.values[19])
+        assert (reading.warnings, asked.spans[-1]) == ((), (32, 32))
+
+
+async def test_a_partial_answer_is_not_believed_and_filled_by_the_next_whole_one() -> None:
+    remarks: dict[str, object] = {}
+
+    def shop(handler: Handler) -> None:
+        demand = dict.fromkeys(range(100), "1") if remarks else {}
+        handler.reply(matrix(until_step(handler, demand), **remarks))
+
+    with web_server(shop) as (url, requests):
+        asked = Asked(url, requests)
+        await asked.read(205, 0, 20)
+        remarks["warnings"] = ["store b: unavailable"]
+        for at in (225, 227, 625):
+            reading = await asked.read(at, 0, at // 10)
+            assert_array_equal(reading.series.values, [7.0] * 20 + [NAN] * (at // 10 - 20))
+            assert reading.complete_until == START + 200
+            assert reading.recent is not None
+            assert (reading.recent.per_second, reading.recent.is_at_least) == (1.0, True)
+            assert "store b: unavailable" in reading.warnings[0]
+        remarks.clear()
+        reading = await asked.read(635, 0, 63)
+        assert_array_equal(reading.series.values, [7.0] * 63)
+        assert (reading.complete_until, reading.recent) == (START + 630, None)
+        assert asked.spans[-1] == (21, 63)
+
+
+async def test_where_every_answer_is_partial_history_and_present_go_on_without() -> None:
+    body = matrix([[START + 10, "1"]], warnings=["store b: unavailable"])
+    with web_server(lambda handler: handler.reply(body)) as (url, requests):
+        asked = Asked(url, requests)
+        assert (await asked.read(9000, 0, 5)).complete_until == START
+        assert (await asked.read(9599, 0, 5)).complete_until == START
+        reading = await asked.read(9600, 0, 5)
+        assert reading.complete_until >= START + 50
+        assert np.isnan(reading.series.values).all()
+
+
 async def test_many_sources_share_few_connections_and_all_are_answered() -> None:
     lock, at_once, most = threading.Lock(), 0, 0
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
@@ -38,6 +40,14 @@ def judged(
         lead_time_seconds=seen.lead_time_seconds,
     )
     return demand_judged(state, POLICY, seen, outcomes, settings)
+
+
+def test_a_part_of_demand_is_no_demand_that_was_served() -> None:
+    whole = after_a_minute(per_second=3.0)
+    part = replace(a_reading(0.5, at=NOW + 70.0), is_at_least=True)
+    after = judged(whole, an_observation(now=NOW + 75.0, reading=part))
+    assert after.outcomes.until == whole.outcomes.until == NOW + 60.0
+    assert after.outcomes.smooth_per_second == whole.outcomes.smooth_per_second
 
 
 def after_a_minute(

@@ -85,6 +85,15 @@ def test_silence_says_nothing_of_a_forecast() -> None:
     assert heard_once.seconds == STEP_SECONDS
 
 
+def test_a_part_of_demand_says_nothing_of_a_forecast() -> None:
+    good = after(3600.0)
+    part = outlook_at(3600.0, demand=2.0, forecast=10.0)
+    assert part.reading is not None
+    part = replace(part, reading=replace(part.reading, is_at_least=True))
+    after_it = judged(good, part, now=3600.0, plain_per_second=10.0)
+    assert (after_it.measured_at, after_it.excess) == (good.measured_at, good.excess)
+
+
 def test_an_outlook_that_is_missing_or_has_no_forecast_changes_nothing() -> None:
     lost = after(600.0, forecast=30.0)
     assert trusted(None, lost) is None

@@ -7,6 +7,7 @@ from controller.observation import Observation
 from controller.plan import Plan, Reason, Upcoming
 from controller.planner import plan
 from controller.policy import Limits, ScaleDown, WorkloadPolicy
+from models.forecast import Forecast
 from tests.builders import a_replica
 from tests.unit.controller.builders import (
     NOW,
@@ -253,6 +254,19 @@ def test_silence_is_no_reason_to_let_go_of_what_serves() -> None:
     silent = planned(an_observation(ready=3, restoring=1, reading=reading))
     assert (silent.target, silent.releases, silent.cancels) == (4, (), ())
     assert planned(an_observation(ready=3)).target == 3
+
+
+def test_a_part_of_demand_is_a_reason_to_start_and_none_to_let_go() -> None:
+    def with_part_of(per_second: float, forecast: Forecast | None = None) -> Plan:
+        part = replace(a_reading(per_second), is_at_least=True)
+        return planned(an_observation(ready=8, reading=part, forecast=forecast))
+
+    assert (with_part_of(2.0).target, with_part_of(2.0).releases) == (8, ())
+    assert (with_part_of(7.0).target, with_part_of(7.0).reason) == (10, Reason.NO_FORECAST)
+    # The last forecast is of all demand.
+    assert with_part_of(2.0, forecast=a_forecast(5.0)).target == 5
+    stale = a_forecast(5.0, issued_at=NOW - 300.0)
+    assert with_part_of(2.0, forecast=stale).target == 8
 
 
 def test_a_recent_reading_or_a_forecast_ends_the_silence() -> None:

@@ -11,7 +11,7 @@ from controller.pool_shares import within_pools
 from models.forecast import WorkloadName
 from models.outlook import Outlook
 from tests.builders import a_fleet, a_node, a_plan, a_replica
-from tests.unit.controller.builders import NOW, a_forecast, a_policy, an_outlook
+from tests.unit.controller.builders import NOW, a_forecast, a_policy, a_reading, an_outlook
 
 BIG, SMALL = WorkloadName("big"), WorkloadName("small")
 
@@ -119,6 +119,16 @@ def test_silence_takes_away_nothing_that_serves() -> None:
     fleet = a_fleet(*replicas(SMALL, Phase.READY, 0, 1), nodes=2)
     big, small = shared(wanting(BIG, 2), wanting(SMALL, 2, ready=2), fleet=fleet)
     assert (big.target, small.target) == (0, 2)
+
+
+def test_a_part_of_demand_takes_away_nothing_that_serves() -> None:
+    fleet = a_fleet(*replicas(SMALL, Phase.READY, 0, 1), nodes=2)
+    plans = wanting(BIG, 2, demand=1.5), wanting(SMALL, 2, ready=2, demand=0.2)
+    measured = a_reading(0.2)
+    for reading, kept in ((measured, 0), (replace(measured, is_at_least=True), 2)):
+        outlooks = {SMALL: an_outlook(workload=SMALL, reading=reading)}
+        big, small = shared(*plans, fleet=fleet, outlooks=outlooks)
+        assert (big.target, small.target) == (2 - kept, kept)
 
 
 def test_without_a_forecast_measured_demand_decides() -> None:

@@ -94,6 +94,17 @@ def test_an_outlook_before_the_first_answer_has_nulls() -> None:
     assert decode_outlook(wire) == empty
 
 
+def test_a_reading_of_part_of_demand_says_so_and_others_say_nothing_of_it() -> None:
+    assert OUTLOOK.reading is not None
+    part = replace(OUTLOOK, reading=replace(OUTLOOK.reading, is_at_least=True))
+    assert encode_outlook(part)["reading"] == {
+        **outlook_wire()["reading"],
+        "isAtLeast": True,
+    }
+    assert decode_outlook(encode_outlook(part)).reading == part.reading
+    assert "isAtLeast" not in outlook_wire()["reading"]
+
+
 def test_a_field_of_a_newer_writer_is_ignored() -> None:
     assert decode_outlook(outlook_wire(mood="fine")).reading == OUTLOOK.reading
 

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from numpy.testing import assert_array_equal
 
 from models.outlook import DemandReading
 from models.series import DemandSeries
-from predictor.demand import Answer, CombinedDemand, agreement, combine, disagreements
+from predictor.demand import (
+    SAID_STEPS,
+    Answer,
+    CombinedDemand,
+    agreement,
+    combine,
+    disagreements,
+    doubts,
+)
 from tests.unit.predictor.builders import NAN, START, STEP, a_series, an_answer
 
 BUSY = [8.0, 10.0, 12.0] * 20
@@ -97,6 +107,26 @@ def test_recent_demand_older_than_the_newest_step_renews_nothing() -> None:
     assert joined.reading.per_second == 5
 
 
+def at_least(per_second: float, *others: Answer, known: float = 6.0) -> float | None:
+    """Return the reading of a source that lacks its last two steps, but for a part of the last."""
+    answer = an_answer("prometheus", known, NAN, NAN, steps_complete=1, recent=(0, per_second))
+    assert answer.reading.recent is not None
+    part = replace(answer.reading.recent, is_at_least=True)
+    answer = replace(answer, reading=replace(answer.reading, recent=part))
+    reading = combined(answer, *others).reading
+    assert reading is not None
+    assert reading.is_at_least == (reading.per_second == per_second)
+    return reading.per_second
+
+
+def test_a_part_of_demand_is_news_only_where_it_is_more_than_all_of_it_was() -> None:
+    assert at_least(2.0) == 6
+    assert at_least(9.0) == 9
+    assert at_least(2.0, known=NAN) == 2
+    # Another source has all of it.
+    assert at_least(2.0, an_answer("kafka", 5, 5, 5)) == 5
+
+
 @pytest.mark.parametrize(("before", "expected"), [(BUSY, 12.0), ([0.0, 1.0, 0.0] * 20, 0.0)])
 def test_nothing_in_seconds_out_of_a_busy_source_is_doubted(
     before: list[float], expected: float
@@ -164,3 +194,26 @@ def test_steps_still_growing_are_no_disagreement() -> None:
         an_answer("kafka", 4, 0, steps_complete=1),
     ]
     assert disagreements(answers) == ()
+
+
+def test_a_step_beyond_belief_is_missing_and_said_for_a_while() -> None:
+    answer = an_answer("prometheus", *BUSY, 1e6)
+    joined = combined(answer)
+    assert_array_equal(joined.series.values, [*BUSY, NAN])
+    assert joined.reading is not None
+    assert joined.reading.per_second == BUSY[-1]
+    (said,) = doubts([answer, an_answer("kafka", *BUSY, 9.0)])
+    assert said == (
+        "prometheus: a demand of 1e+06 at 1000610.000 is beyond all of the hour before; "
+        "not believed unless the next step is as high"
+    )
+    assert doubts([an_answer("prometheus", *BUSY, 1e6, *BUSY[: SAID_STEPS - 1])]) == (said,)
+    assert doubts([an_answer("prometheus", *BUSY, 1e6, *BUSY[:SAID_STEPS])]) == ()
+
+
+def test_the_second_step_of_a_leap_is_believed_and_so_is_another_source() -> None:
+    assert_array_equal(
+        combined(an_answer("prometheus", *BUSY, 1e6, 1e6)).series.values, [*BUSY, NAN, 1e6]
+    )
+    joined = combined(an_answer("prometheus", *BUSY, 1e6), an_answer("kafka", *BUSY, 9.0))
+    assert joined.series.values[-1] == 9.0
