@@ -70,8 +70,9 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
     if not scenario.environment.node_losses:
         hindsight = _in_hindsight(trial, scenario.environment)
         # Who knows the future could have done what anybody did: the cheapest that attains.
-        found = [one for one in (own, *comparison.values()) if _attains(one, trial)]
-        comparison[CLAIRVOYANT] = min((hindsight, *found), key=lambda one: one.gpu_seconds)
+        everybody = (hindsight, own, *comparison.values())
+        found = [one for one in everybody if _attains(one, trial)]
+        comparison[CLAIRVOYANT] = min(found or [hindsight], key=lambda one: one.gpu_seconds)
     begun = [record for record in result.records if record.kind != RecordKind.INITIAL]
     # A worker that never had a GPU was parked, and is counted as such.
     started = [record for record in begun if record.started_at is not None]

@@ -3,7 +3,8 @@
 It pays for every restore, of one fixed length, and serves the objective's share in time, so no
 honest policy can be far below it. The replicas come from a dynamic programme that gives a late
 request a price; the price is searched for until just the allowed share is late (a Lagrangian
-relaxation, Everett 1963), and every candidate is judged by the scorer itself.
+relaxation, Everett 1963). Every candidate is judged by the scorer itself, and the plainest one,
+which just follows demand, leaves nothing late: so what is found attains the objective.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.clairvoyant_program import Program, lay_out, play, solve
+from headstart.demand_follower import counts_that_follow
 from headstart.scoring import Score, score
 from headstart.trial import Capacity, Steps, Trial
 from models.forecast import FloatArray
@@ -26,6 +28,9 @@ PRICE_RATIO = 1.12
 FIRST_PRICE = 1.6
 LOWEST_PRICE = 0.2
 MOST_PRICES = 10
+#: A wait of steps is also planned for with some of it spared: where a queue hovers at what is just
+#: served in time, the programme's grid of queues may take it for a little shorter than it is.
+WAIT_SHARES = (1.0, 0.9)
 #: How often the instant at which two plans are spliced is halved.
 SPLICE_HALVINGS = 14
 
@@ -47,6 +52,11 @@ class _Search:
     trial: Trial
     program: Program
 
+    @property
+    def is_long_wait(self) -> bool:
+        """Say whether requests may wait for a whole step."""
+        return self.trial.wait_seconds >= self.program.step_seconds
+
     def judge(self, counts: FloatArray) -> HindsightPlan:
         """Score the replicas of each step."""
         step_seconds = self.program.step_seconds
@@ -66,27 +76,45 @@ class _Search:
 
 
 def plan_in_hindsight(trial: Trial, *, restore_seconds: float) -> HindsightPlan:
-    """Return the cheapest plan found that attains the objective.
+    """Return the cheapest plan found that attains the objective; its score says if none does.
 
     Restores last ``restore_seconds`` and are paid, but for what lies before the scored part;
     replicas ready at its start are paid from then.
     """
     step_seconds = _step_seconds(trial)
-    program = lay_out(
-        _work_per_second(trial, step_seconds),
-        step_seconds=step_seconds,
-        wait_seconds=trial.wait_seconds,
-        restore_seconds=restore_seconds,
-    )
-    search = _Search(trial=trial, program=program)
-    attaining, missing = _bracket(search)
-    return attaining if missing is None else _splice(search, attaining, missing)
+    work = _work_per_second(trial, step_seconds)
+    following = counts_that_follow(trial, step_seconds, restore_seconds=restore_seconds)
+    plans = []
+    for share in WAIT_SHARES if trial.wait_seconds >= step_seconds else WAIT_SHARES[:1]:
+        program = lay_out(
+            work,
+            step_seconds=step_seconds,
+            wait_seconds=trial.wait_seconds * share,
+            restore_seconds=restore_seconds,
+        )
+        plans.append(_cheapest(_Search(trial=trial, program=program), following))
+    return min(plans, key=lambda plan: plan.score.gpu_seconds)
 
 
-def _bracket(search: _Search) -> tuple[HindsightPlan, HindsightPlan | None]:
+def _cheapest(search: _Search, following: FloatArray) -> HindsightPlan:
+    """Return the cheapest plan found, or the one that follows demand if even that misses."""
+    attaining, missing = _bracket(search, search.judge(following))
+    if not search.attains(attaining):
+        return attaining
+    others = [] if missing is None else [missing]
+    if search.is_long_wait:
+        # Nothing is late until a whole backlog is, so a price rarely leaves just a few late: to
+        # give up all that comes last is cheaper.
+        others.append(search.judge(np.zeros(len(following))))
+    spliced = [_splice(search, attaining, other) for other in others]
+    return min([attaining, *spliced], key=lambda plan: plan.score.gpu_seconds)
+
+
+def _bracket(
+    search: _Search, attaining: HindsightPlan
+) -> tuple[HindsightPlan, HindsightPlan | None]:
     """Return the cheapest plan of one price that attains, and that of a price just too low."""
     program = search.program
-    attaining = search.judge(np.full(program.steps, float(program.replicas.max())))
     missing: HindsightPlan | None = None
     low, high = 0.0, np.inf
     price = FIRST_PRICE

@@ -18,18 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from headstart.clairvoyant_choices import replica_choices
+from headstart.clairvoyant_queues import interpolate, level_table, queue_levels, queue_units
 from models.forecast import FloatArray
 
-#: Queue levels, in seconds of the chunk's mean work: fine where the objective is decided.
-QUEUE_LEVELS = np.array(
-    [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25, 2.5, 3, 4, 6, 10, 20, 40], dtype=np.float32
-)
-#: More levels of replicas than this are spread out: densely where demand mostly is, and up to a
-#: crowd's peak in steps that grow.
-REPLICA_LEVELS = 48
-CROWD_LEVELS = 12
 #: How many chunks are worth solving side by side.
 MOST_CHUNKS = 96
+_LITTLE = np.float32(1e-6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +32,9 @@ class Program:
     """The demand, cut into chunks of ``chunk_steps`` that look ``overlap_steps`` further.
 
     ``work[t, c]`` is the work a second that arrives in step t of chunk c, 0 beyond the end;
-    ``is_scored`` says what is not beyond. ``replicas[n, c]`` are the counts to choose from.
+    ``is_scored`` says what is not beyond. ``due[t, c]`` is the work that arrived within the wait
+    before step t: a queue beyond it holds work that is overdue. ``replicas[n, c]`` are the counts
+    to choose from, ``levels`` the queues to tell apart, in units of the chunk: ``queue_units[c]``.
     """
 
     steps: int
@@ -46,9 +43,17 @@ class Program:
     restore_seconds: float
     chunk_steps: int
     work: NDArray[np.float32]
+    due: NDArray[np.float32]
     is_scored: NDArray[np.bool_]
     replicas: NDArray[np.float32]
-    queues: NDArray[np.float32]
+    levels: NDArray[np.float32]
+    queue_units: NDArray[np.float32]
+    level_table: NDArray[np.int64]
+
+    @property
+    def queues(self) -> NDArray[np.float32]:
+        """Return the queue of each level in each chunk, in replica-seconds of work."""
+        return self.levels[:, None] * self.queue_units
 
 
 def lay_out(
@@ -56,15 +61,18 @@ def lay_out(
 ) -> Program:
     """Cut the work per second of equal steps into chunks."""
     steps = len(work)
-    # What happens three restores (or five minutes) later hardly bears on the choice now.
-    overlap = int(np.ceil(max(3 * restore_seconds, 300.0) / step_seconds))
+    # What happens three restores or waits (or five minutes) later hardly bears on the choice now.
+    overlap = int(np.ceil(max(3 * restore_seconds, 3 * wait_seconds, 300.0) / step_seconds))
     chunks = int(np.clip(steps // (4 * overlap), 1, MOST_CHUNKS))
     chunk_steps = -(-steps // chunks)
     chunks = -(-steps // chunk_steps)
     place = np.arange(chunk_steps + overlap)[:, None] + np.arange(chunks) * chunk_steps
     is_scored = place < steps
     chunk_work = np.where(is_scored, work[np.minimum(place, steps - 1)], 0.0)
-    scale = np.maximum(chunk_work.sum(axis=0) / is_scored.sum(axis=0), 0.5)
+    replicas = replica_choices(work, place, step_seconds, wait_seconds)
+    units = queue_units(chunk_work.sum(axis=0) / is_scored.sum(axis=0), wait_seconds)
+    due = _work_within(work, step_seconds, wait_seconds)[np.minimum(_and_next(place), steps)]
+    levels = queue_levels(float((due / units).max()))
     return Program(
         steps=steps,
         step_seconds=step_seconds,
@@ -72,50 +80,24 @@ def lay_out(
         restore_seconds=restore_seconds,
         chunk_steps=chunk_steps,
         work=chunk_work.astype(np.float32),
+        due=due.astype(np.float32),
         is_scored=is_scored,
-        replicas=_choices(work, place, step_seconds, wait_seconds),
-        queues=QUEUE_LEVELS[:, None] * scale.astype(np.float32),
+        replicas=replicas,
+        levels=levels,
+        level_table=level_table(levels),
+        queue_units=units,
     )
 
 
-def _choices(
-    work: FloatArray, place: NDArray[np.int64], step_seconds: float, wait_seconds: float
-) -> NDArray[np.float32]:
-    """Return the replica counts that each chunk may need."""
+def _and_next(place: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([place, place[-1:] + 1])
+
+
+def _work_within(work: FloatArray, step_seconds: float, wait_seconds: float) -> FloatArray:
+    """Return the work that arrived within the wait before each step, and before the end."""
     total = np.concatenate([[0.0], np.cumsum(work) * step_seconds])
-    most = np.zeros(len(work))
-    # Nothing is late if no window's work exceeds what n serve in it and the wait together.
-    for width in (1, 2, 3, 5, 8, 13, 21, 34, 55):
-        if width <= len(work):
-            need = (total[width:] - total[:-width]) / (width * step_seconds + wait_seconds)
-            most[: len(need)] = np.maximum(most[: len(need)], need)
-    width = min(len(work), max(1, int(300 / step_seconds)))
-    calm = np.full(len(work), np.inf)
-    calm[: len(work) - width + 1] = (total[width:] - total[:-width]) / (width * step_seconds)
-    inside = np.minimum(place, len(work) - 1)
-    needs = np.ceil(most[inside]) + 1
-    lowest = calm[inside].min(axis=0)
-    lowest = np.floor(0.7 * np.where(np.isfinite(lowest), lowest, 0.0))
-    levels = int(min((needs.max(axis=0) - lowest).max() + 1, REPLICA_LEVELS))
-    columns = [_levels_of(low, need, levels) for low, need in zip(lowest, needs.T, strict=True)]
-    return np.stack(columns, axis=1).astype(np.float32)
-
-
-def _levels_of(lowest: float, needs: NDArray[Any], levels: int) -> FloatArray:
-    """Return ascending whole counts from the lowest to the highest need of a chunk.
-
-    One replica apart if there are levels enough. Else evenly up to what nearly always is enough,
-    and from there to the highest in equal ratios.
-    """
-    highest = max(float(needs.max()), lowest + levels - 1)
-    if highest - lowest < levels:
-        return np.asarray(lowest + np.arange(levels), dtype=np.float64)
-    usual = float(np.clip(np.quantile(needs, 0.98), lowest + levels - CROWD_LEVELS, highest))
-    dense = np.linspace(lowest, usual, levels - CROWD_LEVELS)
-    crowd = np.geomspace(max(usual, 1.0), highest, CROWD_LEVELS + 1)[1:]
-    counts = np.round(np.concatenate([dense, crowd]))
-    # Whole and strictly rising, whatever rounding did.
-    return np.asarray(np.maximum.accumulate(counts - np.arange(levels)) + np.arange(levels))
+    instants = np.arange(len(total)) * step_seconds
+    return np.asarray(total - np.interp(instants - wait_seconds, instants, total))
 
 
 def solve(program: Program, price: float) -> NDArray[np.int8]:
@@ -124,14 +106,13 @@ def solve(program: Program, price: float) -> NDArray[np.int8]:
     ``price`` is what one replica-second of late work costs, in paid replica-seconds.
     """
     levels, chunks = program.replicas.shape
-    queues = len(QUEUE_LEVELS)
+    queues = len(program.levels)
     choices = np.empty((program.chunk_steps, levels, queues, chunks), dtype=np.int8)
     value = np.zeros((levels, queues, chunks), dtype=np.float32)
     number = np.arange(levels, dtype=np.int8)[:, None, None]
     climbed = (program.replicas - program.replicas[0])[:, None, :]
-    spare = program.wait_seconds * program.replicas[:, None, :] - program.queues
     for step in range(len(program.work) - 1, -1, -1):
-        cost = _cost_of_step(program, price, step, value, spare)
+        cost = _cost_of_step(program, price, step, value)
         restore = _restore_cost(program, step)
         climbing = cost + climbed * restore
         cheapest_below, cheapest_above = cost.copy(), climbing.copy()
@@ -163,42 +144,48 @@ def _restore_cost(program: Program, step: int) -> NDArray[np.float32]:
 
 
 def _cost_of_step(
-    program: Program,
-    price: float,
-    step: int,
-    value: NDArray[np.float32],
-    spare: NDArray[np.float32],
+    program: Program, price: float, step: int, value: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return the cost from a step on, by replicas in it and queue at its beginning."""
     seconds = np.float32(program.step_seconds)
-    work = program.work[step]
-    growth = (work - program.replicas) * seconds
-    # The share of the step's work that meets more than the wait's service, as in the scorer.
-    steepness = 1.0 / np.maximum(np.abs(growth), np.float32(1e-6))
-    short = np.maximum(growth, 0.0)[:, None, :] - spare
-    late = np.clip(short * steepness[:, None, :], 0.0, 1.0)
+    growth = (program.work[step] - program.replicas) * seconds
     queued = np.maximum(program.queues + growth[:, None, :], 0.0)
-    cost = program.replicas[:, None, :] * seconds + late * (np.float32(price) * work * seconds)
-    cost += _interpolate(value, queued / program.queues[4])
+    if program.wait_seconds < program.step_seconds:
+        late = _late_on_arrival(program, step, growth)
+    else:
+        late = _late_when_due(program, step, queued)
+    cost = program.replicas[:, None, :] * seconds + late * np.float32(price)
+    cost += interpolate(value, queued / program.queue_units, program.levels, program.level_table)
     return np.asarray(np.where(program.is_scored[step], cost, np.float32(0.0)))
 
 
-#: For each quarter of a second: the last queue level not above it.
-_LEVEL_BELOW = np.minimum(
-    np.searchsorted(QUEUE_LEVELS, np.arange(161) / 4, side="right") - 1, len(QUEUE_LEVELS) - 2
-).astype(np.int64)
-_LEVEL_WIDTH = np.diff(QUEUE_LEVELS)
+def _late_on_arrival(
+    program: Program, step: int, growth: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the work of a step that meets more than its replicas serve within the wait."""
+    spare = program.wait_seconds * program.replicas[:, None, :] - program.queues
+    short = np.maximum(growth, 0.0)[:, None, :] - spare
+    steepness = 1.0 / np.maximum(np.abs(growth), _LITTLE)
+    share = np.clip(short * steepness[:, None, :], 0.0, 1.0)
+    return np.asarray(share * (program.work[step] * np.float32(program.step_seconds)))
 
 
-def _interpolate(value: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the values at queues between levels; beyond the last in a straight line."""
-    levels, queues, chunks = value.shape
-    below = _LEVEL_BELOW[np.minimum(at * 4, 160.0).astype(np.int64)]
-    share = (at - QUEUE_LEVELS[below]) / _LEVEL_WIDTH[below]
-    flat = value.reshape(-1)
-    row = np.arange(levels)[:, None, None] * (queues * chunks) + np.arange(chunks)
-    first = flat[row + below * chunks]
-    return np.asarray(first + share * (flat[row + (below + 1) * chunks] - first))
+def _late_when_due(program: Program, step: int, queued: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the work that becomes overdue in a step, by the queue at its end.
+
+    Which replicas serve it was chosen step by step, so a wait of many steps is judged exactly.
+    """
+    before, after = program.queues - program.due[step], queued - program.due[step + 1]
+    arrived = program.work[step] * np.float32(program.step_seconds)
+    most = np.maximum(before, after)
+    share = np.clip(most / np.maximum(np.abs(after - before), _LITTLE), 0.0, 1.0)
+    late = share * (program.due[step] + arrived - program.due[step + 1])
+    is_last = program.is_scored[step] & ~program.is_scored[min(step + 1, len(program.work) - 1)]
+    if is_last.any():
+        # What is due after the end is served by the last replicas.
+        left = queued - program.wait_seconds * program.replicas[:, None, :]
+        late += np.where(is_last, np.maximum(left, 0.0), np.float32(0.0))
+    return np.asarray(late)
 
 
 def play(program: Program, choices: NDArray[np.int8]) -> FloatArray:

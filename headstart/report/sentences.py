@@ -57,11 +57,24 @@ def against_bound(run: ReportInput) -> str:
     bound = run.comparison(is_bound=True)
     if bound is None or bound.gpu_seconds <= 0:
         return ""
+    needed = gpu_hours_text(bound.gpu_seconds)
+    if is_met(run, bound) is False:
+        return (
+            "Not even a planner that knew the future was found to keep the objective: with "
+            f"{needed} it would have kept {share_text(bound.attained_share)}."
+        )
     extra = run.own.gpu_seconds / bound.gpu_seconds - 1
-    return (
-        f"A planner that knew the future would have needed {gpu_hours_text(bound.gpu_seconds)}; "
-        f"Headstart used {_percent(abs(extra))} {'more' if extra >= 0 else 'less'} than that bound."
-    )
+    used = f"{_percent(abs(extra))} {'more' if extra >= 0 else 'less'}"
+    would = f"A planner that knew the future would have needed {needed}"
+    if is_met(run, run.own) is False:
+        return f"{would} to keep the objective; Headstart used {used}, and fell short of it."
+    if extra < 0:
+        # Money alone decides here: the bound serves at least half in time, and Headstart did not.
+        return (
+            f"{would} to serve {share_text(bound.attained_share)} in time; Headstart used {used}, "
+            f"and served {share_text(run.own.attained_share)}."
+        )
+    return f"{would}; Headstart used {used} than that bound."
 
 
 def gpu_hours_text(gpu_seconds: float) -> str:

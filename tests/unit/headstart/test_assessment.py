@@ -183,3 +183,13 @@ def test_nobody_attains_the_objective_for_less_than_who_knows_the_future() -> No
     attaining = [one for one in assessment.comparison.values() if one.attained_share >= 0.99]
     assert bound.attained_share >= 0.99
     assert all(bound.gpu_seconds <= one.gpu_seconds for one in (assessment.score, *attaining))
+
+
+def test_a_fleet_too_small_is_neither_the_bound_nor_said_to_beat_it() -> None:
+    assessment, content = assessed(a_scenario(), replicas=1)
+    assert assessment.score.attained_share < 0.99
+    assert assessment.comparison[CLAIRVOYANT].attained_share >= 0.99
+    assert assessment.comparison[CLAIRVOYANT].gpu_seconds > assessment.score.gpu_seconds
+    for told in (closing(content), render_report(content)):
+        assert "to keep the objective; Headstart used" in " ".join(told.split())
+        assert "than that bound" not in told

@@ -164,6 +164,34 @@ def test_the_bound_is_named_as_what_nobody_could_do() -> None:
     assert against_bound(replace(a_run(), comparisons=a_run().comparisons[:2])) == ""
 
 
+def test_who_misses_the_objective_is_not_said_to_have_beaten_the_bound() -> None:
+    told = against_bound(a_run(attained=0.9, gpu_seconds=1500.0))
+    assert told == (
+        "A planner that knew the future would have needed 0.8 GPU-hours to keep the objective; "
+        "Headstart used 50 % less, and fell short of it."
+    )
+
+
+def test_a_bound_that_misses_the_objective_is_said_to() -> None:
+    run = a_run()
+    bound = replace(BOUND, attained_share=0.966)
+    told = against_bound(replace(run, comparisons=(run.own, HPA, bound)))
+    assert told == (
+        "Not even a planner that knew the future was found to keep the objective: with "
+        "0.8 GPU-hours it would have kept 96.6 %."
+    )
+
+
+def test_where_money_decides_who_serves_less_is_not_said_to_have_beaten_the_bound() -> None:
+    rows = (a_run(attained=0.4, gpu_seconds=1500.0).own, HPA, replace(BOUND, attained_share=0.5))
+    priced = tuple(replace(row, money=1.0) for row in rows)
+    told = against_bound(a_run(objective=None, comparisons=priced))
+    assert told == (
+        "A planner that knew the future would have needed 0.8 GPU-hours to serve 50 % in time; "
+        "Headstart used 50 % less, and served 40 %."
+    )
+
+
 def test_a_run_that_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(ValueError, match="demand: 3 values, 60 times"):
         a_run(demand=np.zeros(3))
