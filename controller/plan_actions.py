@@ -18,6 +18,10 @@ from controller.tick_state import TickSettings, TickState
 from models.forecast import WorkloadName
 from models.lead_time import attempt_deadline, estimate
 
+#: A policy's timeout is one of restores. Pulling an image, loading weights and compiling may take
+#: many times as long, so before cold starts are known to be quicker they are waited for so long.
+COLD_TIMEOUT_SECONDS = 1800.0
+
 
 def is_placed(policy: WorkloadPolicy, settings: TickSettings) -> bool:
     """Say whether Headstart itself places a workload's replicas on nodes."""
@@ -106,5 +110,8 @@ def start_name(planned: Plan, number: int) -> ReplicaName:
 def deadline_seconds(state: TickState, policy: WorkloadPolicy, kind: StartKind) -> float:
     """Return after how many seconds a start that begins now counts as hung."""
     known = estimate(state.lead_times, key_of(policy, kind))
-    hangs = state.memory.hang_streak(policy.workload)
-    return attempt_deadline(known, policy.restore.timeout_seconds, hangs)
+    hangs = state.memory.hang_streak(policy.workload, kind)
+    most = policy.restore.timeout_seconds
+    if kind is StartKind.COLD:
+        most = max(most, COLD_TIMEOUT_SECONDS)
+    return attempt_deadline(known, most, hangs)
