@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from controller.actions import Action, Cancel, Release, Resize, Start
-from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
+from controller.cluster_view import Replica, ReplicaName, StartKind
 from controller.feedback import key_of
 from controller.placement import Placement
 from controller.plan import Plan
+from controller.planner import is_over
 from controller.policy import PODS, Actuator, WorkloadPolicy
 from controller.tick_state import TickSettings, TickState
 from models.forecast import WorkloadName
@@ -61,7 +62,7 @@ def _endings(planned: Plan, policy: WorkloadPolicy) -> Iterator[Action]:
 
 def _resized(planned: Plan, replicas: Sequence[Replica]) -> Iterator[Action]:
     """Yield the new size, if another is wanted or if something is to be replaced."""
-    retried = tuple(one.name for one in replicas if _is_over(one, planned.at))
+    retried = tuple(one.name for one in replicas if is_over(one, planned.at))
     if retried or planned.target != planned.ready + planned.restoring:
         yield Resize(
             workload=planned.workload,
@@ -71,12 +72,6 @@ def _resized(planned: Plan, replicas: Sequence[Replica]) -> Iterator[Action]:
             retired=planned.releases,
             retried=retried,
         )
-
-
-def _is_over(replica: Replica, now: float) -> bool:
-    """Say whether a start has failed or hangs."""
-    is_hung = replica.phase is Phase.RESTORING and replica.deadline_at <= now
-    return replica.phase is Phase.FAILED or is_hung
 
 
 def _starts(

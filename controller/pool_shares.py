@@ -171,7 +171,8 @@ def _brought_down(plan: Plan, granted: int, fleet: Fleet, nodes: Collection[Node
     ]
     ready = [replica for replica in owned if replica.phase is READY]
     restoring = [replica for replica in owned if replica.phase is RESTORING]
-    starts = max(0, granted - len(ready) - len(restoring))
+    # Limits may have left room for fewer starts than are missing.
+    starts = min(plan.starts, max(0, granted - len(ready) - len(restoring)))
     surplus = max(0, len(ready) + len(restoring) - granted)
     movable_ready = [replica for replica in ready if replica.node in nodes]
     movable_restoring = [replica for replica in restoring if replica.node in nodes]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from controller.actions import Cancel
 from controller.environment import Change, Environment, Parking, StandbyNodes, StartLatency
 from controller.plan import Plan
 from controller.policy import Limits, Mode, Restore, WorkloadPolicy
@@ -135,3 +137,21 @@ def test_one_start_that_comes_ends_the_pauses() -> None:
 def test_restores_of_two_stages_come_back_too(cold: StartLatency) -> None:
     world = a_world(cold=cold, mended_at=300.0, parking=Parking(median_seconds=10.0))
     assert play(world, a_policy(3), seconds=2200.0).ready > 0
+
+
+def test_a_gpu_budget_holds_though_what_was_given_up_is_slow_to_go() -> None:
+    world, state, going_until = a_world(restore=FAILING, cold=FAILING), TickState(), list[float]()
+    limits = Limits(min_replicas=1, max_replicas=1, gpu_budget=1)
+    policy, most = replace(a_policy(1), limits=limits), 0
+    for _ in range(120):
+        world.advance(world.now + TICK_SECONDS)
+        going_until = [until for until in going_until if until > world.now]
+        fleet = replace(world.fleet(), ending_gpus=((CHAT, len(going_until)),))
+        most = max(most, len(going_until) + len(fleet.replicas))
+        done = tick(fleet, {}, state, world.now, policies=[policy], settings=TickSettings())
+        state = done.state
+        for action in done.actions:
+            world.apply(action)
+            going_until += [world.now + 30.0] if isinstance(action, Cancel) else []
+    assert most == 1
+    assert len(world.records()) > 10

@@ -196,3 +196,9 @@ def test_a_metric_that_is_out_of_its_mind_costs_no_more_than_the_pool_is_large()
     tracemalloc.stop()
     assert (big.target, big.waiting, small.target) == (7, 999_993, 1)
     assert peak < 5e6
+
+
+def test_a_share_starts_no_more_than_the_limits_left_room_for() -> None:
+    plans = [wanting(BIG, 6)._replace(starts=1), wanting(SMALL, 1)]
+    big, _ = shared(*plans, fleet=a_fleet(nodes=4))
+    assert (big.reason, big.target > 1, big.starts, big.waiting) == (Reason.POOL, True, 1, 0)

@@ -373,6 +373,14 @@ def test_after_two_dozen_failures_in_a_row_one_start_at_a_time_is_tried() -> Non
         assert (len(starts(result)), result.plans[0].waiting) == (started, waiting)
 
 
+def test_a_gpu_budget_holds_while_starts_that_failed_are_slow_to_go() -> None:
+    policy = a_policy(limits=Limits(min_replicas=1, max_replicas=1, gpu_budget=1))
+    going = replace(a_fleet(nodes=6), ending_gpus=((CHAT, 1),))
+    others = replace(going, ending_gpus=((WorkloadName(SEARCH), 1),))
+    for fleet, count in ((a_failed_replica(), 0), (going, 0), (others, 1), (a_fleet(nodes=6), 1)):
+        assert len(starts(a_tick(fleet, {}, policy))) == count
+
+
 def test_a_loop_that_comes_up_takes_what_it_finds_for_nobodys_fault() -> None:
     """Nothing serves yet that it started: there is no backlog to clear, and nothing to learn."""
     policy = a_policy()
