@@ -36,6 +36,7 @@ COVERED := $(COVERED),controller/cloud_event.py,controller/told.py
 COVERED := $(COVERED),controller/replica_events.py,controller/plan_events.py
 COVERED := $(COVERED),controller/start_requests.py,controller/pool_shares.py,controller/sharing.py,controller/needs.py,controller/demand_curve.py,controller/feedback.py,controller/ended_starts.py
 COVERED := $(COVERED),controller/plan_actions.py,controller/free_nodes.py
+COVERED := $(COVERED),controller/failure_streak.py,controller/pair_memory.py
 COVERED := $(COVERED),controller/stages.py,controller/staged_starts.py,controller/staged_workloads.py,controller/worker_needs.py,controller/worker_stock.py
 COVERED := $(COVERED),controller/parking_actions.py,controller/parking_codec.py,controller/parking_feedback.py
 COVERED := $(COVERED),controller/parking_memory.py,controller/parking_places.py,controller/parking_plan.py,controller/simulation_parking.py

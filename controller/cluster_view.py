@@ -125,13 +125,15 @@ class ParkingLot:
 class Fleet:
     """Everything of ours that exists in the cluster, as seen at ``seen_at``.
 
-    ``parking`` is None where restores have one stage.
+    ``parking`` is None where restores have one stage. ``ending_gpus`` are those that workloads
+    still hold by what is no replica any more: a start given up that is slow to go.
     """
 
     seen_at: float
     nodes: tuple[Node, ...]
     replicas: tuple[Replica, ...]
     parking: ParkingLot | None = None
+    ending_gpus: tuple[tuple[WorkloadName, int], ...] = ()
 
     def free_gpus(self) -> dict[NodeName, int]:
         """Return the unused GPUs of every fit node."""

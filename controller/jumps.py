@@ -18,6 +18,8 @@ from typing import NamedTuple
 _WATCHED_SECONDS = 65.0
 #: By so much of the mean must a rate stand above it.
 _LEAST_SHARE = 0.03
+#: And by so much at the least, which is one request in thirty years: its square is above zero.
+_LEAST_PER_SECOND = 1e-9
 #: A jump is like others up to so many times their root mean square.
 _USUAL_JUMPS = 3.0
 #: The mean of late knows demand after four of its time constants.
@@ -62,7 +64,7 @@ def looked_at(
         jumps = _with_watched(jumps, at=at, demand=demand)
     excess = per_second - mean_per_second
     return jumps._replace(
-        excess=excess if excess > _LEAST_SHARE * mean_per_second else 0.0,
+        excess=excess if excess > max(_LEAST_SHARE * mean_per_second, _LEAST_PER_SECOND) else 0.0,
         mean=mean_per_second,
         demand=demand,
         since=at,

@@ -154,10 +154,10 @@ def within_limits(need: Need, policy: WorkloadPolicy, expected: int, most: int |
     return need
 
 
-def most_replicas(policy: WorkloadPolicy, *, draining: int = 0) -> int | None:
-    """Return how many replicas the limits allow; those that drain still hold their GPUs."""
+def most_replicas(policy: WorkloadPolicy, *, draining: int = 0, ending_gpus: int = 0) -> int | None:
+    """Return how many replicas the limits allow; what drains or ends still holds its GPUs."""
     most, budget = policy.limits.max_replicas, policy.limits.gpu_budget
     if budget is not None:
-        affordable = budget // policy.standby.gpus_per_replica - draining
+        affordable = (budget - ending_gpus) // policy.standby.gpus_per_replica - draining
         most = affordable if most is None else min(most, affordable)
     return None if most is None else max(most, 0)

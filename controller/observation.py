@@ -25,7 +25,7 @@ class Observation(NamedTuple):
     how much of a jump above that mean lasts a minute. A restore
     under way for longer than ``overdue_seconds`` is not counted on. ``silent_seconds`` is how long
     demand has not been measured. ``start_seconds``, rising, are what equal shares of starts take;
-    empty where nothing is learned.
+    empty where nothing is learned. ``ending_gpus`` are still held by starts that were given up.
     """
 
     workload: WorkloadName
@@ -43,3 +43,4 @@ class Observation(NamedTuple):
     overdue_seconds: float = math.inf
     silent_seconds: float = 0.0
     start_seconds: tuple[float, ...] = ()
+    ending_gpus: int = 0

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller.cluster_view import NodeName, Phase, Replica, ReplicaName, StartKind
+from controller.cluster_view import NodeName, Replica, ReplicaName, StartKind
+from controller.failure_streak import FORGET_AFTER_SECONDS, FailureStreak
 from models.forecast import WorkloadName
-
-#: How long a failed pair of workload and node is avoided: an image may be mended by then.
-FORGET_AFTER_SECONDS = 1800.0
 
 #: A pool of thousands of nodes that all fail shall not make every tick slower.
 _MOST_FAILURES = 1024
@@ -32,34 +30,24 @@ class StartFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairMemory:
-    """The failures not yet forgotten, and how many restores failed since the last success.
+    """The failures not yet forgotten, and what has failed of each workload in a row.
 
-    Hangs that began no later than a start that came are not among these. ``hangs`` counts those of
-    the streak that ran out of time, so that patience grows with them alone: a start that fails at
-    once says nothing of how long one takes.
+    Hangs that began no later than a start that came are in no streak.
     """
 
     failures: tuple[StartFailure, ...] = ()
-    streaks: tuple[tuple[WorkloadName, int], ...] = ()
-    hangs: tuple[tuple[WorkloadName, int], ...] = ()
+    streaks: tuple[FailureStreak, ...] = ()
 
     def at(self, now: float) -> PairMemory:
-        """Return the memory without what has expired; a streak goes with its last failure."""
-        if all(failure.expires_at > now for failure in self.failures):
+        """Return the memory without what has expired."""
+        failures = tuple(failure for failure in self.failures if failure.expires_at > now)
+        streaks = tuple(left for one in self.streaks if (left := one.at(now)).is_anything)
+        if len(failures) == len(self.failures) and streaks == self.streaks:
             return self
-        kept = tuple(failure for failure in self.failures if failure.expires_at > now)
-        remembered = {failure.workload for failure in kept}
-        streaks = tuple(streak for streak in self.streaks if streak[0] in remembered)
-        hangs = tuple(streak for streak in self.hangs if streak[0] in remembered)
-        return PairMemory(failures=kept, streaks=streaks, hangs=hangs)
+        return PairMemory(failures=failures, streaks=streaks)
 
     def after_failure(
-        self,
-        replica: Replica,
-        now: float,
-        *,
-        is_overtaken: bool = False,
-        forget_after_seconds: float = FORGET_AFTER_SECONDS,
+        self, replica: Replica, now: float, *, is_overtaken: bool = False
     ) -> PairMemory:
         """Remember a start that failed or hung; the same replica counts once.
 
@@ -73,37 +61,26 @@ class PairMemory:
             node=replica.node,
             kind=replica.kind,
             attempt=replica.attempt,
-            expires_at=now + forget_after_seconds,
+            expires_at=now + FORGET_AFTER_SECONDS,
         )
-        failures = (*self.at(now).failures, failure)[-_MOST_FAILURES:]
-        # A cold start that fails says nothing about the snapshot.
-        is_restore, is_hang = replica.kind is StartKind.RESTORE, replica.phase is Phase.RESTORING
-        longer = self.streak(replica.workload) + (is_restore and not is_overtaken)
-        hung = self.hang_streak(replica.workload) + (is_hang and not is_overtaken)
-        return PairMemory(
-            failures=failures,
-            streaks=_with_count(self.streaks, replica.workload, longer),
-            hangs=_with_count(self.hangs, replica.workload, hung),
-        )
+        known = self.at(now)
+        failures = (*known.failures, failure)[-_MOST_FAILURES:]
+        if is_overtaken:
+            return replace(known, failures=failures)
+        longer = known.streak_of(replica.workload).after_failure(replica, now)
+        return PairMemory(failures=failures, streaks=known._with_streak(longer))
 
     def after_success(self, replica: Replica) -> PairMemory:
-        """Forget what a start that became ready disproves: its pair, and a restore's streak."""
+        """Forget what a start that became ready disproves: its pair, and what failed in a row."""
         pair = (replica.workload, replica.node)
         failures = tuple(
             failure for failure in self.failures if (failure.workload, failure.node) != pair
         )
-        is_restore = replica.kind is StartKind.RESTORE
-        if len(failures) == len(self.failures) and not (
-            is_restore and self.streak(replica.workload)
-        ):
+        before = self.streak_of(replica.workload)
+        after = before.after_success(replica.kind)
+        if len(failures) == len(self.failures) and after == before:
             return self
-        if not is_restore:
-            return replace(self, failures=failures)
-        return PairMemory(
-            failures=failures,
-            streaks=_with_count(self.streaks, replica.workload, 0),
-            hangs=_with_count(self.hangs, replica.workload, 0),
-        )
+        return PairMemory(failures=failures, streaks=self._with_streak(after))
 
     def after_retries(self, workload: WorkloadName, count: int) -> PairMemory:
         """Mark the ``count`` oftest tried failures of a workload as retried."""
@@ -131,19 +108,27 @@ class PairMemory:
 
     def streak(self, workload: WorkloadName) -> int:
         """Return how many restores of the workload have failed since one succeeded."""
-        return next((count for name, count in self.streaks if name == workload), 0)
+        return self.streak_of(workload).restores
 
-    def hang_streak(self, workload: WorkloadName) -> int:
-        """Return how many of those ran out of time."""
-        return next((count for name, count in self.hangs if name == workload), 0)
+    def hang_streak(self, workload: WorkloadName, kind: StartKind = StartKind.RESTORE) -> int:
+        """Return how many starts of a kind have run out of time since one succeeded."""
+        streak = self.streak_of(workload)
+        return streak.restore_hangs if kind is StartKind.RESTORE else streak.cold_hangs
+
+    def streak_of(self, workload: WorkloadName) -> FailureStreak:
+        """Return what has failed of the workload in a row."""
+        found = (streak for streak in self.streaks if streak.workload == workload)
+        return next(found, None) or FailureStreak(workload=workload)
+
+    def _with_streak(self, streak: FailureStreak) -> tuple[FailureStreak, ...]:
+        others = tuple(one for one in self.streaks if one.workload != streak.workload)
+        return (*others, streak) if streak.is_anything else others
 
     def _owed(self, workload: WorkloadName) -> list[StartFailure]:
-        owed = [one for one in self.failures if one.workload == workload and not one.is_retried]
+        # Where a cold start has failed, neither way has come: its replica begins anew.
+        owed = [
+            one
+            for one in self.failures
+            if one.workload == workload and one.kind is StartKind.RESTORE and not one.is_retried
+        ]
         return sorted(owed, key=lambda one: (-one.attempt, one.replica))
-
-
-def _with_count(
-    counts: tuple[tuple[WorkloadName, int], ...], workload: WorkloadName, count: int
-) -> tuple[tuple[WorkloadName, int], ...]:
-    others = tuple(one for one in counts if one[0] != workload)
-    return (*others, (workload, count)) if count else others

@@ -36,7 +36,7 @@ class PlacementRequest:
     being missed; each step of ``priority`` doubles its weight. ``max_concurrent`` bounds the
     workload's starts under way (None: no bound), ``max_concurrent_per_node`` all of a node's.
     After ``restore_attempts`` failed restores of one replica, or twice as many of the workload
-    without a success, the start is cold if ``cold_fallback``.
+    without a success, the start is cold if ``cold_fallback``; now and then one is a trial restore.
     """
 
     workload: WorkloadName
@@ -130,7 +130,7 @@ class Room:
     ) -> None:
         """Take stock of a fleet for those who ask."""
         asking = frozenset(request.workload for request in requests)
-        self._memory = memory.at(fleet.seen_at)
+        self._memory, self._now = memory.at(fleet.seen_at), fleet.seen_at
         self._barred: dict[WorkloadName, set[NodeName]] = defaultdict(set)
         for node in fleet.nodes:
             for who, _ in node.unfit_for:
@@ -140,12 +140,15 @@ class Room:
         self._starting_of: Counter[WorkloadName] = Counter()
         self._own: dict[WorkloadName, Counter[NodeName]] = defaultdict(Counter)
         self._retried: Counter[WorkloadName] = Counter()
+        self._restoring: set[WorkloadName] = set()
         for replica in fleet.replicas:
             if replica.workload in asking:
                 self._own[replica.workload][replica.node] += 1
             if replica.phase is RESTORING:
                 starting[replica.node] += 1
                 self._starting_of[replica.workload] += 1
+                if replica.kind is StartKind.RESTORE:
+                    self._restoring.add(replica.workload)
         free = {name: gpus for name, gpus in fleet.free_gpus().items() if gpus > 0}
         self._nodes = FreeNodes(free, starting)
 
@@ -227,6 +230,14 @@ class Room:
     def _kind(self, request: PlacementRequest, attempt: int) -> StartKind:
         if not request.cold_fallback:
             return StartKind.RESTORE
-        is_tried = attempt > request.restore_attempts
-        broken = is_broken(request.workload, self._memory, request.restore_attempts)
-        return StartKind.COLD if is_tried or broken else StartKind.RESTORE
+        if is_broken(request.workload, self._memory, request.restore_attempts):
+            return StartKind.RESTORE if self._begins_trial(request.workload) else StartKind.COLD
+        return StartKind.COLD if attempt > request.restore_attempts else StartKind.RESTORE
+
+    def _begins_trial(self, workload: WorkloadName) -> bool:
+        """Say whether a start is restored though restores fail: one at a time, now and then."""
+        due = self._memory.streak_of(workload).is_trial_due(self._now)
+        if not due or workload in self._restoring:
+            return False
+        self._restoring.add(workload)
+        return True

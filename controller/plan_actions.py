@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from controller.actions import Action, Cancel, Release, Resize, Start
-from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
+from controller.cluster_view import Replica, ReplicaName, StartKind
 from controller.feedback import key_of
 from controller.placement import Placement
 from controller.plan import Plan
+from controller.planner import is_over
 from controller.policy import PODS, Actuator, WorkloadPolicy
 from controller.tick_state import TickSettings, TickState
 from models.forecast import WorkloadName
 from models.lead_time import attempt_deadline, estimate
+
+#: A policy's timeout is one of restores. Pulling an image, loading weights and compiling may take
+#: many times as long, so before cold starts are known to be quicker they are waited for so long.
+COLD_TIMEOUT_SECONDS = 1800.0
 
 
 def is_placed(policy: WorkloadPolicy, settings: TickSettings) -> bool:
@@ -57,7 +62,7 @@ def _endings(planned: Plan, policy: WorkloadPolicy) -> Iterator[Action]:
 
 def _resized(planned: Plan, replicas: Sequence[Replica]) -> Iterator[Action]:
     """Yield the new size, if another is wanted or if something is to be replaced."""
-    retried = tuple(one.name for one in replicas if _is_over(one, planned.at))
+    retried = tuple(one.name for one in replicas if is_over(one, planned.at))
     if retried or planned.target != planned.ready + planned.restoring:
         yield Resize(
             workload=planned.workload,
@@ -67,12 +72,6 @@ def _resized(planned: Plan, replicas: Sequence[Replica]) -> Iterator[Action]:
             retired=planned.releases,
             retried=retried,
         )
-
-
-def _is_over(replica: Replica, now: float) -> bool:
-    """Say whether a start has failed or hangs."""
-    is_hung = replica.phase is Phase.RESTORING and replica.deadline_at <= now
-    return replica.phase is Phase.FAILED or is_hung
 
 
 def _starts(
@@ -106,5 +105,8 @@ def start_name(planned: Plan, number: int) -> ReplicaName:
 def deadline_seconds(state: TickState, policy: WorkloadPolicy, kind: StartKind) -> float:
     """Return after how many seconds a start that begins now counts as hung."""
     known = estimate(state.lead_times, key_of(policy, kind))
-    hangs = state.memory.hang_streak(policy.workload)
-    return attempt_deadline(known, policy.restore.timeout_seconds, hangs)
+    hangs = state.memory.hang_streak(policy.workload, kind)
+    most = policy.restore.timeout_seconds
+    if kind is StartKind.COLD:
+        most = max(most, COLD_TIMEOUT_SECONDS)
+    return attempt_deadline(known, most, hangs)

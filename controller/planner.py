@@ -75,7 +75,7 @@ def plan(
         lead_time_seconds=lead,
         quantile_level=covered(level),
         reason=target.reason,
-        starts=_starts(target.replicas - expected, expected + overdue, most),
+        starts=_starts(target.replicas - expected, expected + overdue, _room(observation, policy)),
         releases=youngest(ready, len(ready) - target.replicas),
         cancels=_cancels(others, now) + unneeded(coming, expected - target.replicas),
         upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
@@ -100,11 +100,11 @@ def _coming(others: Sequence[Replica], observation: Observation) -> tuple[list[R
     if not others:
         return [], 0
     restoring = [r for r in others if r.phase is RESTORING and r.deadline_at > observation.now]
-    coming = [replica for replica in restoring if not _is_overdue(replica, observation)]
+    coming = [replica for replica in restoring if not is_overdue(replica, observation)]
     return coming, len(restoring) - len(coming)
 
 
-def _is_overdue(replica: Replica, observation: Observation) -> bool:
+def is_overdue(replica: Replica, observation: Observation) -> bool:
     """Say whether a restore takes so long that another is started beside it.
 
     It may hang, and until its deadline nobody knows: what is started anew once most others would
@@ -113,6 +113,26 @@ def _is_overdue(replica: Replica, observation: Observation) -> bool:
     """
     is_late = observation.now - replica.decided_at > observation.overdue_seconds
     return replica.kind is StartKind.RESTORE and is_late
+
+
+def _room(observation: Observation, policy: WorkloadPolicy) -> int | None:
+    """Return how many replicas there may be beside starts that were given up, or are now.
+
+    These hold their GPUs until they are gone. They bound what starts and no more, as nothing that
+    serves shall be let go for them.
+    """
+    held = sum([one.gpus for one in observation.others if is_over(one, observation.now)])
+    return most_replicas(
+        policy,
+        draining=_draining(observation.others),
+        ending_gpus=held + observation.ending_gpus,
+    )
+
+
+def is_over(replica: Replica, now: float) -> bool:
+    """Say whether a start has failed or run past its deadline."""
+    is_hung = replica.phase is RESTORING and replica.deadline_at <= now
+    return replica.phase is FAILED or is_hung
 
 
 def _starts(missing: int, present: int, most: int | None) -> int:

@@ -56,7 +56,8 @@ def within_pools(
         if wanted > gpus:
             fixed = _fixed(fleet, pool)
             claims = [
-                _claim(*member, outlook_of(member[0].workload), fixed) for member in pool.members
+                _claim(*member, outlook_of(member[0].workload), fixed, gpus)
+                for member in pool.members
             ]
             granted = share(claims, gpus)
             brought_down |= {
@@ -119,15 +120,22 @@ def _fixed(fleet: Fleet, pool: _Pool) -> Counter[WorkloadName]:
 
 
 def _claim(
-    plan: Plan, policy: WorkloadPolicy, outlook: Outlook | None, fixed: Mapping[WorkloadName, int]
+    plan: Plan,
+    policy: WorkloadPolicy,
+    outlook: Outlook | None,
+    fixed: Mapping[WorkloadName, int],
+    gpus: int,
 ) -> Claim:
-    quantiles = _demand_quantiles(plan, policy, outlook)
+    """Return what a workload would take of a pool of so many GPUs."""
+    quantiles, capacity = _demand_quantiles(plan, policy, outlook), policy.demand_per_replica
+    # A fault of the metric may ask for a million, and nobody can be given more than there is.
+    wanted = min(plan.target, gpus // policy.standby.gpus_per_replica)
     return Claim(
         workload=plan.workload,
-        wanted=plan.target,
+        wanted=wanted,
         running=plan.ready + plan.restoring,
         guaranteed=max(policy.limits.min_replicas, fixed[plan.workload]),
-        missed=expected_missed(quantiles, policy.demand_per_replica, plan.target),
+        missed=expected_missed(quantiles, capacity, plan.target, most=wanted),
         gpus=policy.standby.gpus_per_replica,
         priority=policy.limits.priority,
     )
@@ -166,7 +174,8 @@ def _brought_down(plan: Plan, granted: int, fleet: Fleet, nodes: Collection[Node
     ]
     ready = [replica for replica in owned if replica.phase is READY]
     restoring = [replica for replica in owned if replica.phase is RESTORING]
-    starts = max(0, granted - len(ready) - len(restoring))
+    # Limits may have left room for fewer starts than are missing.
+    starts = min(plan.starts, max(0, granted - len(ready) - len(restoring)))
     surplus = max(0, len(ready) + len(restoring) - granted)
     movable_ready = [replica for replica in ready if replica.node in nodes]
     movable_restoring = [replica for replica in restoring if replica.node in nodes]

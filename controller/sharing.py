@@ -34,9 +34,10 @@ _SHARES = (np.arange(200) + 0.5) / 200
 class Claim:
     """What one workload would take of the pool.
 
-    ``wanted`` is its target, ``running`` how many replicas it has, ready or on their way, and
-    ``guaranteed`` how many it must not go below. ``missed[n]``, for n from 0 to ``wanted``, is the
-    demand per second expected to miss with n replicas, falling. ``gpus`` each replica takes.
+    ``wanted`` is its target, or all that the pool has if that is less; ``running`` how many
+    replicas it has, ready or on their way, and ``guaranteed`` how many it must not go below.
+    ``missed[n]``, for n from 0 to ``wanted``, is the demand per second expected to miss with n
+    replicas, falling. ``gpus`` each replica takes.
     """
 
     workload: WorkloadName
@@ -48,22 +49,23 @@ class Claim:
     priority: int = 0
 
 
-def expected_missed(quantiles: FloatArray, capacity: float, most: int) -> FloatArray:
-    """Return the demand per second that misses with 0, 1, … ``most`` replicas.
+def expected_missed(
+    quantiles: FloatArray, capacity: float, wanted: int, *, most: int | None = None
+) -> FloatArray:
+    """Return the demand per second that misses with 0, 1, … ``most`` replicas, or ``wanted``.
 
     ``quantiles`` are demand per second at the levels of a forecast. Beyond the last they rise to
-    what ``most`` replicas serve: whoever asks for so many has learned that the forecast's tail is
-    that long. First in, first out, an
-    overload makes all that arrives late until it is over: so of each outcome beyond the capacity
-    all of it counts. What is above counts a little besides: the less it is, the sooner the
-    overload is over.
+    what the ``wanted`` replicas serve: whoever asks for so many has learned that the forecast's
+    tail is that long. First in, first out, an overload makes all that arrives late until it is
+    over: so of each outcome beyond the capacity all of it counts. What is above counts a little
+    besides: the less it is, the sooner the overload is over.
     """
-    longest = max(float(quantiles[-1]), capacity * most)
+    longest = max(float(quantiles[-1]), capacity * wanted)
     upper = np.interp(_SHARES, (*QUANTILES, 1.0), (*quantiles, longest))
     # Below the median as far under it as the same share lies above it.
     mirrored = 2 * quantiles[0] - np.interp(1 - _SHARES, QUANTILES, quantiles)
     demand = np.where(QUANTILES[0] > _SHARES, np.maximum(mirrored, 0.0), upper)
-    servable = capacity * np.arange(most + 1)
+    servable = capacity * np.arange((wanted if most is None else most) + 1)
     above = np.maximum(demand - servable[:, None], 0.0)
     late = np.where(above > 1e-9, demand, 0.0)
     return np.asarray((late + _EXCESS_SHARE * above).mean(axis=1))

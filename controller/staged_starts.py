@@ -96,15 +96,23 @@ def staged_starts(
 
 
 def cold_starts_due(
-    request: PlacementRequest, ready: int, memory: PairMemory, park_failures: PairMemory
+    request: PlacementRequest,
+    ready: int,
+    memory: PairMemory,
+    park_failures: PairMemory,
+    *,
+    is_trial_due: bool = False,
 ) -> ColdStarts:
     """Return how many of a request's starts are cold, since restores have failed too often.
 
-    Host parts that fail say nothing against the ``ready`` workers, whose host part is over.
+    Host parts that fail say nothing against the ``ready`` workers, whose host part is over. Of
+    these one is promoted all the same if a trial is due.
     """
     if not request.cold_fallback:
         return ColdStarts()
     device = _failed_for_good(request, request.count, memory)
+    if is_trial_due and ready > 0 and is_broken(request.workload, memory, request.restore_attempts):
+        device -= 1
     lacking = max(request.count - device - ready, 0)
     return ColdStarts(device=device, host=_failed_for_good(request, lacking, park_failures))
 

@@ -23,19 +23,19 @@ from controller.parking_feedback import host_times, workers_by_workload
 from controller.parking_memory import ParkingMemory
 from controller.parking_places import ParkRequest
 from controller.parking_plan import Dropped, ParkingPlan, Promotion
-from controller.placement import RESTORE_ATTEMPTS, PlacementRequest, is_broken
+from controller.placement import PlacementRequest
 from controller.plan import Plan
 from controller.plan_actions import is_placed
 from controller.policy import Mode, WorkloadPolicy
 from controller.staged_starts import ColdStarts, cold_starts_due
-from controller.start_requests import is_hopeless
 from controller.tick_state import TickSettings, TickState
-from controller.worker_stock import Stock, parks_missing, stock_of, surplus
+from controller.worker_stock import Stock, parks_tried, stock_of, surplus
 from models.forecast import WorkloadName
 
 #: A surplus worker costs no GPU, and parking it anew reads a snapshot: it is held for so long at
 #: the least, and as long as a replica would be at such a lead time.
 WORKER_HOLD_SECONDS = 600.0
+_RESTORE, _COLD = StartKind.RESTORE, StartKind.COLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +77,7 @@ def staged_workloads(
     assert left.parking is not None
     owned, free = workers_by_workload(left.parking), left.free_gpus()
     asking = {request.workload: request for request in requests}
-    cold_starts = [one for one in left.replicas if one.kind is StartKind.COLD]
-    under_way = {one.workload for one in cold_starts if one.phase is RESTORING}
+    under_way = {(one.workload, one.kind) for one in left.replicas if one.phase is RESTORING}
     late = _late_starts(left, policies, state, settings)
     members = []
     for planned, policy in zip(plans, policies, strict=True):
@@ -97,8 +96,10 @@ def staged_workloads(
                 stock=stock,
                 closed=closed,
                 memory=replace(memory, hold=_hold(memory, planned, policy, stock)),
-                cold=_cold_of(asking.get(name), stock, state),
-                has_cold=name in under_way,
+                cold=_cold_of(
+                    asking.get(name), stock, state, now, is_tried=(name, _RESTORE) in under_way
+                ),
+                has_cold=(name, _COLD) in under_way,
                 is_acting=policy.mode is Mode.ACT and is_placed(policy, settings),
             )
         )
@@ -136,10 +137,15 @@ def _hold(memory: ParkingMemory, planned: Plan, policy: WorkloadPolicy, stock: S
     return hold.with_target(wanted.target, now=planned.at, hold_seconds=held)
 
 
-def _cold_of(request: PlacementRequest | None, stock: Stock, state: TickState) -> ColdStarts:
+def _cold_of(
+    request: PlacementRequest | None, stock: Stock, state: TickState, now: float, *, is_tried: bool
+) -> ColdStarts:
+    """Return how many starts are cold; ``is_tried`` while a restore is under way."""
     if request is None:
         return ColdStarts()
-    return cold_starts_due(request, len(stock.ready), state.memory, state.park_failures)
+    is_due = not is_tried and state.memory.streak_of(request.workload).is_trial_due(now)
+    ready, memory, parks = len(stock.ready), state.memory, state.park_failures
+    return cold_starts_due(request, ready, memory, parks, is_trial_due=is_due)
 
 
 def dropped(one: StagedWorkload, promotions: Sequence[Promotion]) -> tuple[Dropped, ...]:
@@ -152,7 +158,7 @@ def dropped(one: StagedWorkload, promotions: Sequence[Promotion]) -> tuple[Dropp
     is_cold = one.has_cold or one.cold.count > 0
     return (
         *one.stock.over,
-        *surplus(one.planned, one.stock, promoted, keep, keep_ready=is_cold),
+        *surplus(one.planned, one.stock, promoted, keep, keep_usable=is_cold),
     )
 
 
@@ -185,18 +191,19 @@ def evictions(name: WorkloadName, evicted: Sequence[Worker]) -> list[Dropped]:
 def park_request(
     one: StagedWorkload, cold_of_hosts: int, state: TickState, spare: tuple[Worker, ...]
 ) -> ParkRequest:
-    """Return how many workers to park: none while restores don't work and cold starts do.
+    """Return how many workers to park.
 
     ``cold_of_hosts`` are the cold starts that are made now in place of host parts that failed.
     """
     policy, name, planned = one.policy, one.name, one.planned
-    failures = (state.memory, state.park_failures)
-    is_vain = any(is_broken(name, each, RESTORE_ATTEMPTS) for each in failures)
-    if policy.restore.cold_fallback and is_vain:
-        return ParkRequest(policy=policy, count=0, spare=spare)
-    count = parks_missing(planned, one.wanted, one.stock, cold=one.cold.count)
-    if any(is_hopeless(name, each) for each in failures):
-        count = min(count, 1 if one.stock.alive + planned.restoring == 0 else 0)
+    count = parks_tried(
+        planned,
+        one.wanted,
+        one.stock,
+        (state.memory, state.park_failures),
+        cold=one.cold.count,
+        cold_fallback=policy.restore.cold_fallback,
+    )
     # Where no cold start has taken the place of a host part, it is tried once more.
     owed = state.park_failures.owed_attempts(name)[cold_of_hosts:]
     at_hand = one.cold.count + one.stock.usable

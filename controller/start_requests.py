@@ -10,10 +10,6 @@ from controller.pair_memory import PairMemory
 from controller.placement import PlacementRequest
 from controller.plan import Plan
 from controller.policy import ACT, WorkloadPolicy
-from models.forecast import WorkloadName
-
-#: So many failed restores in a row are no accident: the cold fallback has been tried by then.
-_HOPELESS_STREAK = 24
 
 
 def placement_requests(
@@ -39,15 +35,9 @@ def placement_requests(
 
 
 def _allowed_starts(planned: Plan, memory: PairMemory) -> int:
-    """Return how many may start: one at a time while nothing that starts ever becomes ready."""
-    if not is_hopeless(planned.workload, memory):
-        return planned.starts
-    return min(planned.starts, 1 if planned.restoring == 0 else 0)
-
-
-def is_hopeless(workload: WorkloadName, memory: PairMemory) -> bool:
-    """Say whether nothing that starts ever becomes ready."""
-    return max(memory.streak(workload), memory.hang_streak(workload)) >= _HOPELESS_STREAK
+    """Return how many may start: few, while nothing that starts ever becomes ready."""
+    streak = memory.streak_of(planned.workload)
+    return streak.allowed(planned.starts, planned.restoring, planned.at)
 
 
 def without_cancelled(

@@ -50,6 +50,7 @@ class _Found(NamedTuple):
     replicas: Sequence[Replica]
     outlook: Outlook | None
     workers: Sequence[Worker] | None
+    ending_gpus: int
 
 
 def tick(
@@ -70,10 +71,11 @@ def tick(
         lines += more
     plans: list[Plan] = []
     workloads: dict[WorkloadName, WorkloadState] = {}
+    ending = dict(fleet.ending_gpus)
     for policy in policies:
         name = policy.workload
         there = None if workers is None else workers.get(name, ())
-        found = _Found(owned[name], outlooks.get(name), there)
+        found = _Found(owned[name], outlooks.get(name), there, ending.get(name, 0))
         planned, workloads[name], said = _planned(found, state, now, policy, settings)
         plans.append(planned)
         lines += said
@@ -130,6 +132,8 @@ def _planned(
     seen, outcomes = observed(
         found.replicas, trusted(found.outlook, trust), known, now, policy, settings
     )
+    if found.ending_gpus:
+        seen = seen._replace(ending_gpus=found.ending_gpus)
     judged = demand_judged(state, policy, seen, outcomes, settings)
     planned, hold = plan(
         seen, policy, judged.calibration, judged.hold, tick_seconds=settings.tick_seconds

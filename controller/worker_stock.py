@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.cluster_view import NodeName, ReplicaName, Worker, WorkerPhase
+from controller.pair_memory import PairMemory
 from controller.parking_feedback import HostTimes
 from controller.parking_plan import Dropped, ParkingPlan
+from controller.placement import RESTORE_ATTEMPTS, is_broken
 from controller.plan import Plan
 
 _PARKING, _PARKED = WorkerPhase.PARKING, WorkerPhase.PARKED
@@ -91,22 +93,51 @@ def parks_missing(planned: Plan, wanted: ParkingPlan, stock: Stock, *, cold: int
     return max(max(lacking, planned.starts - cold) - stock.usable, 0)
 
 
+def parks_tried(
+    planned: Plan,
+    wanted: ParkingPlan,
+    stock: Stock,
+    failures: Sequence[PairMemory],
+    *,
+    cold: int,
+    cold_fallback: bool,
+) -> int:
+    """Return how many workers to begin parking, of those that are missing, though restores fail.
+
+    ``failures`` are those of either part. While restores don't work and cold starts may take their
+    place, none is parked, but for one now and then as a trial.
+    """
+    name, now = planned.workload, planned.at
+    broken = [each for each in failures if is_broken(name, each, RESTORE_ATTEMPTS)]
+    if broken and cold_fallback:
+        is_due = all(each.streak_of(name).is_trial_due(now) for each in broken)
+        # Cold starts under way may hang, and hold no worker's place.
+        is_missing = stock.alive == 0 and wanted.target > planned.ready
+        count = int(is_due and is_missing)
+    else:
+        count = parks_missing(planned, wanted, stock, cold=cold)
+    for each in failures:
+        count = each.streak_of(name).allowed(count, stock.alive + planned.restoring, now)
+    return count
+
+
 def surplus(
     planned: Plan,
     stock: Stock,
     promoted: Iterable[ReplicaName],
     keep: int,
     *,
-    keep_ready: bool = False,
+    keep_usable: bool = False,
 ) -> Iterator[Dropped]:
     """Yield the workers beyond those to ``keep``: who helps least goes first, then the youngest.
 
     Those that this plan promotes stay, and those overdue: they come, or are measured at their
-    deadline. With ``keep_ready`` those ready stay, too: who starts cold may be beaten by them.
+    deadline. With ``keep_usable`` those that can be counted on stay, too: who starts cold may be
+    beaten by them, or hang.
     """
     taken = frozenset(promoted)
     count = planned.ready + planned.restoring + stock.usable + len(stock.blocked) - keep
-    for part in (stock.blocked, stock.coming, () if keep_ready else stock.ready):
+    for part in (stock.blocked,) if keep_usable else (stock.blocked, stock.coming, stock.ready):
         for worker in sorted(part, key=lambda one: (-one.decided_at, one.name)):
             if count > 0 and worker.name not in taken:
                 count -= 1

@@ -54,7 +54,8 @@ FIELD_TEXTS: dict[str, str] = {
     "spec.restore.driver": "What restores it.",
     "spec.restore.snapshot": "The snapshot whose lead time is learned; podSnapshotName by default.",
     "spec.restore.sizeGiB": "The snapshot's size: a first guess at the lead time follows from it.",
-    "spec.restore.timeoutSeconds": "When a start that is not ready counts as failed.",
+    "spec.restore.timeoutSeconds": "When a restore that is not ready counts as failed; a cold start"
+    " is given half an hour at the least.",
     "spec.restore.maxConcurrentPerNode": "Most starts at a time on one node.",
     "spec.restore.maxConcurrent": "Most starts at a time altogether.",
     "spec.restore.coldFallback": "Starts without a snapshot where restores fail.",

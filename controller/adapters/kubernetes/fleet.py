@@ -17,7 +17,7 @@ from controller.adapters.kubernetes.nodes import (
     mismatch,
 )
 from controller.adapters.kubernetes.pod_index import PodIndex
-from controller.adapters.kubernetes.pods import bound_node, gpus_of
+from controller.adapters.kubernetes.pods import bound_node, gpus_of, workload_of
 from controller.adapters.kubernetes.remembered import Remembered
 from controller.adapters.kubernetes.rendered import RenderedReplicas
 from controller.adapters.kubernetes.replicas import replica_from_claim
@@ -67,6 +67,7 @@ def fleet_of(view: View) -> Fleet:
     ready = {NodeName(name): is_ready_node(node) for name, node in view.nodes.items()}
     replicas: list[Replica] = []
     ending: Counter[NodeName] = Counter()
+    ending_of: Counter[WorkloadName] = Counter()
     for key in index.ours:
         pod = view.pods[key]
         replica = view.rendered.of(key, pod, ready)
@@ -74,6 +75,7 @@ def fleet_of(view: View) -> Fleet:
             replicas.append(replica)
         elif (bound := bound_node(pod)) is not None:
             ending[bound] += gpus_of(pod)
+            ending_of[workload_of(pod)] += gpus_of(pod)
     for name, node in view.nodes.items():
         replicas += [replica_from_claim(c, NodeName(name)) for c in waiting_claims(node, view)]
     replicas += view.targets.replicas
@@ -89,6 +91,7 @@ def fleet_of(view: View) -> Fleet:
         seen_at=view.seen_at,
         nodes=tuple(_barred(node, barred) for node in nodes),
         replicas=tuple(replicas),
+        ending_gpus=tuple(ending_of.items()),
     )
 
 

@@ -66,6 +66,13 @@ def test_only_what_stands_well_above_the_mean_is_a_jump() -> None:
         assert seen.look_at == 70.0
 
 
+def test_demand_as_good_as_none_is_no_jump() -> None:
+    seen = Jumps(look_at=0.0)
+    for at in (0.0, 65.0):
+        seen = looked_at(seen, at=at, per_second=1e-170, mean_per_second=0.0, demand=0.0)
+    assert (seen.excess, seen.seen) == (0.0, 0.0)
+
+
 def test_no_jump_is_seen_before_the_mean_is_settled_nor_just_after_a_gap() -> None:
     """From nothing to its usual demand is no jump of demand's."""
     begun = after([10.0] * 23)

@@ -174,6 +174,7 @@ def test_the_limit_that_binds_is_the_reason(
 def test_a_gpu_budget_is_counted_in_whole_replicas_and_with_those_that_drain() -> None:
     policy = a_policy(limits=Limits(gpu_budget=7), gpus_per_replica=2)
     assert [most_replicas(policy, draining=count) for count in (0, 1, 3, 9)] == [3, 2, 0, 0]
+    assert [most_replicas(policy, ending_gpus=held) for held in (0, 1, 2, 9)] == [3, 3, 2, 0]
 
 
 def test_of_two_bounds_the_tighter_holds() -> None:

@@ -115,6 +115,7 @@ def test_all_that_is_known_is_told() -> None:
         "peak_per_second": outcomes.peak_per_second,
         "jumps": outcomes.jumps,
         "silent_seconds": 5.0,
+        "ending_gpus": 0,
     }
     assert outcomes.smooth_per_second > before.smooth_per_second
     assert outcomes.jumps.share == 0.3

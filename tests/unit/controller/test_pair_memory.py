@@ -1,5 +1,6 @@
 from controller.cluster_view import Phase, Replica, StartKind
-from controller.pair_memory import FORGET_AFTER_SECONDS, PairMemory
+from controller.failure_streak import FORGET_AFTER_SECONDS
+from controller.pair_memory import PairMemory
 from tests.builders import CHAT, a_replica
 
 
@@ -35,6 +36,23 @@ def test_cold_starts_say_nothing_about_the_snapshot() -> None:
     assert memory.streak(CHAT) == 1
     assert memory.after_success(a_replica(node="node-02", kind=StartKind.COLD)).streak(CHAT) == 1
     assert memory.after_success(a_replica(node="node-01", kind=StartKind.COLD)).streak(CHAT) == 1
+
+
+def test_a_replica_whose_cold_start_failed_begins_anew() -> None:
+    memory = PairMemory().after_failure(failed("r1", attempt=4, kind=StartKind.COLD), 0.0)
+    assert memory.owed_attempts(CHAT) == ()
+    assert memory.failed_nodes(CHAT).keys() == {"node-00"}
+
+
+def test_a_hang_that_others_overtook_is_in_no_streak() -> None:
+    memory = PairMemory().after_failure(failed(), 0.0, is_overtaken=True)
+    assert (memory.streak(CHAT), memory.owed_attempts(CHAT)) == (0, (2,))
+
+
+def test_each_kind_of_start_has_its_own_time_outs() -> None:
+    hung = a_replica(phase=Phase.RESTORING, kind=StartKind.COLD)
+    memory = PairMemory().after_failure(hung, 0.0)
+    assert (memory.hang_streak(CHAT), memory.hang_streak(CHAT, StartKind.COLD)) == (0, 1)
 
 
 def test_the_most_tried_failure_is_owed_first() -> None:

@@ -158,3 +158,16 @@ def test_when_restores_fail_in_a_row_all_starts_are_cold_until_one_succeeds() ->
     assert [p.kind for p in assign((a_request(),), fleet, memory)] == [StartKind.COLD]
     memory = memory.after_success(a_replica())
     assert [p.kind for p in assign((a_request(),), fleet, memory)] == [StartKind.RESTORE]
+
+
+def test_while_restores_fail_one_at_a_time_is_tried() -> None:
+    memory = a_memory(*[("chat", f"node-{number:02d}") for number in range(6)], attempt=3)
+    asked, later = (a_request(count=3),), a_fleet(nodes=4, seen_at=60.0)
+    kinds = [p.kind for p in assign(asked, later, memory)]
+    assert kinds == [StartKind.RESTORE, StartKind.COLD, StartKind.COLD]
+    trying = a_replica(node="node-03", phase=Phase.RESTORING)
+    kinds = [p.kind for p in assign(asked, replace(later, replicas=(trying,)), memory)]
+    assert kinds == [StartKind.COLD] * 3
+    cold = replace(trying, kind=StartKind.COLD)
+    kinds = [p.kind for p in assign(asked, replace(later, replicas=(cold,)), memory)]
+    assert kinds[0] is StartKind.RESTORE

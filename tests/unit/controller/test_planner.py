@@ -249,6 +249,21 @@ def test_a_replica_that_drains_still_counts_against_the_gpu_budget() -> None:
     assert (what.target, what.starts, what.reason) == (1, 0, Reason.MAX_REPLICAS)
 
 
+def test_what_failed_holds_its_gpu_until_it_is_gone_and_nothing_serving_goes_for_it() -> None:
+    tight = a_policy(limits=Limits(gpu_budget=2), gpus_per_replica=1)
+    over = (
+        a_replica("failed", phase=Phase.FAILED),
+        a_replica("hung", phase=Phase.RESTORING, deadline_at=NOW),
+    )
+    for one in over:
+        what = planned(an_observation(one, ready=1, forecast=a_forecast(2.0)), tight)
+        assert (what.target, what.starts, len(what.cancels)) == (2, 0, 1)
+    for ending, starts in ((0, 1), (1, 0), (9, 0)):
+        seen = an_observation(ready=1, forecast=a_forecast(2.0))._replace(ending_gpus=ending)
+        what = planned(seen, tight)
+        assert (what.target, what.starts, what.releases) == (2, starts, ())
+
+
 def test_silence_is_no_reason_to_let_go_of_what_serves() -> None:
     reading = a_reading(0.0, at=NOW - 61.0)
     silent = planned(an_observation(ready=3, restoring=1, reading=reading))

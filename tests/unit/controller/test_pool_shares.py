@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 from controller.cluster_view import Fleet, Phase, Replica
@@ -195,3 +196,19 @@ def test_who_is_brought_down_makes_room_where_others_may_start() -> None:
     )
     assert (big.target, big.starts) == (3, 1)
     assert (small.target, small.releases) == (1, ("small-3",))
+
+
+def test_a_metric_that_is_out_of_its_mind_costs_no_more_than_the_pool_is_large() -> None:
+    plans = [wanting(BIG, 1_000_000, demand=4e9), wanting(SMALL, 1, demand=1.0)]
+    tracemalloc.start()
+    big, small = shared(*plans, fleet=a_fleet(nodes=8))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (big.target, big.waiting, small.target) == (7, 999_993, 1)
+    assert peak < 5e6
+
+
+def test_a_share_starts_no_more_than_the_limits_left_room_for() -> None:
+    plans = [wanting(BIG, 6)._replace(starts=1), wanting(SMALL, 1)]
+    big, _ = shared(*plans, fleet=a_fleet(nodes=4))
+    assert (big.reason, big.target > 1, big.starts, big.waiting) == (Reason.POOL, True, 1, 0)

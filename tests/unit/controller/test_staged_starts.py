@@ -155,6 +155,20 @@ def test_of_five_starts_and_two_workers_so_many_are_cold(
     assert cold_starts_due(asks(5), 2, device, host) == expected
 
 
+@pytest.mark.parametrize(
+    ("device", "ready", "expected"),
+    [
+        (failures(6), 2, ColdStarts(device=4)),
+        (failures(6), 0, ColdStarts(device=5)),
+        (failures(1, attempt=3), 2, ColdStarts(device=1)),
+    ],
+)
+def test_a_trial_takes_a_worker_that_stands_ready(
+    device: PairMemory, ready: int, expected: ColdStarts
+) -> None:
+    assert cold_starts_due(asks(5), ready, device, NO_MEMORY, is_trial_due=True) == expected
+
+
 def test_each_part_goes_on_with_its_own_attempts() -> None:
     fleet = with_parking(a_fleet(nodes=5), a_worker("w", node="node-01", attempt=3))
     assert fleet.parking is not None

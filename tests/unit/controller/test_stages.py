@@ -89,11 +89,11 @@ def held(count: int, *, ago: float = 590.0) -> TickState:
     return TickState(parking={CHAT: ParkingMemory(hold=hold)})
 
 
-def failed_often(count: int, *, attempt: int = 1) -> TickState:
+def failed_often(count: int, *, attempt: int = 1, ago: float = 10.0) -> TickState:
     memory = PairMemory()
     for number in range(count):
         failed = a_replica(f"failed-{number}", node="node-09", attempt=attempt)
-        memory = memory.after_failure(failed, NOW - 10.0)
+        memory = memory.after_failure(failed, NOW - ago)
     return TickState(memory=memory)
 
 
@@ -281,6 +281,10 @@ def test_a_cold_start_that_finds_no_room_is_owed_on() -> None:
 def test_while_the_snapshot_is_broken_nothing_is_parked() -> None:
     fleet = with_parking(a_fleet(*ready(2), nodes=8))
     assert the_parking(a_tick(fleet, state=failed_often(6))).parks == 0
+    # But for one at a time, a minute after restores failed last.
+    assert the_parking(a_tick(fleet, state=failed_often(6, ago=60.0))).parks == 1
+    there = with_parking(a_fleet(*ready(2), nodes=8), waiting("c", 3, phase=PARKING))
+    assert the_parking(a_tick(there, state=failed_often(6, ago=60.0))).parks == 0
     warm = a_policy(restore=Restore(cold_fallback=False))
     assert the_parking(a_tick(fleet, RISING, warm, state=failed_often(6))).parks == 3
     # After two dozen in a row one at a time tries.

@@ -5,6 +5,7 @@ import pytest
 
 from controller.actions import Cancel, Release, Start
 from controller.cluster_view import Fleet, Phase, ReplicaName, StartKind
+from controller.failure_streak import FailureStreak
 from controller.forecast_trust import Awaited, ForecastTrust
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
@@ -92,6 +93,17 @@ def test_no_start_is_waited_for_beyond_the_users_timeout() -> None:
     assert isinstance(start, Start)
     assert start.deadline_at == NOW + 20.0
     assert result.plans[0].lead_time_seconds == 20.0
+
+
+def test_a_cold_start_is_waited_for_longer_than_restores_may_take() -> None:
+    impatient = a_policy(restore=Restore(timeout_seconds=20.0))
+    failing = FailureStreak(
+        workload=CHAT, restores=6, restore_failed_at=NOW, failed_at=NOW, restore_hangs=9
+    )
+    state = TickState(memory=PairMemory(streaks=(failing,)))
+    (start,) = a_tick(a_fleet(), demands(chat=1.0), impatient, state=state).actions
+    assert isinstance(start, Start)
+    assert (start.kind, start.deadline_at - NOW) == (StartKind.COLD, 1800.0)
 
 
 def test_the_lead_time_is_learned_unless_it_is_fixed() -> None:
@@ -353,11 +365,20 @@ def test_a_step_limit_leads_a_plan_that_nobody_carries_out_up_all_the_same() -> 
 
 
 def test_after_two_dozen_failures_in_a_row_one_start_at_a_time_is_tried() -> None:
-    memory = PairMemory(hangs=((CHAT, 24),))
+    hopeless = FailureStreak(workload=CHAT, starts=24, failed_at=NOW, fails_since=NOW)
+    memory = PairMemory(streaks=(hopeless,))
     trying = a_replica("try", phase=Phase.RESTORING, deadline_at=NOW + 60.0)
     for fleet, started, waiting in ((a_fleet(nodes=9), 1, 4), (a_fleet(trying, nodes=9), 0, 4)):
-        hopeless = a_tick(fleet, demands(chat=5.0), state=TickState(memory=memory))
-        assert (len(starts(hopeless)), hopeless.plans[0].waiting) == (started, waiting)
+        result = a_tick(fleet, demands(chat=5.0), state=TickState(memory=memory))
+        assert (len(starts(result)), result.plans[0].waiting) == (started, waiting)
+
+
+def test_a_gpu_budget_holds_while_starts_that_failed_are_slow_to_go() -> None:
+    policy = a_policy(limits=Limits(min_replicas=1, max_replicas=1, gpu_budget=1))
+    going = replace(a_fleet(nodes=6), ending_gpus=((CHAT, 1),))
+    others = replace(going, ending_gpus=((WorkloadName(SEARCH), 1),))
+    for fleet, count in ((a_failed_replica(), 0), (going, 0), (others, 1), (a_fleet(nodes=6), 1)):
+        assert len(starts(a_tick(fleet, {}, policy))) == count
 
 
 def test_a_loop_that_comes_up_takes_what_it_finds_for_nobodys_fault() -> None:

@@ -100,9 +100,9 @@ def test_of_a_surplus_those_go_first_that_help_least_and_then_the_youngest() -> 
     assert dropped(5) == ["blocked", "coming"]
     assert dropped(3) == ["blocked", "coming", "young", "old"]
     assert dropped(0) == ["blocked", "coming", "young", "old"]
-    # A cold start may yet be beaten by who is ready.
-    kept = surplus(planned, found, [], 0, keep_ready=True)
-    assert [one.name for one in kept] == ["blocked", "coming"]
+    # A cold start may yet be beaten by who can be counted on.
+    kept = surplus(planned, found, [], 0, keep_usable=True)
+    assert [one.name for one in kept] == ["blocked"]
     (first, *_) = surplus(planned, found, [], 6)
     assert first == Dropped(
         name=a_worker("blocked").name, node=NodeName("node-00"), reason="not needed any more"

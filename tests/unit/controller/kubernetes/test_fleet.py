@@ -95,6 +95,8 @@ def test_a_start_that_was_deleted_is_no_replica_and_holds_its_gpu_until_it_is_go
     fleet = fleet_of(a_view([a_node_object()], [a_pod(None, **DELETED)]))
     assert fleet.replicas == ()
     assert fleet.free_gpus() == {"n1": 0}
+    assert fleet.ending_gpus == ((CHAT, 1),)
+    assert fleet_of(a_view([a_node_object()], [a_pod()])).ending_gpus == ()
 
 
 def test_a_node_that_is_down_loses_its_restores_and_takes_its_servers_out_of_the_count() -> None:
