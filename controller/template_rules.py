@@ -109,7 +109,7 @@ def _containers(document: YamlDocument) -> Iterator[Problem]:
         allowed = "must be a list of at least one container"
         yield refusal(document, (*TEMPLATE, "spec", "containers"), allowed)
         return
-    faults = []
+    faults: list[Problem] = []
     for kind in _CONTAINERS:
         for index in range(len(_list(document, kind))):
             faults += _container(document, (*TEMPLATE, "spec", kind, index))

@@ -163,7 +163,7 @@ def _status(
         lambda: reconciler.state,
         is_leading=needs.leadership.is_held,
         clock=needs.clock,
-        obstacles=cluster.obstacles,
+        obstacles=lambda: {**cluster.refused_starts(), **cluster.obstacles()},
     )
 
 

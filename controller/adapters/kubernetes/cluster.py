@@ -78,6 +78,10 @@ class KubernetesCluster:
         """Return whose target must be left alone now, and why."""
         return self._resizes.obstacles()
 
+    def refused_starts(self) -> Mapping[WorkloadName, Obstacle]:
+        """Return whose pods were refused last, and why."""
+        return self._starts.obstacles()
+
     def take(self, report: TickReport) -> None:
         """Take in what a tick decided; to be subscribed to the loop's reports."""
         self._targets.take(report, self.obstacles())
@@ -99,7 +103,7 @@ class KubernetesCluster:
         """
         if self._leader.is_held():
             await self._objects.confirm(self._leader.epoch)
-        return fleet_of(self._objects.view())
+        return self._starts.shown_on(fleet_of(self._objects.view()))
 
     async def act(self, action: Action) -> None:
         """Have the cluster accept one action.
