@@ -87,10 +87,11 @@ class KubernetesCluster:
         self._targets.take(report, self.obstacles())
 
     async def run_forever(self) -> None:
-        """Open gates, evict what has drained, mark nodes and read scales, until cancelled."""
+        """Do what can't wait for a tick, or belongs to none, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._housekeeping.run_forever())
             tasks.create_task(self._scales.run_forever())
+            tasks.create_task(self._starts.run_forever())
 
     async def observe(self) -> Fleet:
         """Return what exists now, as of when the watches were heard.

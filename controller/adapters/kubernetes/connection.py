@@ -120,7 +120,7 @@ class Connection:
         await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         url = self.host + request.path
         if request.query:
-            url += "?" + urlencode(request.query)
+            url += ("&" if "?" in url else "?") + urlencode(request.query)
         return await self._client.rest_client.request(
             request.method,
             url,

@@ -1,8 +1,8 @@
 """Workloads whose pods were refused, and how long each is left alone. Pure.
 
 What refuses a pod (a quota, an admission policy, a template) refuses the next as well, while the
-GPUs that it was given are missing elsewhere: so for a while no node is for such a workload, and
-then only one with room to spare, as nobody shall make way for what may be refused again.
+GPUs that it was given are missing elsewhere: so no node is for such a workload, until the server
+says that it would take a pod. Else others would make way for each try.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from controller.actions import Start
 from controller.adapters.kubernetes.scale_owners import Obstacle
-from controller.cluster_view import Fleet, Node
+from controller.cluster_view import Fleet
 from controller.policy import WorkloadPolicy
 from models.forecast import WorkloadName
 
@@ -21,12 +22,18 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """What refused the last start made by ``policy``, the how-manieth in a row."""
+    """What refused the last start made by ``policy``, the how-manieth in a row.
+
+    Whether it still would is asked after ``until``, with the pod of ``start``; ``is_over`` once it
+    would not.
+    """
 
     policy: WorkloadPolicy
+    start: Start
     why: str
     in_a_row: int
     until: float
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +42,9 @@ class RefusedStarts:
 
     by_workload: Mapping[WorkloadName, Refusal] = field(default_factory=dict)
 
-    def after_refusal(self, policy: WorkloadPolicy, why: str, now: float) -> RefusedStarts:
+    def after_refusal(
+        self, policy: WorkloadPolicy, start: Start, why: str, now: float
+    ) -> RefusedStarts:
         """Return what is known once a start was refused; those of one tick count once."""
         before = self._of(policy)
         if before is not None and now < before.until:
@@ -45,7 +54,7 @@ class RefusedStarts:
             # Far fewer doublings than this reach the longest pause.
             pause = FIRST_PAUSE_SECONDS * 2.0 ** min(in_a_row - 1, 16)
             until = now + min(pause, LONGEST_PAUSE_SECONDS)
-        refusal = Refusal(policy=policy, why=why, in_a_row=in_a_row, until=until)
+        refusal = Refusal(policy=policy, start=start, why=why, in_a_row=in_a_row, until=until)
         return RefusedStarts(by_workload={**self.by_workload, policy.workload: refusal})
 
     def after_start(self, workload: WorkloadName) -> RefusedStarts:
@@ -55,30 +64,35 @@ class RefusedStarts:
         others = {name: one for name, one in self.by_workload.items() if name != workload}
         return RefusedStarts(by_workload=others)
 
-    def why_not(self, policy: WorkloadPolicy, now: float) -> str:
+    def after_consent(self, policy: WorkloadPolicy) -> RefusedStarts:
+        """Return what is known once the server would take a pod: it is tried with a true one."""
+        refusal = self._of(policy)
+        if refusal is None:
+            return self
+        over = replace(refusal, is_over=True)
+        return RefusedStarts(by_workload={**self.by_workload, policy.workload: over})
+
+    def why_not(self, policy: WorkloadPolicy) -> str:
         """Return why nothing is to be started by a policy now, an empty text if it may be."""
         refusal = self._of(policy)
-        return refusal.why if refusal is not None and now < refusal.until else ""
+        return refusal.why if refusal is not None and not refusal.is_over else ""
 
-    def shown_on(self, fleet: Fleet, policies: Iterable[WorkloadPolicy], now: float) -> Fleet:
-        """Return a fleet whose nodes are not for those that were refused, but to try them again."""
-        refused = [one for one in map(self._of, policies) if one is not None]
-        if not refused:
+    def to_ask(self, policies: Iterable[WorkloadPolicy], now: float) -> list[Refusal]:
+        """Return the refusals of which it is time to ask whether they still hold."""
+        known = map(self._of, policies) if self.by_workload else ()
+        return [one for one in known if one is not None and not one.is_over and now >= one.until]
+
+    def shown_on(self, fleet: Fleet, policies: Iterable[WorkloadPolicy]) -> Fleet:
+        """Return a fleet whose nodes are not for those whose pods are refused."""
+        if not self.by_workload:
             return fleet
-        free = fleet.free_gpus()
-
-        def barred(node: Node) -> Node:
-            there = tuple(
-                (one.policy.workload, one.why)
-                for one in refused
-                if now < one.until or free.get(node.name, 0) < one.policy.standby.gpus_per_replica
-            )
-            return replace(node, unfit_for=(*node.unfit_for, *there))
-
-        return replace(fleet, nodes=tuple(map(barred, fleet.nodes)))
+        told = ((policy.workload, self.why_not(policy)) for policy in policies)
+        refused = tuple((workload, why) for workload, why in told if why)
+        nodes = (replace(node, unfit_for=(*node.unfit_for, *refused)) for node in fleet.nodes)
+        return replace(fleet, nodes=tuple(nodes)) if refused else fleet
 
     def obstacles(self, policies: Iterable[WorkloadPolicy]) -> dict[WorkloadName, Obstacle]:
-        """Return what people are to be told: a policy that has changed is not judged yet."""
+        """Return what people are to be told; a policy that has changed is not judged yet."""
         if not self.by_workload:
             return {}
         known = ((policy.workload, self._of(policy)) for policy in policies)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from controller.actions import Start
@@ -24,8 +26,13 @@ from controller.errors import ActionRefusedError, ClusterUnavailableError, Start
 from controller.policy import WorkloadPolicy
 from models.forecast import WorkloadName
 
+_log = logging.getLogger(__name__)
 #: A new node is written to by several at once; a rival shows at the first look.
 _MOST_LOOKS = 5
+_LOOK_SECONDS = 1.0
+#: In the words of an API server one of whose webhooks can't judge a pod that is not to be: then
+#: only a true one tells.
+_NO_TRIALS = "does not support dry run"
 
 
 class Starts:
@@ -37,8 +44,8 @@ class Starts:
         self._refused = RefusedStarts()
 
     def shown_on(self, fleet: Fleet) -> Fleet:
-        """Return a fleet whose nodes are not for those that were refused, but to try them again."""
-        return self._refused.shown_on(fleet, self._objects.policies(), self._objects.clock())
+        """Return a fleet whose nodes are not for those whose pods are refused."""
+        return self._refused.shown_on(fleet, self._objects.policies())
 
     def obstacles(self) -> Mapping[WorkloadName, Obstacle]:
         """Return whose pods were refused last, and why."""
@@ -52,15 +59,46 @@ class Starts:
             ActionRefusedError: if the node is taken, unfit or gone, or the policy is.
         """
         policy = _policy(start, self._objects.policies())
-        if why := self._refused.why_not(policy, self._objects.clock()):
+        if why := self._refused.why_not(policy):
             raise ActionRefusedError(why)
         try:
             await self._start(start, _manifest(start, policy))
         except StartRefusedError as error:
             now = self._objects.clock()
-            self._refused = self._refused.after_refusal(policy, str(error), now)
+            self._refused = self._refused.after_refusal(policy, start, str(error), now)
             raise
         self._refused = self._refused.after_start(start.workload)
+
+    async def run_forever(self) -> None:
+        """Ask now and then whether what was refused still would be, until cancelled."""
+        while True:
+            try:
+                await self.ask_again()
+            except ClusterUnavailableError as error:
+                _log.info("cluster: %s", error)
+            except Exception:  # a bug met at one workload must not end the process
+                _log.exception("asking for refused pods failed and will be tried again")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def ask_again(self) -> None:
+        """Ask once for all of whom it is time to, without creating anything.
+
+        Raises:
+            ClusterUnavailableError: if the API server does not answer.
+        """
+        policies, now = self._objects.policies(), self._objects.clock()
+        for one in self._refused.to_ask(policies, now):
+            try:
+                await self._writes.try_pod(_manifest(one.start, one.policy))
+            except RefusedError as error:
+                # A name that is taken says nothing of the next pod.
+                if not isinstance(error, ConflictError) and _NO_TRIALS not in str(error):
+                    why, now = _refused(one.start, error), self._objects.clock()
+                    self._refused = self._refused.after_refusal(one.policy, one.start, why, now)
+                    continue
+            except ActionRefusedError:
+                continue  # somebody else leads, or the template is as it was
+            self._refused = self._refused.after_consent(one.policy)
 
     async def _start(self, start: Start, pod: Json) -> None:
         if key_of(pod) in self._objects.pods.objects:
@@ -75,7 +113,7 @@ class Starts:
             await self._give_back(start)
             if not isinstance(error, RefusedError):
                 raise
-            raise StartRefusedError(f"{start.workload}: its pod is refused: {error}") from error
+            raise StartRefusedError(_refused(start, error)) from error
 
     async def _upon_newest(self, node: Json, write: Callable[[Json], Awaitable[None]]) -> None:
         for _ in range(_MOST_LOOKS - 1):
@@ -118,6 +156,10 @@ class Starts:
             present = await self._writes.read_pod(metadata["namespace"], metadata["name"])
             if annotations_of(present).get(REPLICA) != annotations_of(pod)[REPLICA]:
                 raise ActionRefusedError(f"pod {key_of(pod)} exists and is not ours") from error
+
+
+def _refused(start: Start, error: RefusedError) -> str:
+    return f"{start.workload}: its pod is refused: {error}"
 
 
 def _manifest(start: Start, policy: WorkloadPolicy) -> Json:

@@ -90,11 +90,21 @@ class FakeServer:
             raise NotFoundError(path, status=404)
         return copy.deepcopy(self._objects[kind][key])
 
-    async def create(self, path: str, body: Mapping[str, Any], *, permit: Permit) -> Json:
+    async def create(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        priority: Priority = Priority.ACTION,
+        permit: Permit,
+    ) -> Json:
         permit()
-        self.calls.append(("create", path))
+        path, _, query = path.partition("?")
+        self.calls.append(("try" if query == "dryRun=All" else "create", path))
         if path in self.forbidden:
             raise RefusedError(self.forbidden[path], status=403, reason="Forbidden")
+        if query:
+            return dict(body)
         if key_of(dict(body)) in self._objects["pods"]:
             raise ConflictError("exists", status=409, reason="AlreadyExists")
         return self.put("pods", dict(body))
