@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from controller.actions import Action, Resize, StageAction, Start
 from controller.cluster_view import Fleet
-from controller.errors import ActionRefusedError, ClusterUnavailableError
+from controller.errors import ActionRefusedError, ClusterUnavailableError, StartRefusedError
 from controller.loop_settings import LoopSettings
 from controller.policy import Mode
 from controller.ports import Cluster
@@ -104,7 +104,10 @@ class Acting:
             async with asyncio.timeout(self.settings.call_timeout_seconds):
                 await self.cluster.act(action)
         except ActionRefusedError as error:
-            self._refused[index] = RefusedAction(action=action, why=str(error))
+            is_lasting = isinstance(error, StartRefusedError)
+            self._refused[index] = RefusedAction(
+                action=action, why=str(error), is_lasting=is_lasting
+            )
         except (ClusterUnavailableError, TimeoutError) as error:
             why = str(error) or self.settings.no_answer("act")
             self._trouble, self._is_cluster_up = f"cluster: {why}", False
@@ -112,8 +115,10 @@ class Acting:
                 isinstance(error, ClusterUnavailableError) and error.is_pause_kept
             )
         except Exception as error:
-            # A bug that one action met must not break off the others, nor hide what was done.
+            # A bug that one action met must not break off the others, nor hide what was done: it
+            # may be of one workload alone, at every tick.
             _log.exception("an action failed")
-            self._trouble = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {error}"
+            self._refused[index] = RefusedAction(action=action, why=why, is_lasting=True)
         else:
             self._acted[index] = action

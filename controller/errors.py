@@ -3,6 +3,7 @@
 ControllerError
 ├── ClusterUnavailableError   the reconciler: skip this tick, back off
 ├── ActionRefusedError        the reconciler: the next tick plans anew
+│   └── StartRefusedError     the same, and it is told: another start would fare no better
 ├── BoostsNotKeptError        the alerts' intake: ask the sender to come again
 └── InvalidFileError          the command line: print the problems, exit 2
 """
@@ -25,6 +26,10 @@ class ClusterUnavailableError(ControllerError):
 
 class ActionRefusedError(ControllerError):
     """The cluster answered that the action is not possible any more."""
+
+
+class StartRefusedError(ActionRefusedError):
+    """A start was refused for what it is, not for where or when: people must mend something."""
 
 
 class BoostsNotKeptError(ControllerError):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from controller.policy import Limits, Standby
 from controller.schema import fault, refusal
+from controller.template_rules import template_problems
 from controller.yaml_document import FieldPath, Problem, YamlDocument
 
 #: An API server reckons what its rules may cost, so a list must have an end.
@@ -112,6 +113,8 @@ def _target_fields(document: YamlDocument, path: FieldPath, actuator: str) -> It
         yield fault(document, path, f"needs scaleTargetRef for actuator {actuator}")
     elif actuator == "Pods" and not pods <= fields:
         yield fault(document, path, f"needs {_wanted(actuator)} for actuator Pods")
+    elif actuator == "Pods":
+        yield from template_problems(document)
 
 
 def _wanted(actuator: object) -> str:

@@ -128,7 +128,7 @@ class ScaleTargetSchema(Schema):
 
 
 class TargetSchema(Schema):
-    """``spec.target``. The pod template is Kubernetes' own, and checked by it."""
+    """``spec.target``. The pod template is Kubernetes' own: ``controller.template_rules``."""
 
     scale_target_ref: ScaleTargetSchema | None = None
     pod_template: dict[str, object] | None = None

@@ -47,10 +47,14 @@ Tick = Callable[[Fleet, Mapping[WorkloadName, Outlook], State, float], TickResul
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedAction:
-    """An action that the cluster would not carry out, and why."""
+    """An action that the cluster would not carry out, and why.
+
+    ``is_lasting`` if the same would be refused again, until somebody mends what it rests on.
+    """
 
     action: Action
     why: str
+    is_lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,10 @@ class RunningCluster(Protocol):
         """Return whose target must be left alone now, and why."""
         ...
 
+    def refused_starts(self) -> Mapping[WorkloadName, Obstacle]:
+        """Return whose pods were refused last, and why."""
+        ...
+
     def take(self, report: TickReport) -> None:
         """Take in what a tick decided."""
         ...

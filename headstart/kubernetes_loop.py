@@ -27,6 +27,7 @@ from controller.ports import Outlooks
 from controller.reconciler import Reconciler
 from controller.tick_state import TickSettings, TickState
 from headstart.alert_wiring import AlertsIn
+from headstart.clock_doubts import ClockDoubts
 from headstart.demand_watch import DemandWatch
 from headstart.event_wiring import EventsOut, events_out
 from headstart.keda_wiring import keda_parts
@@ -109,7 +110,8 @@ async def kubernetes_loop(
     events = events_out(setting.events, stack, registry, is_leading=leadership.is_held)
     memory = functools.partial(StatusBoosts, api, cache)
     alerts = AlertsIn(setting.alerts, lambda: policies.known, registry, memory, api.clock)
-    loop = _made(setting, needs, kind.make(needs), outlooks, events, alerts)
+    doubted = ClockDoubts(outlooks, lambda: api.clock.ahead_seconds)
+    loop = _made(setting, needs, kind.make(needs), doubted, events, alerts)
     _subscribe(loop, registry, api)
     loop.reconciler.subscribe(events.observe)
     return loop
@@ -163,7 +165,7 @@ def _status(
         lambda: reconciler.state,
         is_leading=needs.leadership.is_held,
         clock=needs.clock,
-        obstacles=cluster.obstacles,
+        obstacles=lambda: {**cluster.refused_starts(), **cluster.obstacles()},
     )
 
 

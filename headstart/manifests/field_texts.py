@@ -61,7 +61,8 @@ FIELD_TEXTS: dict[str, str] = {
     "spec.restore.coldFallback": "Starts without a snapshot where restores fail.",
     "spec.standby": "The nodes held ready.",
     "spec.standby.nodeSelector": "Labels that a node of the pool must have for this workload.",
-    "spec.standby.gpusPerReplica": "The GPUs that one replica needs.",
+    "spec.standby.gpusPerReplica": "The GPUs that one replica needs: as many as podTemplate asks "
+    "for, if it names any.",
     "spec.standby.promote": "Only false is allowed: nodes of the pool stay "
     "cordoned while they serve.",
     "spec.limits": "Guard rails that hold always.",

@@ -35,6 +35,7 @@ SHELL = {
     "controller.field_types",
     "controller.schema",
     "controller.start_metrics",
+    "controller.template_rules",
     "controller.yaml_document",
     "controller.yaml_lines",
     "predictor.fitting",

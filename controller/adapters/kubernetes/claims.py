@@ -6,16 +6,17 @@ Pure. A claim stays until its pod has gone; one whose pod never came expires.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from controller.adapters.kubernetes.exchange import Json
-from controller.adapters.kubernetes.names import CLAIM, annotations_of
+from controller.adapters.kubernetes.json_text import decoded
+from controller.adapters.kubernetes.names import CLAIM, MOST_ATTEMPTS, annotations_of, is_time
 from controller.cluster_view import StartKind
 
 #: A controller that lives creates the pod at once; a dead one's claim must not hold a GPU long.
 CLAIM_SECONDS = 30.0
+_MOST_GPUS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Claim:
 def claims_of(node: Json) -> tuple[Claim, ...]:
     """Return the claims on a node; one that can't be read holds nothing."""
     try:
-        entries = json.loads(annotations_of(node).get(CLAIM) or "[]")
+        entries = decoded(annotations_of(node).get(CLAIM) or "[]")
     except ValueError:
         return ()
     found = map(_claim, entries if isinstance(entries, list) else ())
@@ -73,4 +74,5 @@ def _claim(entry: Json) -> Claim | None:
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
     times = (claim.claimed_at, claim.expires_at, claim.deadline_at)
-    return claim if claim.gpus >= 1 and all(map(math.isfinite, times)) else None
+    is_sane = 1 <= claim.gpus <= _MOST_GPUS and 0 <= claim.attempt <= MOST_ATTEMPTS
+    return claim if is_sane and all(map(is_time, times)) else None

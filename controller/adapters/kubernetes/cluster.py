@@ -78,15 +78,20 @@ class KubernetesCluster:
         """Return whose target must be left alone now, and why."""
         return self._resizes.obstacles()
 
+    def refused_starts(self) -> Mapping[WorkloadName, Obstacle]:
+        """Return whose pods were refused last, and why."""
+        return self._starts.obstacles()
+
     def take(self, report: TickReport) -> None:
         """Take in what a tick decided; to be subscribed to the loop's reports."""
         self._targets.take(report, self.obstacles())
 
     async def run_forever(self) -> None:
-        """Open gates, evict what has drained, mark nodes and read scales, until cancelled."""
+        """Do what can't wait for a tick, or belongs to none, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._housekeeping.run_forever())
             tasks.create_task(self._scales.run_forever())
+            tasks.create_task(self._starts.run_forever())
 
     async def observe(self) -> Fleet:
         """Return what exists now, as of when the watches were heard.
@@ -99,7 +104,7 @@ class KubernetesCluster:
         """
         if self._leader.is_held():
             await self._objects.confirm(self._leader.epoch)
-        return fleet_of(self._objects.view())
+        return self._starts.shown_on(fleet_of(self._objects.view()))
 
     async def act(self, action: Action) -> None:
         """Have the cluster accept one action.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from controller.adapters.kubernetes.errors import UnavailableError, error_of
+from controller.adapters.kubernetes.json_text import decoded
 from controller.adapters.kubernetes.server_clock import ServerClock
 from controller.errors import InvalidFileError
 
@@ -120,7 +120,7 @@ class Connection:
         await self._client.update_params_for_auth(headers, [], ["BearerToken"])
         url = self.host + request.path
         if request.query:
-            url += "?" + urlencode(request.query)
+            url += ("&" if "?" in url else "?") + urlencode(request.query)
         return await self._client.rest_client.request(
             request.method,
             url,
@@ -133,7 +133,7 @@ class Connection:
 
 def _decoded(request: Request, text: str) -> dict[str, Any]:
     try:
-        answer = json.loads(text)
+        answer = decoded(text)
     except ValueError as error:
         raise UnavailableError(f"{request.what}: the answer is not JSON") from error
     if not isinstance(answer, dict):

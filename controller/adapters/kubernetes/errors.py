@@ -11,9 +11,9 @@ ActionRefusedError
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
+from controller.adapters.kubernetes.json_text import decoded
 from controller.errors import ActionRefusedError, ClusterUnavailableError
 
 _CONFLICT, _GONE, _NOT_FOUND, _TOO_MANY = 409, 410, 404, 429
@@ -81,7 +81,7 @@ def error_of(
 def _status_of(body: str) -> tuple[str, str, frozenset[str]]:
     """Return message, reason and causes of a Status object; the text itself if it is none."""
     try:
-        status = json.loads(body)
+        status = decoded(body)
     except ValueError:
         return body.strip()[:200], "", frozenset()
     if not isinstance(status, dict):

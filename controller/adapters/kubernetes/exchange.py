@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.adapters.kubernetes.errors import RefusedError, UnavailableError, error_of
+from controller.adapters.kubernetes.json_text import decoded
 
 Json = dict[str, Any]
 #: Asked when a request's turn has come, right before it is sent: how many seconds it may take.
@@ -57,7 +58,7 @@ def watch_event(what: str, line: bytes) -> Json:
         RefusedError: if the server refuses to go on.
     """
     try:
-        event = json.loads(line)
+        event = decoded(line)
     except ValueError as error:
         raise UnavailableError(f"{what}: an event is cut short") from error
     if not isinstance(event, dict) or not isinstance(event.get("object"), dict):

@@ -22,7 +22,7 @@ from controller.adapters.kubernetes.names import (
 )
 from controller.adapters.kubernetes.pods import gpus_of
 from controller.cluster_view import NodeName, StartKind
-from controller.errors import ActionRefusedError
+from controller.errors import StartRefusedError
 from controller.policy import PodTarget
 
 _TOLERATED = (
@@ -37,12 +37,12 @@ def pod_of(start: Start, target: PodTarget, driver: Driver) -> Json:
     """Return the pod that a start creates.
 
     Raises:
-        ActionRefusedError: if the template has no containers.
+        StartRefusedError: if the template has no containers.
     """
     spec = target.template.get("spec")
     if not isinstance(spec, dict) or not spec.get("containers"):
         where = "spec.target.podTemplate.spec.containers"
-        raise ActionRefusedError(f"{start.workload}: {where} is missing: a pod needs one")
+        raise StartRefusedError(f"{start.workload}: {where} is missing: a pod needs one")
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -78,6 +78,11 @@ def claims_patch(node: Json, claims: Iterable[Claim]) -> Json:
     return _patch(node, {STATE: "claimed"}, {CLAIM: claims_text(claims)}, {})
 
 
+def claims_kept_patch(node: Json, claims: Iterable[Claim]) -> Json:
+    """Return the merge patch that leaves these claims of a node; its state is told by its marks."""
+    return _patch(node, {}, {CLAIM: claims_text(claims)}, {})
+
+
 def _prepare(node: Json, notes: dict[str, Any], spec: dict[str, Any]) -> None:
     known = annotations_of(node)
     if CORDONED_BY not in known and not is_cordoned(node):

@@ -39,6 +39,10 @@ DRAIN_UNTIL = "headstart.dev/drain-until"
 SERVING_GATE = "headstart.dev/serving"
 GPU = "nvidia.com/gpu"
 
+#: What a label may tell of attempts: nobody tries so often, and a label holds 63 characters.
+MOST_ATTEMPTS = 9999
+#: In the year 5138, which calendars still know.
+_LATEST_SECONDS = 1e11
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9-]+")
 
 
@@ -80,8 +84,13 @@ def seconds_of(text: object) -> float | None:
         return None
     try:
         return datetime.fromisoformat(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+
+
+def is_time(seconds: float) -> bool:
+    """Say whether a number that anybody may have written is a time that can be reckoned with."""
+    return 0.0 <= seconds < _LATEST_SECONDS
 
 
 def time_text(seconds: float) -> str:

@@ -48,7 +48,7 @@ def notices_of(
         return ()
     owners = {replica.name: replica.workload for replica in report.fleet.replicas}
     told = [_acted(action, owners) for action in report.acted]
-    told += _recommended(report)
+    told += (*_refused(report), *_recommended(report))
     # Who only observes is left alone, by events too.
     watched = {name for name, mode in report.modes.items() if mode is not Mode.OBSERVE}
     if before is not None and watched:
@@ -118,6 +118,21 @@ def _of_replica(
     reason: str, action: str, workload: WorkloadName, note: str, subject: str
 ) -> Notice:
     return Notice(workload=workload, reason=reason, action=action, note=note, subject=subject)
+
+
+def _refused(report: TickReport) -> Iterable[Notice]:
+    """Yield a notice for every workload whose starts are refused for good; the same in a while."""
+    for refused in report.refused:
+        if isinstance(refused.action, Start) and refused.is_lasting:
+            yield Notice(
+                workload=refused.action.workload,
+                reason="StartRefused",
+                action="Start",
+                note=refused.why,
+                # Each pod's name is in the server's words, so that these are no subject.
+                subject=f"refused {int(report.now // 600)}",
+                is_warning=True,
+            )
 
 
 def _recommended(report: TickReport) -> Iterable[Notice]:

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.adapters.kubernetes.exchange import Json
-from controller.adapters.kubernetes.names import PHASES, annotations_of, condition_of, seconds_of
+from controller.adapters.kubernetes.json_text import decoded
+from controller.adapters.kubernetes.names import (
+    PHASES,
+    annotations_of,
+    condition_of,
+    is_time,
+    seconds_of,
+)
 from controller.adapters.kubernetes.pods import decided_at
 
 #: In the order in which they are reached.
@@ -61,10 +68,11 @@ def phases_text(times: Mapping[str, float]) -> str:
 def written_phases(pod: Json) -> dict[str, float]:
     """Return the phases that were written on a pod when it became ready, nothing before."""
     try:
-        found = json.loads(annotations_of(pod).get(PHASES) or "{}")
-        return {name: float(found[name]) for name in ORDER if name in found}
-    except (ValueError, TypeError):
+        found = decoded(annotations_of(pod).get(PHASES) or "{}")
+        times = {name: float(found[name]) for name in ORDER if name in found}
+    except (ValueError, TypeError, OverflowError):
         return {}
+    return times if all(map(is_time, times.values())) else {}
 
 
 def _started(pod: Json) -> float | None:

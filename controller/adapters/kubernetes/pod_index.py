@@ -16,7 +16,7 @@ class PodIndex:
     def __init__(self) -> None:
         """Know of no pod yet."""
         self._ours: dict[str, ReplicaName] = {}
-        self._by_replica: dict[ReplicaName, str] = {}
+        self._by_replica: dict[ReplicaName, dict[str, None]] = {}
         self._node_of: dict[str, NodeName] = {}
         self._on: dict[NodeName, dict[str, None]] = {}
 
@@ -38,8 +38,8 @@ class PodIndex:
         return self._on.get(node, {}).keys()
 
     def pod_of(self, replica: ReplicaName) -> str | None:
-        """Return the pod that is a replica, None if none is."""
-        return self._by_replica.get(replica)
+        """Return the pod that is a replica, None if none is; of copies that which came first."""
+        return next(iter(self._by_replica.get(replica, ())), None)
 
     def take(self, kind: str, pod: Json) -> None:
         """Take in that a pod was ADDED, MODIFIED or DELETED."""
@@ -52,11 +52,12 @@ class PodIndex:
             return
         if before is not None:
             del self._ours[key]
-            if self._by_replica.get(before) == key:
+            del self._by_replica[before][key]
+            if not self._by_replica[before]:
                 del self._by_replica[before]
         if name is not None:
             self._ours[key] = name
-            self._by_replica[name] = key
+            self._by_replica.setdefault(name, {})[key] = None
 
     def _place(self, key: str, node: NodeName | None) -> None:
         before = self._node_of.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,12 @@ from controller.adapters.kubernetes.names import (
     DRAIN_UNTIL,
     GPU,
     KIND,
+    MOST_ATTEMPTS,
     POLICY,
     REPLICA,
     SERVING_GATE,
     annotations_of,
+    is_time,
     is_true,
     labels_of,
 )
@@ -48,7 +51,7 @@ def kind_of(pod: Json) -> StartKind:
 def attempt_of(pod: Json) -> int:
     """Return the how-manieth attempt a pod of ours is."""
     text = labels_of(pod).get(ATTEMPT, "")
-    return int(text) if text.isdecimal() else 1
+    return min(int(text), MOST_ATTEMPTS) if text.isdecimal() else 1
 
 
 def bound_node(pod: Json) -> NodeName | None:
@@ -106,20 +109,27 @@ def containers_ready(pod: Json) -> bool:
 
 def drain_until(pod: Json) -> float | None:
     """Return until when a pod drains before it is evicted, None if it does not."""
-    return number_of(annotations_of(pod), DRAIN_UNTIL)
+    # However late it is, it is only waited for.
+    return _number_of(annotations_of(pod), DRAIN_UNTIL)
 
 
 def decided_at(pod: Json) -> float | None:
     """Return when a pod's start was decided."""
-    return number_of(annotations_of(pod), DECIDED_AT)
+    return time_of(annotations_of(pod), DECIDED_AT)
 
 
-def number_of(texts: Mapping[str, str], key: str) -> float | None:
-    """Return a number that was written as a text, None if there is none."""
+def time_of(texts: Mapping[str, str], key: str) -> float | None:
+    """Return a time that was written as a text, None if there is none to be reckoned with."""
+    at = _number_of(texts, key)
+    return at if at is not None and is_time(at) else None
+
+
+def _number_of(texts: Mapping[str, str], key: str) -> float | None:
     try:
-        return float(texts[key])
+        number = float(texts[key])
     except (KeyError, ValueError):
         return None
+    return None if math.isnan(number) else number
 
 
 def _gpus(container: Json) -> int:

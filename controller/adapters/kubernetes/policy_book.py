@@ -17,6 +17,8 @@ from controller.policy import Actuator, Limits, Mode, ScaleDown, WorkloadPolicy
 from controller.policy_file import policy_of
 from models.forecast import WorkloadName
 
+#: A pod in a policy takes some ten levels.
+_MOST_DEPTH = 50
 _Kept = TypeVar("_Kept")
 
 
@@ -46,6 +48,7 @@ class PolicyBook:
         """Return the book after an object came or changed; ``drivers`` are those that can act."""
         name = WorkloadName(key_of(obj))
         try:
+            _check_depth(name, obj)
             policy = watched_policy(obj)
             _check_driver(policy, drivers)
         except InvalidFileError as error:
@@ -97,6 +100,25 @@ def watched_policy(obj: Json) -> WorkloadPolicy:
     document = {**{key: obj[key] for key in obj if key != "status"}, "metadata": own}
     name = key_of(obj)
     return replace(policy_of(document, name), workload=WorkloadName(name))
+
+
+def _check_depth(name: WorkloadName, obj: Json) -> None:
+    """Refuse what is nested so deep that looking at it would end in an error of Python's own.
+
+    Raises:
+        InvalidFileError: saying how deep it may be.
+    """
+    level: list[object] = [obj.get("spec")]
+    for _ in range(_MOST_DEPTH):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    if level:
+        text = f"spec: is nested too deep: must be at most {_MOST_DEPTH} levels"
+        raise InvalidFileError((f"{name}: {text}",))
 
 
 def _check_driver(policy: WorkloadPolicy, drivers: Collection[str]) -> None:

@@ -25,9 +25,9 @@ from controller.adapters.kubernetes.pods import (
     is_serving,
     is_terminating,
     kind_of,
-    number_of,
     pinned_node,
     replica_of,
+    time_of,
     workload_of,
 )
 from controller.cluster_view import NodeName, Phase, Replica, ReplicaName, StartKind
@@ -72,7 +72,7 @@ def replica_from_pod(pod: Json, ready_nodes: Mapping[NodeName, bool]) -> Replica
     phases = written_phases(pod)
     created = seconds_of(pod["metadata"].get("creationTimestamp")) or 0.0
     decided = decided_at(pod) or created
-    deadline = number_of(annotations_of(pod), DEADLINE_AT)
+    deadline = time_of(annotations_of(pod), DEADLINE_AT)
     if may_serve(pod):
         deadline = None  # it has done its part: opening the gate is ours, however late we come
     return Replica(

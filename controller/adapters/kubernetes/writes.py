@@ -40,7 +40,14 @@ class ClusterApi(ListAndWatch, Protocol):
         """Return one object."""
         ...
 
-    async def create(self, path: str, body: Mapping[str, Any], *, permit: Permit) -> Json:
+    async def create(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        priority: Priority = Priority.ACTION,
+        permit: Permit,
+    ) -> Json:
         """Create an object in a collection."""
         ...
 
@@ -126,6 +133,15 @@ class Writes:
         path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods"
         created = await self._api.create(path, pod, permit=self._leader.write_seconds)
         self._objects.pods.take_own(created)
+
+    async def try_pod(self, pod: Json) -> None:
+        """Have the server say whether it would create a pod, and do nothing.
+
+        ConflictError if its name is taken, RefusedError with its reason if it would not.
+        """
+        path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods?dryRun=All"
+        permit = self._leader.write_seconds
+        await self._api.create(path, pod, priority=Priority.BACKGROUND, permit=permit)
 
     async def patch_pod_status(self, pod: Json, body: Json) -> None:
         """Merge into a pod's status, condition by condition, if it is still the same pod.

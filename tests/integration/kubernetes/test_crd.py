@@ -72,8 +72,8 @@ MORE = (
     BadInput("an empty cost", spec("  objective: {cost: {}}\n"), ()),
     BadInput("a target without a name", spec("  target: {scaleTargetRef: {kind: Deployment}}\n"
              "  actuator: Scale\n"), ()),
-    BadInput("a snapshot in capitals", spec("  target: {podTemplate: {}, podSnapshotName: A}\n"),
-             ()),
+    BadInput("a snapshot in capitals", spec("  target: {podTemplate: {spec: {containers: "
+             "[{name: a}]}}, podSnapshotName: A}\n"), ()),
     BadInput("a driver with a target of the other kind", spec("  restore: {driver: Scale}\n"
              "  actuator: Keda\n"), ()),
     BadInput("no restores at a time", spec("  restore: {maxConcurrent: 0, "

@@ -224,7 +224,7 @@ def cron_problems(cron: str) -> tuple[str, ...]:
 
 
 TARGETS = {
-    "Pods": "  target: {podTemplate: {spec: {}}, podSnapshotName: warm}\n",
+    "Pods": "  target: {podTemplate: {spec: {containers: [{name: a}]}}, podSnapshotName: warm}\n",
     "Keda": "  target: {scaleTargetRef: {kind: Deployment, name: chat}}\n",
     "Scale": "  target: {scaleTargetRef: {kind: Deployment, name: chat}}\n",
 }

@@ -387,7 +387,7 @@ async def test_starts_on_different_nodes_are_under_way_together_and_told_in_thei
     assert max(len(nodes) for nodes in cluster.together) == 3
 
 
-async def test_a_bug_met_while_acting_is_said_and_breaks_off_nothing_under_way() -> None:
+async def test_a_bug_met_at_one_action_is_said_and_neither_stops_others_nor_the_loop() -> None:
     class Broken(SlowCluster):
         async def act(self, action: Action) -> None:
             if isinstance(action, Start) and action.node == "node-0":
@@ -398,9 +398,13 @@ async def test_a_bug_met_while_acting_is_said_and_breaks_off_nothing_under_way()
     starts = tuple(
         replace(a_start(f"chat-{number}"), node=NodeName(f"node-{number}")) for number in range(3)
     )
-    settings = LoopSettings(actions_at_once=3)
-    report = await a_reconciler(cluster, FakeTick(starts), settings=settings).turn()
-    assert report.trouble == "KeyError: 'spec'"
+    loop = a_reconciler(cluster, FakeTick(starts), settings=LoopSettings(actions_at_once=1))
+    report = await loop.turn()
+    [refused] = report.refused
+    assert (refused.action, refused.why) == (starts[0], "KeyError: 'spec'")
+    assert refused.is_lasting
+    assert report.acted == starts[1:]
+    assert (report.trouble, report.is_cluster_up, loop.is_in_trouble) == ("", True, False)
     assert cluster.under_way == []
 
 

@@ -30,7 +30,7 @@ class FakeServer:
     While ``is_deaf`` the watches tell nothing, though they are open. So many of the next patches
     as there are ``heartbeats`` find that a kubelet was faster. What no action waits for gets
     through while ``background`` is set, and ``held_up`` counts it; nobody writes to what is
-    ``refused``, by name.
+    ``refused``, by name, or creates anything where it is ``forbidden``, by path and with why.
     """
 
     settings: ApiSettings = field(default_factory=ApiSettings)
@@ -39,6 +39,7 @@ class FakeServer:
     heartbeats: int = 0
     background: asyncio.Event = field(default_factory=_set)
     refused: set[str] = field(default_factory=set)
+    forbidden: dict[str, str] = field(default_factory=dict)
     lists: int = 0
     held_up: int = 0
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -89,9 +90,21 @@ class FakeServer:
             raise NotFoundError(path, status=404)
         return copy.deepcopy(self._objects[kind][key])
 
-    async def create(self, path: str, body: Mapping[str, Any], *, permit: Permit) -> Json:
+    async def create(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        priority: Priority = Priority.ACTION,
+        permit: Permit,
+    ) -> Json:
         permit()
-        self.calls.append(("create", path))
+        path, _, query = path.partition("?")
+        self.calls.append(("try" if query == "dryRun=All" else "create", path))
+        if path in self.forbidden:
+            raise RefusedError(self.forbidden[path], status=403, reason="Forbidden")
+        if query:
+            return dict(body)
         if key_of(dict(body)) in self._objects["pods"]:
             raise ConflictError("exists", status=409, reason="AlreadyExists")
         return self.put("pods", dict(body))

@@ -17,7 +17,7 @@ from controller.adapters.kubernetes.exchange import Json
 from controller.adapters.kubernetes.notices import event_of, notices_of
 from controller.cluster_view import Fleet, Node, NodeName, Phase, ReplicaName, StartKind
 from controller.policy import Mode
-from controller.tick_report import TickReport
+from controller.tick_report import RefusedAction, TickReport
 from models.forecast import WorkloadName
 from tests.builders import a_replica
 from tests.unit.controller.kubernetes.test_status import a_plan
@@ -67,6 +67,20 @@ def test_starts_releases_and_cancels_are_told_when_the_cluster_took_them() -> No
         ("ReplicaReleased", "r1 is released (target 2)"),
         ("RestoreCancelled", "r1 is given up: not needed any more"),
     ]
+
+
+def test_starts_refused_for_good_are_told_once_in_a_while_in_the_server_s_words() -> None:
+    again = dataclasses.replace(a_start(), name=ReplicaName("r2"))
+    refused = [
+        RefusedAction(action=start, why=f"pod {start.name}: exceeded quota", is_lasting=True)
+        for start in (a_start(), again)
+    ]
+    taken = RefusedAction(action=a_start(), why="node-00: 0 GPUs free")
+    report = a_report(a_fleet(), refused=(taken, *refused))
+    first, second = notices_of(None, report)
+    assert (first.reason, first.is_warning) == ("StartRefused", True)
+    assert first.note == "pod r1: exceeded quota"
+    assert (first.workload, first.subject) == (second.workload, second.subject)
 
 
 def test_a_start_that_ended_is_told_well_or_badly() -> None:

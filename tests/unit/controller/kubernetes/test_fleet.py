@@ -75,6 +75,23 @@ def test_a_pod_keeps_what_was_decided_and_when_it_was_ready() -> None:
     assert replica.ready_at == 1800000006.5
 
 
+@pytest.mark.parametrize("text", ["nan", "-inf", "1e300", "-1", "soon"])
+def test_times_that_make_no_sense_are_as_if_not_written(text: str) -> None:
+    notes = {"headstart.dev/decided-at": text, "headstart.dev/deadline-at": text}
+    replica = only_replica(a_pod(notes=notes | {"headstart.dev/drain-until": "nan"}))
+    assert replica is not None
+    assert (replica.phase, replica.decided_at) == (Phase.RESTORING, NOW)
+    assert replica.deadline_at == float("inf")
+
+
+def test_a_label_of_endless_attempts_leaves_the_next_one_a_label() -> None:
+    pod = a_pod()
+    pod["metadata"]["labels"]["headstart.dev/attempt"] = "9" * 63
+    replica = only_replica(pod)
+    assert replica is not None
+    assert replica.attempt == 9999
+
+
 def test_a_restore_that_waits_for_nothing_but_our_gate_is_never_late() -> None:
     restored = ("nvidia.com/Restored", "True", "RestoreSucceeded")
     late = only_replica(a_pod(None, restored, ("ContainersReady", "False", "")))
@@ -189,7 +206,9 @@ def a_claimed_node(*claims: Claim) -> Json:
     return a_node_object(metadata={"annotations": {"headstart.dev/claim": claims_text(claims)}})
 
 
-@pytest.mark.parametrize("text", ["", "no json", "{}", "7", "[1]", '[{"replica": "r"}]'])
+@pytest.mark.parametrize(
+    "text", ["", "no json", "{}", "7", "[1]", '[{"replica": "r"}]', "[" * 100_000]
+)
 def test_claims_that_cannot_be_read_hold_nothing(text: str) -> None:
     assert claims_of({"metadata": {"annotations": {"headstart.dev/claim": text}}}) == ()
 
@@ -200,6 +219,9 @@ def test_claims_that_cannot_be_read_hold_nothing(text: str) -> None:
         {"kind": "thaw"},
         {"kind": ["restore"]},
         {"gpus": 0},
+        {"gpus": 10**400},
+        {"attempt": 10**63},
+        {"expires_at": 10**400},
         {"gpus": float("inf")},
         {"expires_at": float("nan")},
         {"deadline_at": float("inf")},

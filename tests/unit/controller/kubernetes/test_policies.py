@@ -52,6 +52,17 @@ def test_a_bad_form_says_what_the_file_would_and_leaves_the_last_good_one_in_for
     assert book.with_object(a_policy_object(version=3), DRIVERS).problems == {}
 
 
+def test_a_policy_that_is_nested_too_deep_is_refused_in_words() -> None:
+    inner: dict[str, Any] = {}
+    for _ in range(150):
+        inner = {"a": [inner]}
+    template = {"spec": {"containers": [{"name": "main"}], "volumes": [inner]}}
+    book = a_book(target={"podTemplate": template, "podSnapshotName": "snap"})
+    assert book.problems[CHAT] == (
+        "team/chat: spec: is nested too deep: must be at most 50 levels",
+    )
+
+
 def test_the_sentences_are_those_of_a_file() -> None:
     text = (
         "apiVersion: headstart.dev/v1alpha1\nkind: PreRestorePolicy\n"

@@ -8,6 +8,7 @@ import pytest
 
 from controller.adapters.kubernetes.dues import LOST_AFTER_SECONDS
 from controller.adapters.kubernetes.exchange import Json
+from controller.adapters.kubernetes.fleet import fleet_of
 from controller.adapters.kubernetes.marks import marks_patch
 from controller.adapters.kubernetes.names import seconds_of, time_text
 from controller.adapters.kubernetes.phases import phases_text, reached, refined, written_phases
@@ -55,7 +56,27 @@ def test_a_watch_sharpens_a_time_only_when_it_tells_of_it_at_once(
 def test_phases_are_read_as_they_were_written_and_nonsense_is_none() -> None:
     times = {"decided": NOW, "ready": NOW + 6.25}
     assert written_phases(a_pod(notes={"headstart.dev/phases": phases_text(times)})) == times
-    assert written_phases(a_pod(notes={"headstart.dev/phases": '{"ready": "soon"}'})) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"ready": "soon"}',
+        "[]",
+        '{"ready": 1%s}' % ("0" * 400),
+        '{"ready": 1%s}' % ("0" * 5000),
+        "[" * 100_000,
+        '{"ready":' * 100_000,
+        '{"ready": NaN}',
+        '{"ready": 1e999}',
+        '{"ready": 1e300}',
+        '{"ready": -1}',
+    ],
+)
+def test_phases_that_make_no_sense_are_passed_over(text: str) -> None:
+    pod = a_pod(notes={"headstart.dev/phases": text})
+    assert written_phases(pod) == {}
+    assert fleet_of(a_view([a_node_object()], [pod])).replicas[0].ready_at is None
     assert seconds_of("yesterday") is None
 
 

@@ -83,7 +83,10 @@ def a_policy_object(
             "mode": mode.value,
             "demand": {"prometheus": {"query": "q"}},
             "capacity": {"demandPerReplica": 2.0},
-            "target": {"podTemplate": {"spec": {}}, "podSnapshotName": "snap"},
+            "target": {
+                "podTemplate": {"spec": {"containers": [{"name": "main"}]}},
+                "podSnapshotName": "snap",
+            },
             "restore": {"driver": "NvidiaSnapshot"},
             **spec,
         },
