@@ -20,8 +20,8 @@ _WATCHED_SECONDS = 65.0
 _LEAST_SHARE = 0.03
 #: And by so much at the least, which is one request in thirty years: its square is above zero.
 _LEAST_PER_SECOND = 1e-9
-#: A jump is like others up to so many times their root mean square.
-_USUAL_JUMPS = 3.0
+#: A jump is like others up to so many times their root mean square, which so many tell.
+_USUAL_JUMPS, _ENOUGH_JUMPS = 3.0, 10.0
 #: The mean of late knows demand after four of its time constants.
 _SETTLING_SECONDS = 120.0
 #: What is believed of a jump before any was watched, and how many jumps that is worth.
@@ -79,17 +79,28 @@ def lasting_per_second(jumps: Jumps, rate: float, mean: float) -> float:
     something new.
     """
     excess = rate - mean
-    usual = math.sqrt(jumps.squares / jumps.seen) if jumps.seen else 0.0
-    beyond = max(excess - _USUAL_JUMPS * usual, 0.0)
+    beyond = max(excess - _USUAL_JUMPS * _usual(jumps), 0.0)
     return mean + jumps.share * excess + (1.0 - jumps.share) * beyond
+
+
+def _usual(jumps: Jumps) -> float:
+    """Return how high jumps are: their root mean square, 0 before the first."""
+    return math.sqrt(jumps.squares / jumps.seen) if jumps.seen else 0.0
 
 
 def _with_watched(jumps: Jumps, *, at: float, demand: float) -> Jumps:
     """Return the jumps with what has become of the one under watch."""
     lasted = (demand - jumps.demand) / (at - jumps.since) - jumps.mean
+    # Squared, one spike would outweigh all jumps for weeks; and so would the end of a higher one
+    # that the jump was part of.
+    lasted = min(max(lasted, -jumps.excess), jumps.excess)
+    counted = 1.0
+    if jumps.seen >= _ENOUGH_JUMPS:
+        counted = min(_USUAL_JUMPS * _usual(jumps) / jumps.excess, 1.0)
+    excess, lasted = counted * jumps.excess, counted * lasted
     seen = jumps.seen * _KEPT + 1.0
-    products = jumps.products * _KEPT + jumps.excess * lasted
-    squares = jumps.squares * _KEPT + jumps.excess * jumps.excess
+    products = jumps.products * _KEPT + excess * lasted
+    squares = jumps.squares * _KEPT + excess * excess
     measured = min(max(products / squares, 0.0), 1.0)
     believed = _BELIEVED_JUMPS * _BELIEVED_SHARE
     return Jumps(

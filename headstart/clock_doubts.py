@@ -13,8 +13,9 @@ from controller.ports import Outlooks
 from models.forecast import WorkloadName
 from models.outlook import Outlook
 
-#: Less moves no demand out of its step.
-_TOLERATED_SECONDS = 5.0
+#: Less moves no demand out of its step. What is doubted stays so until it is clearly less: each
+#: measurement differs by a little.
+_TOLERATED_SECONDS, _MENDED_SECONDS = 5.0, 3.0
 
 
 class ClockDoubts:
@@ -28,10 +29,11 @@ class ClockDoubts:
     def latest(self, workload: WorkloadName) -> Outlook | None:
         """Return the newest outlook, the same one as long as nothing changes."""
         outlook, seconds = self._outlooks.latest(workload), self._ahead_seconds()
-        if outlook is None or abs(seconds) <= _TOLERATED_SECONDS:
+        known = self._doubted.get(workload)
+        most = _MENDED_SECONDS if known else _TOLERATED_SECONDS
+        if outlook is None or abs(seconds) <= most:
             self._doubted.pop(workload, None)
             return outlook
-        known = self._doubted.get(workload)
         if known is None or known[0] is not outlook or known[1] != seconds:
             doubted = replace(outlook, degraded=(*outlook.degraded, doubt_of(seconds)))
             known = self._doubted[workload] = (outlook, seconds, doubted)

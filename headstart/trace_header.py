@@ -20,6 +20,8 @@ _AZURE_TOKENS = {"contexttokens", "generatedtokens"}
 #: What others call the tokens of a request and of its answer.
 _ASKED = re.compile(r"(request|prompt|input|context).*tokens?")
 _ANSWERED = re.compile(r"(response|completion|output|generated|answer).*tokens?")
+#: Shorter bins nobody sums tokens by; by so much of a bin a log is uneven.
+_LEAST_BIN_SECONDS, _UNEVEN = 10.0, 0.01
 _STATUS_NAMES = {"status", "status_code"}
 #: Begins as a word or a path does, or as an id in hexadecimal digits: neither is a count.
 _WORD = re.compile(r"[^\W\d_]|/|[0-9a-f]{8}-")
@@ -71,7 +73,13 @@ def _tells_tokens(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         times = to_epoch_seconds([row[place].upper() for row in rows if place < len(row)])
     except BadTimestampError:
         return False
-    return len(np.unique(np.diff(times).round(3))) > 1
+    gaps = np.diff(np.sort(times))
+    gaps = gaps[gaps > 0]
+    if not len(gaps) or gaps.min() < _LEAST_BIN_SECONDS:
+        return bool(len(gaps))
+    # Bins that are missing, or that several lines share, are whole numbers of bins apart.
+    apart = gaps / gaps.min()
+    return bool(np.abs(apart - apart.round()).max() > _UNEVEN)
 
 
 def _counts_nothing(column: str, values: Sequence[str]) -> bool:

@@ -126,7 +126,7 @@ def mask_leaps(values: FloatArray, *, steps_before: int) -> FloatArray:
     for place in known[1:][demand[1:] > YOUNG_LEAP * above]:
         before = values[max(0, place - steps_before) : place]
         before = before[before == before]
-        leap = LEAP if len(before) >= ENOUGH_STEPS else YOUNG_LEAP
+        leap = LEAP if len(before) >= min(ENOUGH_STEPS, steps_before // 2) else YOUNG_LEAP
         if 0 < before.max(initial=0.0) * leap < values[place]:
             masked[place] = np.nan
     return masked

@@ -176,13 +176,18 @@ def _newest_of(
         return reading
     if recent.per_second == 0 and _looks_like_outage(complete):
         return reading
+    if np.isnan(without_leaps(_longer(complete, recent.per_second)).values[-1]):
+        return reading
     return replace(recent, sources=reading.sources)
 
 
 def _looks_like_outage(complete: DemandSeries) -> bool:
     """Say whether a zero after a series would be taken for an outage."""
-    longer = replace(complete, values=np.append(complete.values, 0.0))
-    return bool(np.isnan(without_outages(longer).values[-1]))
+    return bool(np.isnan(without_outages(_longer(complete, 0.0)).values[-1]))
+
+
+def _longer(complete: DemandSeries, per_second: float) -> DemandSeries:
+    return replace(complete, values=np.append(complete.values, per_second))
 
 
 def _newest(series: DemandSeries, complete_until: float) -> int | None:

@@ -14,7 +14,7 @@ import httpx
 from controller.adapters.server_sent_events import EventParser, ServerEvent
 from models.codec import CodecError, decode_outlook
 from models.forecast import WorkloadName
-from models.outlook import Outlook
+from models.outlook import CLOCKS_APART_SECONDS, Outlook
 
 _log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class PredictorStream:
         known = self._latest.get(outlook.workload)
         if known is None or outlook.published_at >= known.published_at:
             return True
-        return known.published_at > self._clock()
+        return known.published_at - self._clock() > CLOCKS_APART_SECONDS
 
     def _retry_seconds(self) -> float:
         settings = self._settings

@@ -75,7 +75,9 @@ def fleet_of(view: View) -> Fleet:
             replicas.append(replica)
         elif (bound := bound_node(pod)) is not None:
             ending[bound] += gpus_of(pod)
-            ending_of[workload_of(pod)] += gpus_of(pod)
+            # A node that died ends nothing: who waits for it would wait for people.
+            if ready.get(bound, False):
+                ending_of[workload_of(pod)] += gpus_of(pod)
     for name, node in view.nodes.items():
         replicas += [replica_from_claim(c, NodeName(name)) for c in waiting_claims(node, view)]
     replicas += view.targets.replicas

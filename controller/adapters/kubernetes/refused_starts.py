@@ -99,7 +99,7 @@ class RefusedStarts:
         return {
             workload: Obstacle(reason="StartRefused", message=refusal.why)
             for workload, refusal in known
-            if refusal is not None
+            if refusal is not None and not refusal.is_over
         }
 
     def _of(self, policy: WorkloadPolicy) -> Refusal | None:

@@ -91,6 +91,13 @@ def test_the_newest_jumps_count_most() -> None:
     assert after(noise.tolist(), lasting, at=len(steps) * TICK + TICK).jumps.share < 0.35
 
 
+def test_one_spike_says_little_of_all_other_jumps() -> None:
+    steps = np.repeat(np.random.default_rng(3).uniform(5.0, 15.0, 60), 120)
+    lasting = after(steps.tolist())
+    spike = [10.0] * 40 + [2000.0] * 13 + [10.0] * 200
+    assert after(spike, lasting, at=len(steps) * TICK + TICK).jumps.share > 0.5
+
+
 def test_what_is_to_be_expected_lies_between_the_mean_and_the_rate() -> None:
     jumps = Jumps(share=0.25, seen=4.0, squares=400.0)
     assert lasting_per_second(jumps, 30.0, 10.0) == pytest.approx(15.0)

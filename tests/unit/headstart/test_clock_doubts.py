@@ -54,3 +54,17 @@ def test_an_outlook_is_the_same_until_it_or_the_clock_changes() -> None:
     newest = doubts.latest(CHAT)
     assert newest is not None
     assert newest.degraded[0] == "down"
+
+
+def test_what_is_doubted_stays_so_until_the_clocks_clearly_agree() -> None:
+    ahead = [6.0]
+    doubts = ClockDoubts(Told(an_outlook()), lambda: ahead[0])
+
+    def is_doubted(seconds: float) -> bool:
+        ahead[0] = seconds
+        outlook = doubts.latest(CHAT)
+        assert outlook is not None
+        return bool(outlook.degraded)
+
+    told = [is_doubted(seconds) for seconds in (4.0, 6.0, 4.0, 2.0, 4.0)]
+    assert told == [False, True, True, False, False]

@@ -43,6 +43,12 @@ def test_counts_by_name_and_certain_logs_are_accepted(text: str) -> None:
         ("timestamp,path,bytes\n0,/v1,17\n1,/v1,-", "bytes"),
         ("timestamp,hits\n0,many\n60,7", "hits"),
         ("timestamp,prompt_tokens,completion_tokens\n0,5,6\n60,5,6\n120,7,8", "prompt_tokens"),
+        ("timestamp,prompt_tokens,completion_tokens\n0,5,6\n120,5,6\n180,7,8", "prompt_tokens"),
+        (
+            "timestamp,model,prompt_tokens,completion_tokens\n0,a,5,6\n0,b,5,6\n60,a,7,8\n60,b,7,8",
+            "prompt_tokens",
+        ),
+        ("timestamp,prompt_tokens,completion_tokens\n0,5,6\n0,7,8", "prompt_tokens"),
         ("timestamp,prompt_tokens,completion_tokens\n0,5,6\nlater,5,6", "prompt_tokens"),
         ("timestamp,prompt_tokens,cached_tokens\n0,5,6\n7,5,6\n9,7,8", "prompt_tokens"),
         ("timestamp,hits\n0,1.2k\n60,7k", "hits"),

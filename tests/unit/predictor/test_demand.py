@@ -136,6 +136,13 @@ def test_nothing_in_seconds_out_of_a_busy_source_is_doubted(
     assert reading.per_second == expected
 
 
+@pytest.mark.parametrize(("now", "expected"), [(100.0, 100.0), (1e9, 12.0)])
+def test_seconds_beyond_belief_are_no_news(now: float, expected: float) -> None:
+    reading = combined(an_answer("kafka", *BUSY, recent=(4, now))).reading
+    assert reading is not None
+    assert reading.per_second == expected
+
+
 def test_a_step_still_growing_in_one_source_is_taken_from_one_that_has_it_whole() -> None:
     joined = combined(
         an_answer("kafka", 8, 3, 0, steps_complete=1), an_answer("prometheus", 8, 9, 10)

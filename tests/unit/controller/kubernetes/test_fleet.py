@@ -116,6 +116,11 @@ def test_a_start_that_was_deleted_is_no_replica_and_holds_its_gpu_until_it_is_go
     assert fleet_of(a_view([a_node_object()], [a_pod()])).ending_gpus == ()
 
 
+def test_what_a_dead_node_never_ends_holds_no_budget() -> None:
+    fleet = fleet_of(a_view([a_node_object(ready=False)], [a_pod(None, **DELETED)]))
+    assert fleet.ending_gpus == ()
+
+
 def test_a_node_that_is_down_loses_its_restores_and_takes_its_servers_out_of_the_count() -> None:
     down = a_node_object(ready=False)
     restoring, serving = only_replica(a_pod(), down), only_replica(a_pod(None, SERVING), down)

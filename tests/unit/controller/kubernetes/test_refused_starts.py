@@ -153,5 +153,7 @@ def test_a_pod_that_is_refused_although_it_would_be_taken_is_asked_for_later_nex
     known = RefusedStarts().after_refusal(policy, a_start(), "no", NOW).after_consent(policy)
     again = known.after_refusal(policy, a_start(), "no", NOW + 60.0)
     assert (known.why_not(policy), again.why_not(policy)) == ("", "no")
+    assert known.obstacles([policy]) == {}
+    assert again.obstacles([policy])[CHAT].message == "no"
     assert again.by_workload[CHAT].until == NOW + 60.0 + 2.0 * FIRST_PAUSE_SECONDS
     assert RefusedStarts().after_consent(policy) == RefusedStarts()
