@@ -20,6 +20,8 @@ _WATCHED_SECONDS = 65.0
 _LEAST_SHARE = 0.03
 #: And by so much at the least, which is one request in thirty years: its square is above zero.
 _LEAST_PER_SECOND = 1e-9
+#: Late requests cost more than replicas: so many times what lasts of jumps is provided for.
+_SURELY = 2.0
 #: A jump is like others up to so many times their root mean square, which so many tell.
 _USUAL_JUMPS, _ENOUGH_JUMPS = 3.0, 10.0
 #: The mean of late knows demand after four of its time constants.
@@ -72,15 +74,17 @@ def looked_at(
     )
 
 
-def lasting_per_second(jumps: Jumps, rate: float, mean: float) -> float:
-    """Return the rate to expect of the next minute, from that of now and the mean of late.
+def lasting_per_second(jumps: Jumps, rate: float, mean: float, *, seconds: float) -> float:
+    """Return the rate to expect of the next ``seconds``, from that of now and the mean of late.
 
-    Of a jump it is the share that lasts, and all by which it is higher than jumps are: that is
-    something new.
+    Of a jump it is twice the share that lasts, and all by which it is higher than jumps are: that
+    is something new. In less than the time that was watched less of a jump decays.
     """
     excess = rate - mean
     beyond = max(excess - _USUAL_JUMPS * _usual(jumps), 0.0)
-    return mean + jumps.share * excess + (1.0 - jumps.share) * beyond
+    lasting: float = jumps.share ** min(seconds / _WATCHED_SECONDS, 1.0)
+    share = min(_SURELY * lasting, 1.0)
+    return mean + share * excess + (1.0 - share) * beyond
 
 
 def _usual(jumps: Jumps) -> float:

@@ -22,7 +22,7 @@ _BURST_Z = 2.0
 _CLEAR_SECONDS, _CLEAR_LARGE_SECONDS = 10.0, 30.0
 _CLEAR_PEAKS = 3.0
 #: For how long what is expected of the next minute is taken to go on.
-LASTING_SECONDS = 60.0
+_LASTING_SECONDS = 60.0
 #: So much of the time that requests may wait is left to what readings are late by, and to chance:
 #: a queue that is let stand just below what is late is late half of the time.
 _HURRIED_SECONDS = 10.0
@@ -62,7 +62,10 @@ def reactive_need(
     if blind:
         need = _larger(need, rate / _BLIND_UTILIZATION, Reason.NO_FORECAST, policy)
     if reading and observation.backlog > 0:
-        lasting = lasting_per_second(observation.jumps, rate, observation.smooth_per_second)
+        seconds = lasting_seconds(observation.lead_time_seconds)
+        lasting = lasting_per_second(
+            observation.jumps, rate, observation.smooth_per_second, seconds=seconds
+        )
         left = _backlog_at_lead(observation, policy, expected, lasting)
         if left > 0:
             fast = lasting + float(clearing(np.array(left), observation.peak_per_second))
@@ -126,9 +129,14 @@ def _backlog_at_lead(
     """
     ready = len(observation.ready) + observation.assumed
     serving = (ready + expected) / 2 * policy.demand_per_replica
-    lasting = min(observation.lead_time_seconds, LASTING_SECONDS)
+    lasting = lasting_seconds(observation.lead_time_seconds)
     left = observation.backlog + (rate - serving) * lasting
     return left - serving * unhurried_seconds(policy)
+
+
+def lasting_seconds(lead_time_seconds: float) -> float:
+    """Return for how long what is expected of demand is taken to go on, until a start is ready."""
+    return min(lead_time_seconds, _LASTING_SECONDS)
 
 
 def unhurried_seconds(policy: WorkloadPolicy) -> float:

@@ -23,8 +23,8 @@ from controller.hold import hold_seconds
 from controller.jumps import lasting_per_second
 from controller.level_account import Account
 from controller.needs import (
-    LASTING_SECONDS,
     clearing,
+    lasting_seconds,
     most_replicas,
     sure_need,
     unhurried_seconds,
@@ -213,8 +213,9 @@ def _clearing(shadows: Shadows, turn: _Turn, queue: FloatArray) -> FloatArray:
     ahead = observation.now - turn.until
     backlog = np.maximum(queue + (rate - ready * capacity) * ahead, 0.0)
     serving = (ready + shadows.targets[-1]) / 2 * capacity
-    expected = lasting_per_second(turn.outcomes.jumps, rate, turn.outcomes.smooth_per_second)
-    lasting = min(observation.lead_time_seconds, LASTING_SECONDS)
+    lasting = lasting_seconds(observation.lead_time_seconds)
+    smooth, jumps = turn.outcomes.smooth_per_second, turn.outcomes.jumps
+    expected = lasting_per_second(jumps, rate, smooth, seconds=lasting)
     in_time = serving * unhurried_seconds(turn.policy)
     left = np.maximum(backlog + (expected - serving) * lasting - in_time, 0.0)
     left[backlog <= 0.0] = 0.0

@@ -98,14 +98,26 @@ def test_one_spike_says_little_of_all_other_jumps() -> None:
     assert after(spike, lasting, at=len(steps) * TICK + TICK).jumps.share > 0.5
 
 
-def test_what_is_to_be_expected_lies_between_the_mean_and_the_rate() -> None:
-    jumps = Jumps(share=0.25, seen=4.0, squares=400.0)
-    assert lasting_per_second(jumps, 30.0, 10.0) == pytest.approx(15.0)
-    assert lasting_per_second(jumps, 0.0, 10.0) == pytest.approx(7.5)
+def expected(jumps: Jumps, rate: float, *, seconds: float = 65.0) -> float:
+    return lasting_per_second(jumps, rate, 10.0, seconds=seconds)
+
+
+def test_twice_what_lasts_is_to_be_expected() -> None:
+    jumps = Jumps(share=0.125, seen=4.0, squares=400.0)
+    assert expected(jumps, 30.0) == pytest.approx(15.0)
+    assert expected(jumps, 0.0) == pytest.approx(7.5)
+    assert expected(jumps._replace(share=0.6), 30.0) == pytest.approx(30.0)
+
+
+def test_in_less_time_less_of_a_jump_decays() -> None:
+    jumps = Jumps(share=0.04, seen=4.0, squares=400.0)
+    assert expected(jumps, 30.0) == pytest.approx(10.0 + 0.08 * 20.0)
+    assert expected(jumps, 30.0, seconds=32.5) == pytest.approx(10.0 + 0.4 * 20.0)
+    assert expected(jumps, 30.0, seconds=0.0) == pytest.approx(30.0)
 
 
 def test_what_is_higher_than_jumps_are_is_expected_to_last() -> None:
-    jumps = Jumps(share=0.25, seen=4.0, squares=400.0)  # jumps of 10 per second
-    assert lasting_per_second(jumps, 40.0, 10.0) == pytest.approx(10.0 + 7.5)
-    assert lasting_per_second(jumps, 60.0, 10.0) == pytest.approx(10.0 + 7.5 + 20.0)
-    assert lasting_per_second(Jumps(), 60.0, 10.0) == pytest.approx(60.0)
+    jumps = Jumps(share=0.125, seen=4.0, squares=400.0)  # jumps of 10 per second
+    assert expected(jumps, 40.0) == pytest.approx(10.0 + 7.5)
+    assert expected(jumps, 60.0) == pytest.approx(10.0 + 7.5 + 20.0)
+    assert expected(Jumps(), 60.0) == pytest.approx(60.0)

@@ -98,7 +98,9 @@ def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
         return need_of(seen, expected=2)
 
     assert need(1.0) == Need(math.ceil((12.0 + 640.0 / 30.0) / 2.0), Reason.BACKLOG)
-    assert need(0.125) == Need(math.ceil((5.0 + 255.0 / 30.0) / 2.0), Reason.BACKLOG)
+    assert need(0.0625 ** (65.0 / 55.0)) == Need(
+        math.ceil((5.0 + 255.0 / 30.0) / 2.0), Reason.BACKLOG
+    )
 
 
 def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
