@@ -16,7 +16,8 @@ FORGET_AFTER_SECONDS = 1800.0
 #: While starts are cold since restores fail, one is restored once they have failed for as long
 #: again, but within these: a short outage is over in a minute, a broken snapshot stays broken.
 SOONEST_TRIAL_SECONDS, LATEST_TRIAL_SECONDS = 60.0, 900.0
-#: So many failed starts in a row are no accident: where cold starts may be, they have been tried.
+#: So many failed starts in a row are no accident. Where cold starts may be, they have been tried,
+#: unless that many restores failed at once.
 _HOPELESS_STARTS = 24
 #: The longest pause between tries while nothing ever comes: each takes a GPU and pulls an image.
 LONGEST_PAUSE_SECONDS = 60.0

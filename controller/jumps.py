@@ -82,7 +82,7 @@ def lasting_per_second(jumps: Jumps, rate: float, mean: float, *, seconds: float
     """
     excess = rate - mean
     beyond = max(excess - _USUAL_JUMPS * _usual(jumps), 0.0)
-    lasting: float = jumps.share ** min(seconds / _WATCHED_SECONDS, 1.0)
+    lasting: float = jumps.share ** (seconds / _WATCHED_SECONDS)
     share = min(_SURELY * lasting, 1.0)
     return mean + share * excess + (1.0 - share) * beyond
 

@@ -161,8 +161,8 @@ def _assert_counted(
     failed = [row for row in started if row["outcome"] in ("failed", "hung", "lost")]
     assert summary["restores"] == len(started)
     assert summary["failures"] == len(failed)
-    # In a sound world too one in hundreds takes so long that it is given up.
-    assert failed if is_troubled else {row["outcome"] for row in failed} <= {"hung"}
+    # In a sound world too one in hundreds takes so long that it is given up, but none fails.
+    assert failed if is_troubled else [row["outcome"] for row in failed] in ([], ["hung"])
     assert started
 
 
