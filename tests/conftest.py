@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import hypothesis
 import pytest
 
+from tests.kafka_sockets import name_sockets
 from tests.longest import longest_first
 from tests.parts.errors import RealPartError
 from tests.parts.fetch import alertmanager_folder, kafka_jars, prometheus_folder
@@ -55,6 +56,7 @@ _running: list[Part] = []
 
 def pytest_configure() -> None:
     """Let a SIGTERM unwind as Ctrl-C does, so that no server outlives the tests."""
+    name_sockets()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
