@@ -16,8 +16,8 @@ FORGET_AFTER_SECONDS = 1800.0
 #: While starts are cold since restores fail, one is restored once they have failed for as long
 #: again, but within these: a short outage is over in a minute, a broken snapshot stays broken.
 SOONEST_TRIAL_SECONDS, LATEST_TRIAL_SECONDS = 60.0, 900.0
-#: So many failed starts in a row are no accident. Where cold starts may be, they have been tried,
-#: unless that many restores failed at once.
+#: So many failed starts in a row are no accident, once one failed that was decided since the first
+#: did: those decided before may all have met one, and cold starts were not tried yet.
 _HOPELESS_STARTS = 24
 #: The longest pause between tries while nothing ever comes: each takes a GPU and pulls an image.
 LONGEST_PAUSE_SECONDS = 60.0
@@ -28,9 +28,10 @@ class FailureStreak:
     """What has failed of one workload since something came ready.
 
     ``restores`` have failed since a restore came, the first of them at ``restores_fail_since``;
-    ``starts`` of either kind since any start came, from ``fails_since`` on. ``restore_hangs`` and
-    ``cold_hangs`` ran out of time, so that patience grows with them alone: a start that fails at
-    once says nothing of how long one takes, nor does a restore of how long a cold start takes.
+    ``starts`` of either kind since any start came, from ``fails_since`` on; these ``is_repeated``
+    once one that was decided since then has failed, too. ``restore_hangs`` and ``cold_hangs`` ran
+    out of time, so that patience grows with them alone: a start that fails at once says nothing of
+    how long one takes, nor does a restore of how long a cold start takes.
     """
 
     workload: WorkloadName
@@ -39,6 +40,7 @@ class FailureStreak:
     restores_fail_since: float = 0.0
     restore_failed_at: float = 0.0
     starts: int = 0
+    is_repeated: bool = False
     cold_hangs: int = 0
     fails_since: float = 0.0
     failed_at: float = 0.0
@@ -57,6 +59,8 @@ class FailureStreak:
         longer = replace(
             self,
             starts=self.starts + 1,
+            is_repeated=self.starts > 0
+            and (self.is_repeated or replica.decided_at >= self.fails_since),
             fails_since=self.fails_since if self.starts else now,
             failed_at=now,
         )
@@ -84,7 +88,7 @@ class FailureStreak:
     @property
     def is_hopeless(self) -> bool:
         """Whether nothing that starts ever becomes ready."""
-        return self.starts >= _HOPELESS_STARTS
+        return self.is_repeated and self.starts >= _HOPELESS_STARTS
 
     def is_trial_due(self, now: float) -> bool:
         """Say whether one restore is worth a try, though restores fail.

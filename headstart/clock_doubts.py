@@ -1,7 +1,7 @@
 """Outlooks that say so when the cluster's clock and this machine's differ.
 
-Plans, claims and pods are dated by the API server; demand is asked for by the same clock, yet dated
-by whoever measures it. Which of them is wrong nobody here knows, so that people must be told.
+Plans, claims and pods are dated by the API server. Prometheus says which time it has, but events of
+Kafka are dated by whoever sends them. Which clock is wrong nobody here knows: people must be told.
 """
 
 from __future__ import annotations
@@ -45,5 +45,5 @@ def doubt_of(ahead_seconds: float) -> str:
     where = "ahead of" if ahead_seconds > 0 else "behind"
     return (
         f"the API server's clock is {abs(ahead_seconds):.0f} s {where} this machine's: demand is"
-        " that of the server's time, and another one's where Prometheus has this machine's"
+        " that of the server's time, and another one's where events of Kafka have this machine's"
     )

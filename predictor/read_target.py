@@ -36,16 +36,12 @@ class ReadTarget(Generic[Partition]):
 
 
 def read_target(
-    readable: Mapping[Partition, int], written: Mapping[Partition, int | None], *, asked_at: float
-) -> ReadTarget[Partition] | None:
-    """Return what must be read; None while it is not known of each partition.
+    readable: Mapping[Partition, int], written: Mapping[Partition, int], *, asked_at: float
+) -> ReadTarget[Partition]:
+    """Return what must be read; both ends of each partition were asked for at ``asked_at``.
 
     Readable is what transactions that are over leave; what is written beyond has yet to come, or
     to be taken back: until then nobody knows what it is.
     """
-    offsets: dict[Partition, int] = {}
-    for partition, end in readable.items():
-        if (most := written[partition]) is None:
-            return None
-        offsets[partition] = max(end, most)
+    offsets = {partition: max(end, written[partition]) for partition, end in readable.items()}
     return ReadTarget(asked_at=asked_at, offsets=offsets)

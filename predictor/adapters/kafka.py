@@ -15,6 +15,7 @@ from models.series import DemandSeries
 from predictor.adapters.kafka_offsets import OffsetsReader
 from predictor.adapters.kafka_thread import ConsumerThread
 from predictor.adapters.kafka_topic import TopicReader
+from predictor.adapters.kafka_written_ends import WrittenEnds
 from predictor.errors import SourceUnavailableError
 from predictor.event_counter import EventCounter
 from predictor.ports import KafkaCounts, SourceReading
@@ -75,14 +76,13 @@ class KafkaCluster:
         )
 
     def _begin(self, events: KafkaEvents) -> _Reading:
-        work: TopicReader | OffsetsReader
         if events.offsets_only:
-            work = OffsetsReader(self._settings, clock=self._clock)
-        else:
-            work = TopicReader(self._settings, clock=self._clock)
-        thread = ConsumerThread(
-            self._settings, events.topic, work, sees_uncommitted=events.offsets_only
-        )
+            offsets = OffsetsReader(self._settings, clock=self._clock)
+            thread = ConsumerThread(self._settings, events.topic, offsets, sees_uncommitted=True)
+            return _Reading(work=offsets, thread=thread)
+        written = WrittenEnds(self._settings, events.topic)
+        work = TopicReader(self._settings, written, clock=self._clock)
+        thread = ConsumerThread(self._settings, events.topic, work, at_end=written.close)
         return _Reading(work=work, thread=thread)
 
     def _release(self, key: tuple[str, bool], counter: EventCounter) -> None:

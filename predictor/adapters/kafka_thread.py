@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from kafka import KafkaConsumer, TopicPartition
@@ -51,9 +52,10 @@ class ConsumerThread:
         work: ConsumerWork,
         *,
         sees_uncommitted: bool = False,
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare; ``start`` begins."""
-        self._settings = settings
+        """Prepare; ``start`` begins. ``at_end`` is called when a connection is given up."""
+        self._settings, self._at_end = settings, at_end
         self._sees_uncommitted = sees_uncommitted
         self._topic = topic
         self._work = work
@@ -109,6 +111,7 @@ class ConsumerThread:
                     partitions = found
                     self._work.attach(consumer, partitions)
         finally:
+            self._at_end()
             consumer.close(timeout_ms=CALL_TIMEOUT_MS)
 
     def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
@@ -142,6 +145,6 @@ def consumer_settings(
         "auto_offset_reset": "none",
         "max_poll_records": 5_000,
         "isolation_level": "read_uncommitted" if sees_uncommitted else "read_committed",
-        # Each answer then tells each partition's end, also where nothing can be read of it.
+        # Each fetch names all it wants: there is no session with a broker to get out of step.
         "enable_incremental_fetch_sessions": False,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -22,6 +22,7 @@ POLL_MS = 200
 BATCH = 500
 #: Producers hold events back while a broker is away, and deliver them within this after it is.
 RECOVERY_SECONDS = 10.0
+AskedEnds = Callable[[list[TopicPartition]], Mapping[TopicPartition, int]]
 
 
 class TopicReader:
@@ -30,9 +31,11 @@ class TopicReader:
     ``lock`` guards the counters; hold it to read one. ``remarks`` says what holds reading up.
     """
 
-    def __init__(self, settings: KafkaSettings, *, clock: Callable[[], float]) -> None:
-        """Begin without counters."""
-        self._settings = settings
+    def __init__(
+        self, settings: KafkaSettings, written: AskedEnds, *, clock: Callable[[], float]
+    ) -> None:
+        """Begin without counters; ``written`` are ends that include open transactions."""
+        self._settings, self._written = settings, written
         self._clock = clock
         self.lock = threading.Lock()
         self._counters: list[EventCounter] = []
@@ -105,11 +108,8 @@ class TopicReader:
         asked_at = self._clock()
         ends = self._ends(consumer)  # Only this notices a lost permission or a dead broker.
         if self._target is None:
-            # As the newest answer to a fetch said, which is half a second old at the most: younger
-            # than the lateness that events are allowed.
-            written = {partition: consumer.highwater(partition) for partition in ends}
-            self._target = read_target(ends, written, asked_at=asked_at)
-        held = self._target.held_back(self._positions, ends, now=asked_at) if self._target else []
+            self._target = read_target(ends, self._written(list(ends)), asked_at=asked_at)
+        held = self._target.held_back(self._positions, ends, now=asked_at)
         self.remarks = tuple(
             f"an open transaction holds back the events of {one.topic}-{one.partition}"
             for one in held[:1]

@@ -13,8 +13,10 @@ import numpy as np
 
 from models.forecast import FloatArray
 from models.series import DemandSeries
+from models.server_time import ahead_seconds
 from predictor.adapters.daemon_call import call_in_daemon_thread
 from predictor.adapters.prometheus_answer import RangeAnswer
+from predictor.adapters.prometheus_clock import TOLERATED_SECONDS, carried_back, steps_ahead
 from predictor.adapters.prometheus_connections import PrometheusConnections
 from predictor.adapters.prometheus_memory import Answered, answered
 from predictor.adapters.prometheus_samples import Grid
@@ -31,7 +33,8 @@ LATE_SHARE = 0.5
 class PrometheusSource:
     """One query that returns one series in demand per second.
 
-    The query's value at a time is taken as the demand of the step that ends there.
+    The query's value at a time is taken as the demand of the step that ends there. Times are the
+    server's, whose samples these are; readings have ours.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class PrometheusSource:
         self._is_busy = self._was_late = False
         self._before = Answered()
         self._partial_since: float | None = None
+        self._ahead_seconds = 0.0
         connections.join()
 
     @property
@@ -65,9 +69,19 @@ class PrometheusSource:
         Raises:
             SourceUnavailableError: with one line that says what went wrong.
         """
-        now = self._clock()
         first = math.floor(start / step_seconds + 1e-6)
         last = max(first, math.floor(end / step_seconds + 1e-6))
+        ahead = self._steps_ahead(step_seconds)
+        reading = await self._read(first + ahead, last + ahead, step_seconds)
+        if (told := self._steps_ahead(step_seconds)) != ahead:
+            # This answer told that one of the clocks is wrong: it is of another time than wanted.
+            ahead = told
+            reading = await self._read(first + ahead, last + ahead, step_seconds)
+        return carried_back(reading, ahead, self._ahead_seconds)
+
+    async def _read(self, first: int, last: int, step_seconds: float) -> SourceReading:
+        """Return the steps from ``first`` on, before ``last``, all by the server's clock."""
+        now = self._clock() + self._ahead_seconds
         complete = math.floor((now - self._settings.settle_seconds) / step_seconds)
         known = self._before.known(first, min(last, complete), step_seconds)
         if self._before.is_recent(now) and first + len(known) >= min(last, complete):
@@ -129,9 +143,11 @@ class PrometheusSource:
         self._is_busy = True
 
         def query() -> RangeAnswer:
-            began_at = time.monotonic()
+            began_at, sent_at = time.monotonic(), self._clock()
             try:
-                return connection.client.query_range(self._query, grid, deadline_at=deadline_at)
+                answer = connection.client.query_range(self._query, grid, deadline_at=deadline_at)
+                self._hear(connection.client.date, sent_at)
+                return answer
             finally:
                 took_seconds = time.monotonic() - began_at
                 self._was_late = took_seconds > LATE_SHARE * self._settings.deadline_seconds
@@ -140,6 +156,20 @@ class PrometheusSource:
                     loop.call_soon_threadsafe(self._connections.give_back, connection)
 
         return await call_in_daemon_thread(query, name=f"headstart-{self._name}")
+
+    def _steps_ahead(self, step_seconds: float) -> int:
+        return steps_ahead(self._ahead_seconds, step_seconds, self._settings.settle_seconds)
+
+    def _hear(self, date: str | None, sent_at: float) -> None:
+        """Note by how much the server's clock is ahead of ours."""
+        ahead = ahead_seconds(
+            self._ahead_seconds,
+            date,
+            sent_at=sent_at,
+            received_at=self._clock(),
+            tolerated_seconds=TOLERATED_SECONDS,
+        )
+        self._ahead_seconds = ahead
 
 
 def _reading(

@@ -46,6 +46,8 @@ class PrometheusClient:
         self._url = f"{url}/api/v1/query_range"
         # Long queries don't fit into an address, so POST, until a proxy says that it is not for us.
         self._method = "POST"
+        #: When the newest answer was given, as the server says: its header Date.
+        self.date: str | None = None
 
     def query_range(self, query: str, grid: Grid, *, deadline_at: float) -> RangeAnswer:
         """Return the one series that a query has on the grid.
@@ -85,6 +87,7 @@ class PrometheusClient:
                 # A redirected POST loses its form, and a token must not follow to elsewhere.
                 allow_redirects=False,
             ) as response:
+                self.date = response.headers.get("Date")
                 if response.is_redirect:
                     raise SourceUnavailableError(
                         f"HTTP {response.status_code}: redirected elsewhere; "

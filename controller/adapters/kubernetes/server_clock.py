@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
+
+from models.server_time import ahead_seconds
 
 _log = logging.getLogger(__name__)
-#: A server tells its time to the second; what differs by less than this is let be.
+#: What differs by less than this is let be.
 TOLERATED_SECONDS = 2.0
-_RESOLUTION_SECONDS = 1.0
 
 
 class ServerClock:
@@ -32,25 +32,17 @@ class ServerClock:
 
     def hear(self, date: str | None, *, sent_at: float, received_at: float) -> None:
         """Take in the Date of an answer to a request; both times are by our own clock."""
-        told = _seconds(date)
-        if told is None:
+        ahead = ahead_seconds(
+            self.ahead_seconds,
+            date,
+            sent_at=sent_at,
+            received_at=received_at,
+            tolerated_seconds=TOLERATED_SECONDS,
+        )
+        if ahead == self.ahead_seconds:
             return
-        # The server looked at its clock at some time in between.
-        least = told - received_at
-        most = told + _RESOLUTION_SECONDS - sent_at
-        if least - TOLERATED_SECONDS <= self.ahead_seconds <= most + TOLERATED_SECONDS:
-            return
-        is_fine = least - TOLERATED_SECONDS <= 0.0 <= most + TOLERATED_SECONDS
-        self.ahead_seconds = 0.0 if is_fine else (least + most) / 2.0
+        self.ahead_seconds = ahead
         _log.warning(
             "the API server's clock is %.0f s ahead of this machine's: times are the server's",
             self.ahead_seconds,
         )
-
-
-def _seconds(date: str | None) -> float | None:
-    """Return an HTTP date (RFC 9110) in seconds since the epoch, None if it is none."""
-    try:
-        return parsedate_to_datetime(date).timestamp() if date else None
-    except ValueError:
-        return None

@@ -54,6 +54,14 @@ def a_producer(address: str) -> KafkaProducer:
     )
 
 
+def a_transactional_producer(address: str, name: str) -> KafkaProducer:
+    producer = KafkaProducer(
+        bootstrap_servers=address, transactional_id=name, linger_ms=5, metrics_enabled=False
+    )
+    producer.init_transactions()
+    return producer
+
+
 def send(producer: KafkaProducer, topic: str, *times: float, **record: object) -> None:
     for at in times:
         producer.send(topic, timestamp_ms=round(at * 1000), **{"value": b"{}", **record})

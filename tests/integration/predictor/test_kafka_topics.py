@@ -17,6 +17,7 @@ from kafka.admin import KafkaAdminClient
 from tests.integration.predictor.kafka_readings import (
     a_producer,
     a_source,
+    a_transactional_producer,
     reaches,
     reading_when,
     send,
@@ -41,14 +42,6 @@ async def test_events_may_be_compressed_with_whatever_kafka_knows(
     finally:
         await source.close()
         producer.close()
-
-
-def a_transactional_producer(address: str, name: str) -> KafkaProducer:
-    producer = KafkaProducer(
-        bootstrap_servers=address, transactional_id=name, linger_ms=5, metrics_enabled=False
-    )
-    producer.init_transactions()
-    return producer
 
 
 async def test_what_a_transaction_takes_back_is_no_demand(kafka_broker: KafkaBroker) -> None:

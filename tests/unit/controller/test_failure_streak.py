@@ -13,12 +13,16 @@ RESTORE, COLD = StartKind.RESTORE, StartKind.COLD
 
 
 def after(
-    *failures: tuple[float, StartKind], phase: Phase = Phase.FAILED, begin: FailureStreak = NOTHING
+    *failures: tuple[float, StartKind],
+    phase: Phase = Phase.FAILED,
+    begin: FailureStreak = NOTHING,
+    took: float = 0.0,
 ) -> FailureStreak:
-    """Return the streak after starts of a kind failed at these times."""
+    """Return the streak after starts of a kind failed at these times, which took so long."""
     streak = begin
     for at, kind in failures:
-        streak = streak.after_failure(a_replica(kind=kind, phase=phase), at)
+        failed = a_replica(kind=kind, phase=phase, started_at=at - took)
+        streak = streak.after_failure(failed, at)
     return streak
 
 
@@ -87,6 +91,18 @@ def test_two_dozen_failures_of_any_kind_are_hopeless_until_anything_comes() -> N
     assert (streak.allowed(5, 0, 10.0), streak.allowed(0, 0, 10.0)) == (1, 0)
     for kind in (RESTORE, COLD):
         assert streak.after_success(kind).allowed(5, 2, 10.0) == 5
+
+
+@pytest.mark.parametrize("later", [RESTORE, COLD])
+def test_failures_of_starts_that_knew_of_none_are_hopeless_once_one_that_did_fails(
+    later: StartKind,
+) -> None:
+    at_once = after(*((100.0 + number % 3, RESTORE) for number in range(40)), took=60.0)
+    assert (at_once.is_hopeless, at_once.allowed(5, 2, 103.0)) == (False, 5)
+    assert not after((110.0, later), begin=at_once, took=11.0).is_hopeless
+    assert after((110.0, later), begin=at_once, took=10.0).is_hopeless
+    again = after(*((200.0, RESTORE),) * 30, begin=at_once.after_success(COLD), took=100.0)
+    assert not again.is_hopeless
 
 
 @pytest.mark.parametrize(("last", "next_try"), [(20.0, 30.0), (50.0, 90.0), (9000.0, 9060.0)])

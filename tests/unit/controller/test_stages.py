@@ -92,7 +92,9 @@ def held(count: int, *, ago: float = 590.0) -> TickState:
 def failed_often(count: int, *, attempt: int = 1, ago: float = 10.0) -> TickState:
     memory = PairMemory()
     for number in range(count):
-        failed = a_replica(f"failed-{number}", node="node-09", attempt=attempt)
+        failed = a_replica(
+            f"failed-{number}", node="node-09", attempt=attempt, started_at=NOW - ago
+        )
         memory = memory.after_failure(failed, NOW - ago)
     return TickState(memory=memory)
 

@@ -365,12 +365,23 @@ def test_a_step_limit_leads_a_plan_that_nobody_carries_out_up_all_the_same() -> 
 
 
 def test_after_two_dozen_failures_in_a_row_one_start_at_a_time_is_tried() -> None:
-    hopeless = FailureStreak(workload=CHAT, starts=24, failed_at=NOW, fails_since=NOW)
+    hopeless = FailureStreak(
+        workload=CHAT, starts=24, is_repeated=True, failed_at=NOW, fails_since=NOW
+    )
     memory = PairMemory(streaks=(hopeless,))
     trying = a_replica("try", phase=Phase.RESTORING, deadline_at=NOW + 60.0)
     for fleet, started, waiting in ((a_fleet(nodes=9), 1, 4), (a_fleet(trying, nodes=9), 0, 4)):
         result = a_tick(fleet, demands(chat=5.0), state=TickState(memory=memory))
         assert (len(starts(result)), result.plans[0].waiting) == (started, waiting)
+
+
+def test_after_two_dozen_restores_that_fail_at_once_all_are_started_cold() -> None:
+    failed = [a_replica(f"chat-{n}", node=f"node-{n:02d}", phase=Phase.FAILED) for n in range(24)]
+    fleet = a_fleet(*(replace(one, decided_at=NOW - 60.0) for one in failed), nodes=24)
+    kinds = [
+        one.kind for one in a_tick(fleet, demands(chat=24.0)).actions if isinstance(one, Start)
+    ]
+    assert kinds == [StartKind.COLD] * 24
 
 
 def test_a_gpu_budget_holds_while_starts_that_failed_are_slow_to_go() -> None:

@@ -36,7 +36,6 @@ class FakeConsumer:
         self.log: list[Record] = []
         self.begin = 0
         self._position = 0
-        self._highwater: int | None = None
         self.open_from: int | None = None
 
     def append(self, *times: float) -> None:
@@ -78,8 +77,8 @@ class FakeConsumer:
         found = [record for record in self.log if record.at * 1000 >= asked[ONLY]]
         return {ONLY: SimpleNamespace(offset=found[0].offset) if found else None}
 
-    def highwater(self, partition: TopicPartition) -> int | None:
-        return self._highwater
+    def written(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {ONLY: self._end()}
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._position = offset
@@ -88,7 +87,7 @@ class FakeConsumer:
         return self._position
 
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[object]]:
-        self._highwater, end = self._end(), self._readable_end()
+        end = self._readable_end()
         due = [record for record in self.log if self._position <= record.offset < end]
         self._position = max(self._position, end)
         records: list[object] = [
@@ -108,7 +107,9 @@ class Reading:
         self.consumer = FakeConsumer()
         self.counter = self._counter()
         if reader is TopicReader:
-            self.reader: TopicReader | OffsetsReader = TopicReader(SETTINGS, clock=self._clock)
+            self.reader: TopicReader | OffsetsReader = TopicReader(
+                SETTINGS, self.consumer.written, clock=self._clock
+            )
         else:
             self.reader = OffsetsReader(SETTINGS, clock=self._clock, wait=lambda seconds: None)
         self.reader.add(self.counter)
