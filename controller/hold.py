@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from controller.policy import WorkloadPolicy
 
 _HOLD_OF_LEAD_TIME = 0.75
 _SHORTEST_HOLD_SECONDS = 20.0
+#: At first nobody knows how soon demand that went comes again. As long as the Kubernetes HPA looks
+#: back before it lets go, and half of it with each while in which demand was seen.
+_FIRST_HOLD_SECONDS, _HALVED_AFTER_SECONDS = 300.0, 1200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,10 @@ class Hold:
         return self.entries[0][1] if self.entries else 0
 
 
-def hold_seconds(lead_time_seconds: float, policy: WorkloadPolicy) -> float:
-    """Return how long a replica outlives its last need.
+def hold_seconds(
+    lead_time_seconds: float, policy: WorkloadPolicy, *, seen_seconds: float = math.inf
+) -> float:
+    """Return how long a replica outlives its last need, demand having been seen for so long.
 
     To let go and start again costs a lead time of a GPU, to keep costs the time itself: about
     there lies the break-even of every such rent-or-buy choice (Karlin et al. 1988). A little
@@ -37,4 +43,5 @@ def hold_seconds(lead_time_seconds: float, policy: WorkloadPolicy) -> float:
     """
     if policy.scale_down.hold_seconds is not None:
         return policy.scale_down.hold_seconds
-    return max(_HOLD_OF_LEAD_TIME * lead_time_seconds, _SHORTEST_HOLD_SECONDS)
+    first = _FIRST_HOLD_SECONDS * math.exp2(-seen_seconds / _HALVED_AFTER_SECONDS)
+    return max(_HOLD_OF_LEAD_TIME * lead_time_seconds, _SHORTEST_HOLD_SECONDS, first)

@@ -21,11 +21,12 @@ class Observation(NamedTuple):
     not served yet. ``lead_time_seconds`` is the quantile of measured start times to plan with.
     ``assumed`` is how many replicas there would be besides, had the plans of a mode that may not
     act been carried out. ``boost_per_second`` is demand announced by alerts, ``smooth_per_second``
-    the mean demand of the last minute, ``peak_per_second`` the highest seen of late, ``jumps``
-    how much of a jump above that mean lasts a minute. A restore
-    under way for longer than ``overdue_seconds`` is not counted on. ``silent_seconds`` is how long
-    demand has not been measured. ``start_seconds``, rising, are what equal shares of starts take;
-    empty where nothing is learned. ``ending_gpus`` are still held by starts that were given up.
+    the mean demand of the last minute, ``peak_per_second`` the highest seen of late, ``jumps`` how
+    much of a jump above that mean lasts a minute. A restore under way for longer than
+    ``overdue_seconds`` is not counted on. ``silent_seconds`` is how long demand has not been
+    measured, ``seen_seconds`` for how long it was in all. ``start_seconds``, rising, are what equal
+    shares of starts take; empty where nothing is learned. ``ending_gpus`` are still held by starts
+    that were given up.
     """
 
     workload: WorkloadName
@@ -42,5 +43,6 @@ class Observation(NamedTuple):
     jumps: Jumps = Jumps()
     overdue_seconds: float = math.inf
     silent_seconds: float = 0.0
+    seen_seconds: float = math.inf
     start_seconds: tuple[float, ...] = ()
     ending_gpus: int = 0

@@ -68,6 +68,7 @@ def observed(
         jumps=outcomes.jumps,
         overdue_seconds=starts.overdue_seconds,
         silent_seconds=0.0 if outcomes.until is None else now - outcomes.until,
+        seen_seconds=outcomes.seen_seconds,
         start_seconds=starts.of_shares,
     )
     return observation, outcomes

@@ -61,7 +61,8 @@ def plan(
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(others))
     need = within_limits(need, policy, expected, most)
-    hold = hold.with_target(need.replicas, now=now, hold_seconds=hold_seconds(lead, policy))
+    held = hold_seconds(lead, policy, seen_seconds=observation.seen_seconds)
+    hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
     target = _held(need, _keep(observation, hold, expected), most)
     planned = Plan(
         workload=observation.workload,

@@ -121,6 +121,8 @@ def shadowed(
         tick_seconds=tick_seconds,
     )
     queue, long, short = _caught_up(shadows, turn)
+    # As long as replicas are held in the long run: what a longer hold of the first hour spares
+    # says nothing of a level.
     now, held = observation.now, hold_seconds(observation.lead_time_seconds, policy)
     needs = _needs(shadows, turn, queue)
     # Twice what the slowest take: by the next turn starts may be known to be slower.

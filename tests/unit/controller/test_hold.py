@@ -1,9 +1,26 @@
+from __future__ import annotations
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.hold import Hold
+from controller.hold import Hold, hold_seconds
+from controller.policy import Mode, ScaleDown, WorkloadPolicy
+from models.forecast import WorkloadName
 
 HOLD_SECONDS = 60
+
+
+def a_policy(scale_down: ScaleDown | None = None) -> WorkloadPolicy:
+    return WorkloadPolicy(
+        workload=WorkloadName("chat"),
+        demand_per_replica=1.0,
+        mode=Mode.ACT,
+        scale_down=scale_down or ScaleDown(),
+    )
+
+
+POLICY = a_policy()
 
 #: Whole seconds, so that the brute force meets the window's edge exactly as the hold does.
 TARGETS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20)), min_size=1, max_size=60)
@@ -43,3 +60,20 @@ def test_only_targets_that_may_still_matter_are_kept(targets: list[tuple[int, in
         hold = hold.with_target(target, now=now, hold_seconds=HOLD_SECONDS)
     kept = [target for _, target in hold.entries]
     assert kept == sorted(set(kept), reverse=True)
+
+
+def test_in_the_long_run_the_hold_follows_the_lead_time() -> None:
+    assert hold_seconds(100.0, POLICY) == 75.0
+    assert hold_seconds(10.0, POLICY) == 20.0
+
+
+@pytest.mark.parametrize(
+    ("seen_seconds", "expected"), [(0.0, 300.0), (1200.0, 150.0), (2400.0, 75.0), (86400.0, 75.0)]
+)
+def test_at_first_it_is_five_minutes(seen_seconds: float, expected: float) -> None:
+    assert hold_seconds(100.0, POLICY, seen_seconds=seen_seconds) == expected
+
+
+def test_a_hold_that_the_policy_sets_is_kept_from_the_first_moment() -> None:
+    policy = a_policy(ScaleDown(hold_seconds=30.0))
+    assert hold_seconds(100.0, policy, seen_seconds=0.0) == 30.0

@@ -115,8 +115,10 @@ def test_all_that_is_known_is_told() -> None:
         "peak_per_second": outcomes.peak_per_second,
         "jumps": outcomes.jumps,
         "silent_seconds": 5.0,
+        "seen_seconds": outcomes.seen_seconds,
         "ending_gpus": 0,
     }
     assert outcomes.smooth_per_second > before.smooth_per_second
     assert outcomes.jumps.share == 0.3
+    assert outcomes.seen_seconds > before.seen_seconds
     assert outcomes.ready_log[-1] == (NOW, 4)
