@@ -130,12 +130,14 @@ def _claim(
     quantiles, capacity = _demand_quantiles(plan, policy, outlook), policy.demand_per_replica
     # A fault of the metric may ask for a million, and nobody can be given more than there is.
     wanted = min(plan.target, gpus // policy.standby.gpus_per_replica)
+    # What is held serves nobody now: that it was needed says nothing of the forecast's tail.
+    needed = max(plan.floor, plan.reactive) if plan.reason is Reason.HOLD else plan.target
     return Claim(
         workload=plan.workload,
         wanted=wanted,
         running=plan.ready + plan.restoring,
         guaranteed=max(policy.limits.min_replicas, fixed[plan.workload]),
-        missed=expected_missed(quantiles, capacity, plan.target, most=wanted),
+        missed=expected_missed(quantiles, capacity, needed, most=wanted),
         gpus=policy.standby.gpus_per_replica,
         priority=policy.limits.priority,
     )

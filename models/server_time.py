@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 #: A server tells its time to the second.
@@ -18,10 +19,11 @@ def ahead_seconds(
 ) -> float:
     """Return what is known still where the Date of an answer agrees with it, else what that says.
 
-    A difference that is tolerated is none. The times of the request are by our own clock.
+    A difference that is tolerated is none. The times of the request are by our own clock; if that
+    was set back meanwhile they tell nothing.
     """
     told = _seconds(date)
-    if told is None:
+    if told is None or received_at < sent_at:
         return known_seconds
     # The server looked at its clock at some time in between.
     least = told - received_at
@@ -35,6 +37,10 @@ def ahead_seconds(
 def _seconds(date: str | None) -> float | None:
     """Return an HTTP date (RFC 9110) in seconds since the epoch, None if it is none."""
     try:
-        return parsedate_to_datetime(date).timestamp() if date else None
+        told = parsedate_to_datetime(date) if date else None
     except (ValueError, OverflowError):
         return None
+    if told is None:
+        return None
+    # Old forms name no zone, and all mean the same one.
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()

@@ -73,6 +73,6 @@ FIELD_TEXTS: dict[str, str] = {
     "spec.limits.priority": "Decides between workloads that share a pool; the higher goes first.",
     "spec.scaleDown": "When a replica may go.",
     "spec.scaleDown.holdSeconds": "How long a replica stays after it was last needed; without it, "
-    "what its lead time makes worth while.",
+    "what its lead time makes worth while, and minutes in the first hour.",
     "spec.scaleDown.drainSeconds": "How long a released replica finishes what it has.",
 }

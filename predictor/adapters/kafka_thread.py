@@ -111,8 +111,10 @@ class ConsumerThread:
                     partitions = found
                     self._work.attach(consumer, partitions)
         finally:
-            self._at_end()
-            consumer.close(timeout_ms=CALL_TIMEOUT_MS)
+            try:
+                self._at_end()
+            finally:
+                consumer.close(timeout_ms=CALL_TIMEOUT_MS)
 
     def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
         numbers = consumer.partitions_for_topic(self._topic)

@@ -77,6 +77,8 @@ class PrometheusSource:
             # This answer told that one of the clocks is wrong: it is of another time than wanted.
             ahead = told
             reading = await self._read(first + ahead, last + ahead, step_seconds)
+            if self._steps_ahead(step_seconds) != ahead:
+                raise SourceUnavailableError("one answer has another time than the one before it")
         return carried_back(reading, ahead, self._ahead_seconds)
 
     async def _read(self, first: int, last: int, step_seconds: float) -> SourceReading:
@@ -92,8 +94,10 @@ class PrometheusSource:
         answer = joined(known, answers, first=first, complete=complete, step_seconds=step_seconds)
         if answer.fault:
             raise SourceUnavailableError(answer.fault)
-        self._note_partial(answer, now)
-        complete = complete_until(answer, now=now, partial_since=self._partial_since)
+        self._note_partial(answer)
+        since = self._partial_since
+        by_server = None if since is None else since + self._ahead_seconds
+        complete = complete_until(answer, now=now, partial_since=by_server)
         if len(kept := answer.values[: max(0, complete - first)]):
             self._before = answered(first, kept, step_seconds, warnings=answer.warnings, at=now)
         reading = _reading(first, step_seconds, answer.values, complete, answer.warnings)
@@ -103,12 +107,12 @@ class PrometheusSource:
         """Let go of the connections."""
         self._connections.leave()
 
-    def _note_partial(self, answer: SpanAnswer, now: float) -> None:
-        """Remember since when nothing but partial answers came."""
+    def _note_partial(self, answer: SpanAnswer) -> None:
+        """Remember since when, by our clock, nothing but partial answers came."""
         if answer.partial_from is None:
             self._partial_since = None
         elif self._partial_since is None:
-            self._partial_since = now
+            self._partial_since = self._clock()
 
     async def _answers(self, first: int, last: int, step_seconds: float) -> list[RangeAnswer]:
         """Ask for steps, in parts that Prometheus does not refuse."""

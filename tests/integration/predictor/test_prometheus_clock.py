@@ -12,6 +12,8 @@ from numpy.testing import assert_array_equal
 
 from predictor.adapters.prometheus import PrometheusSource
 from predictor.adapters.prometheus_connections import PrometheusConnections
+from predictor.adapters.prometheus_span import PARTIAL_PATIENCE_SECONDS
+from predictor.errors import SourceUnavailableError
 from predictor.ports import SourceReading
 from predictor.settings import PrometheusSettings
 from tests.conftest import StartPrometheus
@@ -71,6 +73,49 @@ async def test_a_clock_that_is_seconds_off_is_let_be(ahead_seconds: float) -> No
 async def test_only_the_first_answer_is_asked_for_again() -> None:
     _, asked = await read_twice(a_server(3600.0))
     assert asked == 2
+
+
+def answers_by(*ahead_seconds: float) -> Answer:
+    """Answer by one clock after the other, and by the last one from then on."""
+    waiting = [a_server(seconds) for seconds in ahead_seconds]
+
+    def answer(handler: Handler) -> None:
+        (waiting.pop(0) if len(waiting) > 1 else waiting[0])(handler)
+
+    return answer
+
+
+@pytest.mark.parametrize("first", [-100.0, 3600.0])
+async def test_an_answer_that_another_contradicts_is_not_built_upon(first: float) -> None:
+    with web_server(answers_by(first, 0.0)) as (url, _):
+        source = a_source_at(lambda: NOW, url)
+        with pytest.raises(SourceUnavailableError, match="another time than the one before"):
+            await source.read(start=START + 150, end=START + 200, step_seconds=STEP)
+        reading = await source.read(start=START + 150, end=START + 200, step_seconds=STEP)
+    assert_array_equal(reading.series.values, np.arange(16, 21))
+    assert reading.warnings == ()
+
+
+@pytest.mark.parametrize("ahead_seconds", [-3600.0, 3600.0])
+async def test_partial_answers_are_waited_for_as_long_as_by_one_clock(ahead_seconds: float) -> None:
+    now = [NOW]
+
+    def answer(handler: Handler) -> None:
+        start, end, step = (float(handler.form[name]) for name in ("start", "end", "step"))
+        times = np.arange(start, end + 1e-3, step).tolist()
+        body = matrix([[at, "1"] for at in times], isPartial=True)
+        handler.reply(body, headers={"Date": formatdate(now[0] + ahead_seconds, usegmt=True)})
+
+    with web_server(answer) as (url, _):
+        source = a_source_at(lambda: now[0], url)
+        complete = []
+        for _ in range(2):
+            end = math.floor(now[0] / STEP) * STEP
+            reading = await source.read(start=end - 1500, end=end, step_seconds=STEP)
+            complete.append(end - reading.complete_until)
+            now[0] += 1200.0
+    assert complete[0] == 1500.0
+    assert complete[1] == pytest.approx(PARTIAL_PATIENCE_SECONDS, abs=2 * STEP)
 
 
 async def test_what_is_known_in_part_is_dated_by_our_clock_too() -> None:

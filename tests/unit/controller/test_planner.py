@@ -191,6 +191,17 @@ def test_the_hold_is_three_quarters_of_a_lead_time_unless_the_policy_sets_it() -
     assert releases_after(61.0, policy=POLICY, lead_time=100.0) == 3
 
 
+def test_it_is_longer_while_demand_has_not_been_seen_for_long() -> None:
+    held = Hold().with_target(4, now=NOW - 200.0, hold_seconds=1e9)
+    unset = replace(POLICY, scale_down=ScaleDown())
+    seen = an_observation(ready=4, forecast=a_forecast(1.0), lead_time_seconds=100.0)
+    releases = [
+        len(planned(seen._replace(seen_seconds=seconds), policy=unset, hold=held).releases)
+        for seconds in (0.0, 600.0, 86400.0)
+    ]
+    assert releases == [0, 0, 3]
+
+
 def test_what_is_held_is_never_started_anew() -> None:
     _, hold = plan(
         an_observation(forecast=a_forecast(9.0)), POLICY, MEDIAN, Hold(), tick_seconds=5.0

@@ -116,6 +116,18 @@ def test_what_drains_holds_its_gpu_and_what_serves_on_an_unfit_node_takes_none()
     assert sum(plan.target for plan in short) == 2
 
 
+def test_what_is_only_held_gives_way_to_demand_whatever_its_priority() -> None:
+    idle = wanting(SMALL, 8, ready=8, demand=0.0)
+    idle = idle._replace(reason=Reason.HOLD, floor=1, reactive=0)
+    policies = (a_policy(BIG), a_policy(SMALL, limits=Limits(priority=9)))
+    fleet = a_fleet(*replicas(SMALL, Phase.READY, *range(8)), nodes=10)
+    outlooks = foreseeing(**{BIG: 10.0, SMALL: 0.1})
+    busy, held = shared(
+        wanting(BIG, 10, demand=10.0), idle, fleet=fleet, outlooks=outlooks, policies=policies
+    )
+    assert (busy.target, held.target) == (9, 1)
+
+
 def test_silence_takes_away_nothing_that_serves() -> None:
     fleet = a_fleet(*replicas(SMALL, Phase.READY, 0, 1), nodes=2)
     big, small = shared(wanting(BIG, 2), wanting(SMALL, 2, ready=2), fleet=fleet)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from models.server_time import ahead_seconds
@@ -31,6 +33,23 @@ def test_more_is_known_to_half_a_second_and_stays_while_answers_agree(off: float
 def test_a_slow_answer_proves_no_more_than_that_it_was_given_meanwhile() -> None:
     assert heard(TOLD + 60.0, took=60.0) == 0.0
     assert heard(TOLD + 100.0, took=60.0) == -69.5
+
+
+@pytest.mark.parametrize(
+    "date", ["Fri Jan 15 08:00:00 2027", "Fri, 15 Jan 2027 08:00:00 -0000", f"{DATE}, {DATE}"]
+)
+def test_a_date_without_a_zone_is_no_local_time(date: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert heard(TOLD, date=date) == 0.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_clock_that_is_set_back_meanwhile_proves_nothing() -> None:
+    assert heard(TOLD - 3600.0, took=-3600.0) == 0.0
 
 
 @pytest.mark.parametrize("date", [None, "", "soon", "Fri, 15 Jan 99999 08:00:00 GMT"])
