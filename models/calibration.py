@@ -19,8 +19,9 @@ from models.rows import Rows
 _MEMORY_MISSES, _LEAST_MEMORY_STEPS = 50.0, 500.0
 # Few misses say little about a tail: a correction is trusted as they come in.
 _TRUST_OF_MEMORY = 0.6
-#: Beyond so many spacings, a burst of the past would cost more than it could cover again.
-_MOST = 1.5
+#: Beyond so many spacings, a burst of the past costs more than it covers again: what came out of
+#: calm is no measure of what may come on top of a burst.
+_MOST = 0.3
 
 
 class Calibration(Rows):

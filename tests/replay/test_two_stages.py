@@ -20,7 +20,7 @@ from controller.environment import (
     StartLatency,
 )
 from controller.errors import ActionRefusedError
-from controller.policy import Mode, WorkloadPolicy
+from controller.policy import Mode, ScaleDown, WorkloadPolicy
 from controller.simulation import SimulatedWorld
 from controller.simulation_records import Outcome, ReplicaRecord
 from headstart.assessment import trial_of
@@ -65,12 +65,22 @@ class Played:
         return Counter(str(one.outcome) for one in records if one.started_at is None)
 
 
-def played(environment: Environment, requests: FloatArray | None = None) -> Played:
+def played(
+    environment: Environment,
+    requests: FloatArray | None = None,
+    *,
+    hold_seconds: float | None = None,
+) -> Played:
     scenario = Scenario(
         requests=waves() if requests is None else requests,
         bin_seconds=BIN_SECONDS,
         origin=1_000_000.0,
-        policy=WorkloadPolicy(workload=CHAT, demand_per_replica=5.0, mode=Mode.ACT),
+        policy=WorkloadPolicy(
+            workload=CHAT,
+            demand_per_replica=5.0,
+            mode=Mode.ACT,
+            scale_down=ScaleDown(hold_seconds=hold_seconds),
+        ),
         environment=environment,
         warmup_seconds=WARMUP_SECONDS,
     )
@@ -137,7 +147,8 @@ def test_host_parts_that_fail_and_hang_are_made_up_for() -> None:
 
 def test_where_three_in_ten_host_parts_fail_hardly_a_replica_is_started_cold() -> None:
     shares = replace(DEVICE, failure_share=0.3)
-    troubled = played(replace(TWO_STAGES, restore=shares))
+    # Let go soon, so that there are many starts.
+    troubled = played(replace(TWO_STAGES, restore=shares), hold_seconds=10.0)
     assert troubled.outcomes()["failed"] > 20
     kinds = Counter(str(one.kind) for one in troubled.result.records)
     assert kinds["cold"] <= 0.05 * kinds["restore"]
