@@ -1,7 +1,9 @@
 """Ten kinds of generated demand, most of which a planner meets unprepared. Same seeds, same demand.
 
-None of Headstart's constants was fitted to them: they are here to say how it does on traffic that
-nobody tuned for, and to be left alone.
+They are here to say how Headstart does on traffic that nobody tuned for, and to be left alone. Some
+of its constants were chosen with them all the same, among other traces: how long replicas are held
+at first (on hours cut from them), by how much the last calibration moves a quantile at most (on
+nine of them, and seven with other seeds), and how much of a jump in demand is provided for.
 """
 
 from __future__ import annotations

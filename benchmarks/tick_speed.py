@@ -15,7 +15,6 @@ import numpy as np
 from benchmarks._traffic import START_EPOCH_SECONDS
 from controller.environment import Environment, StandbyNodes
 from controller.errors import ActionRefusedError
-from controller.garbage_later import garbage_later
 from controller.pair_memory import PairMemory
 from controller.placement import PlacementRequest, assign
 from controller.policy import Mode, WorkloadPolicy
@@ -95,8 +94,7 @@ def measure(
             for phase, policy in enumerate(policies)
         }
         began = time.process_time()
-        with garbage_later():
-            result = tick(fleet, outlooks, state, now, policies=policies, settings=settings)
+        result = tick(fleet, outlooks, state, now, policies=policies, settings=settings)
         if number >= _WARMUP_TICKS:
             spent += time.process_time() - began
             actions += len(result.actions)

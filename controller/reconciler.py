@@ -15,7 +15,6 @@ from typing import Generic
 from controller.acting import Acting
 from controller.cluster_view import Fleet
 from controller.errors import ClusterUnavailableError
-from controller.garbage_later import garbage_later
 from controller.loop_settings import LoopSettings, Surroundings
 from controller.plan import Plan
 from controller.plan_history import PlanHistory
@@ -130,8 +129,7 @@ class Reconciler(Generic[State]):
         modes = self._modes
         latest = ((workload, self._outside.outlooks.latest(workload)) for workload in modes)
         outlooks = {name: without_future(one, now=now) for name, one in latest if one is not None}
-        with garbage_later():
-            result = self._tick(fleet, outlooks, self._state, now)
+        result = self._tick(fleet, outlooks, self._state, now)
         self._state = result.state
         self._history.add(result.plans)
         acting = Acting(

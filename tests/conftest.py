@@ -55,7 +55,7 @@ _running: list[Part] = []
 
 
 def pytest_configure() -> None:
-    """Let a SIGTERM unwind as Ctrl-C does, so that no server outlives the tests."""
+    """Name kafka-python's sockets, and let a SIGTERM unwind as Ctrl-C does: no server is left."""
     name_sockets()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 

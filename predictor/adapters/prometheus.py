@@ -166,14 +166,13 @@ class PrometheusSource:
 
     def _hear(self, date: str | None, sent_at: float) -> None:
         """Note by how much the server's clock is ahead of ours."""
-        ahead = ahead_seconds(
+        self._ahead_seconds = ahead_seconds(
             self._ahead_seconds,
             date,
             sent_at=sent_at,
             received_at=self._clock(),
             tolerated_seconds=TOLERATED_SECONDS,
         )
-        self._ahead_seconds = ahead
 
 
 def _reading(

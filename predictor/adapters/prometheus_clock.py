@@ -27,7 +27,7 @@ def steps_ahead(ahead_seconds: float, step_seconds: float, settle_seconds: float
 
 def carried_back(reading: SourceReading, steps: int, ahead_seconds: float) -> SourceReading:
     """Return a reading by the server's clock as one by ours, which says so."""
-    if steps == 0 and ahead_seconds == 0.0:
+    if ahead_seconds == 0.0:
         return reading
     seconds, recent = steps * reading.series.step_seconds, reading.recent
     where = "ahead of" if ahead_seconds > 0 else "behind"

@@ -24,7 +24,6 @@ EMPTY_NAMES = {"utils.py", "common.py", "helpers.py", "types.py", "base.py", "mi
 # pyproject.toml has them in the contract that forbids these.
 SHELL = {
     "controller.acting",
-    "controller.garbage_later",
     "controller.reconciler",
     "controller.loop_settings",
     "controller.metrics",

@@ -1,5 +1,4 @@
 import asyncio
-import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -79,7 +78,6 @@ class FakeTick:
     plans: tuple[Plan, ...] = ()
     outlooks: list[Mapping[WorkloadName, Outlook]] = field(default_factory=list)
     error: Exception | None = None
-    searched: list[bool] = field(default_factory=list)
 
     def __call__(
         self, fleet: Fleet, outlooks: Mapping[WorkloadName, Outlook], state: int, now: float
@@ -87,7 +85,6 @@ class FakeTick:
         if self.error is not None:
             raise self.error
         self.outlooks.append(outlooks)
-        self.searched.append(gc.isenabled())
         return FakeResult(plans=self.plans, actions=self.actions, state=state + 1)
 
 
@@ -159,13 +156,6 @@ async def test_the_tick_gets_the_newest_outlooks_and_its_last_state() -> None:
         await reconciler.turn()
     assert tick.outlooks[-1] == {CHAT: an_outlook()}
     assert reconciler.state == 3
-
-
-async def test_no_search_for_garbage_interrupts_the_tick() -> None:
-    tick = FakeTick()
-    await a_reconciler(FakeCluster(), tick).turn()
-    assert tick.searched == [False]
-    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.RECOMMEND])
