@@ -1,16 +1,18 @@
 """What decisions attain and cost: every trace of a folder, restores of 10, 60 and 180 s.
 
-Run it with `python benchmarks/decisions.py DIR [--median S] [--only NAME] [--jobs N]`. Prints a
+Run it with `python -m benchmarks.decisions DIR [--median S] [--only NAME] [--jobs N]`. Prints a
 Markdown row a case as it finishes, Headstart beside the Kubernetes HPA and the bound that knows the
-future, then the summary. `--attainment` and `--wait` set another objective than 99 % within 2 s;
-with `--missed PRICE` money decides: a missed request costs so many GPU-hours, and costs are those
-of both. All others are then asked for the share that Headstart attained, and the bound is the
-cheapest of them, no true one. Without a folder it plays ten generated kinds of demand.
+future, then a summary for each objective. `--attainment` and `--wait` set another one than 99 %
+within 2 s; with `--missed PRICE` money decides: a missed request costs so many GPU-hours, and costs
+are those of both. All others are then asked for the share that Headstart attained, and the bound is
+the cheapest of them, no true one. Each may be given several times; a trace is forecast once for all
+of them. Without a folder it plays ten generated kinds of demand.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import multiprocessing
 import sys
@@ -21,13 +23,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks._kinds import kinds
+from benchmarks._made_forecasts import MadeForecasts, made_forecasts
 from benchmarks._traffic import trace_paths
 from controller.environment import Environment, StartLatency
 from controller.policy import Cost, Objective
 from headstart.assessment import CLAIRVOYANT, REACTIVE, assess
 from headstart.replay import Scenario, replay
 from headstart.scoring import Score
-from headstart.traces import default_warmup, read_trace
+from headstart.traces import Trace, default_warmup, read_trace
 from headstart.world_files import default_policy
 
 _MEDIANS_SECONDS = (10.0, 60.0, 180.0)
@@ -68,18 +71,31 @@ def main() -> int:
         if not paths:
             print(f"no trace in {folder}", file=sys.stderr)
             return 2
-        objective = _objective(arguments)
-        wanted = [(path, median, objective) for path in paths for median in medians]
-        cases = _played(wanted, arguments.jobs)
-    _print_summary(cases, objective)
+        objectives = _objectives(arguments)
+        print("| trace | restore | objective | attained | GPU-h | / bound | HPA | its GPU-h |")
+        print("|---|---|---|---|---|---|---|---|", flush=True)
+        cases = _played(paths, medians, objectives, arguments.jobs)
+    for objective in objectives:
+        _print_summary([case for case in cases if case.objective == objective], objective)
     return 0
 
 
-def play(path: Path, median_seconds: float, objective: Objective) -> Case:
-    """Play one trace with restores of that median, as `headstart replay` does."""
+def play(path: Path, medians: Sequence[float], objectives: Sequence[Objective]) -> list[Case]:
+    """Play one trace with restores of each median, for each objective; print each as it ends."""
     trace = read_trace(path)
+    forecasts = made_forecasts(_scenario(trace, medians[0], objectives[0]))
+    cases = []
+    for objective, median in itertools.product(objectives, medians):
+        case = _case(_scenario(trace, median, objective), trace.name, median, forecasts)
+        print(_row(case), flush=True)
+        cases.append(case)
+    return cases
+
+
+def _scenario(trace: Trace, median_seconds: float, objective: Objective) -> Scenario:
+    """Return what ``headstart replay`` would play."""
     environment = Environment(restore=StartLatency(median_seconds=median_seconds))
-    scenario = Scenario(
+    return Scenario(
         requests=trace.requests,
         bin_seconds=trace.bin_seconds,
         origin=trace.origin_epoch_seconds,
@@ -87,13 +103,17 @@ def play(path: Path, median_seconds: float, objective: Objective) -> Case:
         environment=environment,
         warmup_seconds=default_warmup(trace),
     )
-    assessment = assess(scenario, replay(scenario))
-    bound = assessment.comparison[CLAIRVOYANT]
+
+
+def _case(scenario: Scenario, name: str, median_seconds: float, forecasts: MadeForecasts) -> Case:
+    result = replay(scenario, forecasts=forecasts.feed(scenario))
+    assessment = assess(scenario, result)
+    objective, bound = scenario.policy.objective, assessment.comparison[CLAIRVOYANT]
     if objective.cost is not None:
         others = (assessment.score, *assessment.comparison.values())
         bound = min(others, key=lambda score: hours(score, objective))
     return Case(
-        trace=trace.name,
+        trace=name,
         median_seconds=median_seconds,
         objective=objective,
         ours=assessment.score,
@@ -103,45 +123,52 @@ def play(path: Path, median_seconds: float, objective: Objective) -> Case:
 
 
 def _arguments() -> argparse.Namespace:
+    several = "may be given several times"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR")
-    parser.add_argument(
-        "--median", type=float, action="append", metavar="S", help="may be given several times"
-    )
+    parser.add_argument("--median", type=float, action="append", metavar="S", help=several)
     parser.add_argument("--only", default="", metavar="NAME", help="traces with this in the name")
-    parser.add_argument("--jobs", type=int, default=1, help="replays at a time")
-    parser.add_argument("--attainment", type=float, default=_USUAL.attainment, metavar="SHARE")
+    parser.add_argument("--jobs", type=int, default=1, help="traces at a time")
+    parser.add_argument("--attainment", type=float, action="append", metavar="SHARE", help=several)
     parser.add_argument("--wait", type=float, default=_USUAL.wait_seconds, metavar="S")
-    parser.add_argument("--missed", type=float, metavar="PRICE", help="GPU-hours a missed request")
+    parser.add_argument(
+        "--missed", type=float, action="append", metavar="PRICE", help="GPU-hours; " + several
+    )
     return parser.parse_args()
 
 
-def _objective(arguments: argparse.Namespace) -> Objective:
-    price = arguments.missed
-    return Objective(
-        attainment=arguments.attainment,
-        wait_seconds=arguments.wait,
-        cost=None if price is None else Cost(gpu_hour=1.0, missed_request=price),
-    )
+def _objectives(arguments: argparse.Namespace) -> list[Objective]:
+    """Return the shares that are asked for, then the prices; 99 % if neither is given."""
+    wait = arguments.wait
+    prices = [Cost(gpu_hour=1.0, missed_request=price) for price in arguments.missed or ()]
+    shares = arguments.attainment or ([] if prices else [_USUAL.attainment])
+    return [
+        *(Objective(attainment=share, wait_seconds=wait) for share in shares),
+        *(Objective(wait_seconds=wait, cost=cost) for cost in prices),
+    ]
 
 
-def _played(wanted: Sequence[tuple[Path, float, Objective]], jobs: int) -> list[Case]:
-    """Play the cases, printing each as it finishes."""
-    print("| trace | restore | attained | GPU-h | / bound | HPA attained | HPA GPU-h |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+def _played(
+    paths: Sequence[Path], medians: Sequence[float], objectives: Sequence[Objective], jobs: int
+) -> list[Case]:
+    """Play the cases, some traces at a time."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        cases = []
-        for future in as_completed([pool.submit(play, *case) for case in wanted]):
-            cases.append(future.result())
-            print(_row(cases[-1]), flush=True)
-    return cases
+        played = [pool.submit(play, path, medians, objectives) for path in paths]
+        return [case for future in as_completed(played) for case in future.result()]
+
+
+def _goal(objective: Objective) -> str:
+    if objective.cost is not None:
+        return f"{objective.cost.missed_request:g} GPU-h a miss"
+    return f"{objective.attainment:.1%}"
 
 
 def _row(case: Case) -> str:
     cells = (
         case.trace,
         f"{case.median_seconds:g} s",
+        _goal(case.objective),
         f"{case.ours.attained_share:.2%}",
         f"{hours(case.ours, case.objective):.1f}",
         f"{case.ratio(case.ours):.3f}",
@@ -161,10 +188,10 @@ def _print_summary(cases: Sequence[Case], objective: Objective) -> None:
         attained = sum(score.attained_share >= objective.attainment for _, score in scores)
         logs = [math.log(case.ratio(score)) for case, score in scores]
         mean = math.exp(math.fsum(logs) / len(logs))
-        met = f"{attained} of {len(cases)} cases attained {objective.attainment:.1%}, "
+        met = f"{attained} of {len(cases)} cases attained, "
         print(
-            f"{name}: {'' if objective.cost else met}costs are {mean:.3f} x the bound "
-            "(geometric mean)"
+            f"{name}, {_goal(objective)}: {'' if objective.cost else met}costs are {mean:.3f} x "
+            "the bound (geometric mean)"
         )
 
 
