@@ -29,6 +29,8 @@ _PACE_SECONDS, _LOWEST_PACE, _HIGHEST_PACE = 86400.0, 0.5, 1.1
 #: dearer than replicas: what they leave waiting calls for more of these than had been saved.
 _LEVEL_AT_99 = 2.0
 _RARER_A_UNIT, _DEARER_A_UNIT = 0.7, 0.04
+#: Below this level backlogs are believed to cost what fewer replicas save.
+_CHEAPEST = 1.0
 _BELIEF_SECONDS = 21600.0
 #: The same belief holds it unlikely that misses end at once: a unit above a level that missed some,
 #: a third of them is still to be expected. Bursts that come once in hours set one record after the
@@ -65,7 +67,7 @@ def first_level(policy: WorkloadPolicy) -> float:
         saved = _worth_of_late(policy.objective.cost, policy) * policy.demand_per_replica
         return level_covering(1.0 - min(1.0 / max(saved, 1e-9), 1.0))
     rarer = math.log(0.01 / (1.0 - policy.objective.attainment)) / _RARER_A_UNIT
-    return float(np.clip(_LEVEL_AT_99 + rarer, LEVELS[0], LEVELS[-1]))
+    return float(np.clip(_LEVEL_AT_99 + rarer, _CHEAPEST, LEVELS[-1]))
 
 
 def chosen_level(shadows: Shadows, served: Served, policy: WorkloadPolicy) -> float:
@@ -80,7 +82,7 @@ def chosen_level(shadows: Shadows, served: Served, policy: WorkloadPolicy) -> fl
         return float(LEVELS[np.argmin(account.replica_seconds + worth * account.late)])
     allowed = 1.0 - policy.objective.attainment
     account = _with_belief(shadows.long, served, believed, _AIM * allowed, policy)
-    level = _least_level(account, _paced(served, allowed))
+    level = _cheapest_level(account, _least_level(account, _paced(served, allowed)))
     level = min(level, _dearest_level(account, served, allowed))
     return max(level, _short_level(shadows.short, allowed))
 
@@ -99,7 +101,7 @@ def _with_belief(
     """
     demand = served.usual_per_second * _BELIEF_SECONDS
     above = LEVELS - level
-    dearer = 1.0 + _DEARER_A_UNIT * above
+    dearer = 1.0 + _DEARER_A_UNIT * np.abs(LEVELS - _CHEAPEST)
     believed = late_share * np.exp(-_RARER_A_UNIT * above)
     # What every level missed says nothing of levels; what little was seen says little.
     enough = account.demand + served.usual_per_second * _SAYING_SECONDS
@@ -137,6 +139,19 @@ def _least_level(account: Account, share: float) -> float:
     if at == 0:
         return float(LEVELS[0])
     return float(np.interp(-share, -shares[[at - 1, at]], LEVELS[[at - 1, at]]))
+
+
+def _cheapest_level(account: Account, least: float) -> float:
+    """Return the level that cost least of those from ``least`` on.
+
+    Backlogs are cleared by more replicas than had kept them away: where levels are low, one more
+    may cost less.
+    """
+    enough = least <= LEVELS
+    costs = np.where(enough, account.replica_seconds, np.inf)
+    at = int(costs.argmin())
+    at_least = float(np.interp(least, LEVELS, account.replica_seconds))
+    return float(LEVELS[at]) if costs[at] < at_least else least
 
 
 def _dearest_level(account: Account, served: Served, allowed: float) -> float:

@@ -20,7 +20,7 @@ from models.recurrence import cycle_seconds_of
 from models.series import DemandSeries
 
 #: Fewer steps than this teach a boosted model nothing that EWMA does not know.
-FIRST_FIT_STEPS = 720
+FIRST_FIT_STEPS = 320
 #: No more history than this goes into a fit.
 HISTORY_SECONDS = 14 * 86400.0
 
@@ -111,7 +111,7 @@ def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> Lea
 def refit_after(steps: int, *, step_seconds: float) -> int:
     """Return at how many steps of history the fit after that of ``steps`` is due.
 
-    First at 720 steps, then each time history has grown by half, at most once a day and, so
+    First at 320 steps, then each time history has grown by half, at most once a day and, so
     that a long history is not fitted in vain, after an eighth of it.
     """
     if steps < FIRST_FIT_STEPS:

@@ -13,8 +13,9 @@ from models.profiles import Profile
 from models.rows import Rows
 from models.smoothing import Levels
 
-_HALF_LIVES_STEPS = (0.7, 4.0, 20.0, 120.0)
+_HALF_LIVES_STEPS = (0.7, 4.0, 20.0, 120.0, 1000.0)
 _SLOW = 3  # the level that profiles are relative to
+_USUAL = 4  # demand as it is in the long run
 _DAY, _HOUR = (86400.0, 300.0), (3600.0, 60.0)
 #: In this order.
 POINT_EXPERTS = ("ewma 0.7", "ewma 4", "ewma 20", "day profile", "hour profile")
@@ -44,6 +45,11 @@ class PointExperts(Rows):
         """What is added before a logarithm: one request a step, or 2 % of the slow level."""
         # A level that is not known yet is NaN, which fmax passes over.
         return np.asarray(np.fmax(1.0 / self._step, 0.02 * self._levels.values[_SLOW]))
+
+    @property
+    def usual(self) -> FloatArray:
+        """The usual demand per second, and one request a step; NaN before the first step."""
+        return np.asarray(self._levels.values[_USUAL] + 1.0 / self._step)
 
     def update(self, end: float, demand: FloatArray) -> FloatArray:
         """Take in the step that ended at ``end``; return points [experts, horizons, workloads].

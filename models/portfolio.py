@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from models.awaited import Awaited
 from models.blend import Blend, pinball
 from models.calibration import Calibration
+from models.conditional_residuals import ConditionalResiduals, kinds_of
 from models.fitted import Learned
 from models.forecast import QUANTILES, FloatArray
 from models.gate import AccuracyGate
 from models.horizons import HorizonGrid
 from models.point_experts import POINT_EXPERTS, PointExperts
-from models.residuals import ResidualQuantiles, ascending, levels_for
+from models.residuals import ascending, levels_for
 from models.rows import Rows
 
 _POINTS = (*POINT_EXPERTS, "autoregression")
@@ -73,7 +74,7 @@ class Portfolio(Rows):
         self._awaited_points = Awaited(grid.steps, cells[1:])
         # The last two are the blend, and the blend calibrated.
         self._awaited = Awaited(grid.steps, (levels, _EXPERTS + 2, workloads))
-        self._residuals = ResidualQuantiles(cells, memory_steps=_MEMORY_STEPS)
+        self._residuals = ConditionalResiduals(cells, memory_steps=_MEMORY_STEPS)
         self._blend = Blend((levels, horizons, _EXPERTS, workloads), reference=_EWMA)
         self._calibration = Calibration((horizons, workloads))
         self._gate = AccuracyGate(workloads=workloads)
@@ -147,8 +148,10 @@ class Portfolio(Rows):
         return np.asarray(points[_POINT_OF].swapaxes(0, 1))
 
     def _score(self, demand: FloatArray, offset: FloatArray, time: int) -> None:
-        points = self._awaited_points.due(time) + offset
-        self._residuals.add(np.log((demand + offset) / points) / self._noise(points))
+        points = self._awaited_points.due(time)
+        raised = points + offset
+        residuals = np.log((demand + offset) / raised) / self._noise(raised)
+        self._residuals.add(residuals, kinds_of(points, self._points.usual))
         experts = self._awaited.due(time).swapaxes(0, 1)
         losses = pinball(demand - experts, _LEVELS)
         self._blend.learn(losses[:, :, :_EXPERTS])
@@ -166,8 +169,9 @@ class Portfolio(Rows):
     ) -> None:
         """Write down what each expert says, NaN of one that sleeps."""
         raised = points + offset
-        spread = raised * np.exp(self._residuals.quantiles * self._noise(raised)) - offset
-        young = self._residuals.count < _ENOUGH_RESIDUALS
+        residuals = self._residuals.of(kinds_of(points, self._points.usual))
+        spread = raised * np.exp(residuals.quantiles * self._noise(raised)) - offset
+        young = residuals.count < _ENOUGH_RESIDUALS
         if young.any():
             chance = np.sqrt(np.maximum(points, 0.0) / self._step)
             spread = np.where(young, points + _FIRST_SPREAD * chance, spread)

@@ -11,10 +11,14 @@ Quantiles are the first axis, so that the last, workloads, is what lies together
 
 from __future__ import annotations
 
+import copy
 import math
+from functools import lru_cache
 from statistics import NormalDist
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.forecast import QUANTILES, FloatArray
 from models.rows import Rows
@@ -26,6 +30,7 @@ _LEAST_SPACING = 0.05
 _STRETCH = np.diff(-np.log(1.0 - np.asarray(QUANTILES)))
 
 
+@lru_cache(maxsize=8)
 def levels_for(cells: int) -> FloatArray:
     """Return the quantile levels, to be set against quantiles of cells of so many axes."""
     return np.asarray(QUANTILES).reshape(-1, *[1] * cells)
@@ -51,36 +56,68 @@ def ascending(quantiles: FloatArray) -> FloatArray:
 class ResidualQuantiles(Rows):
     """Every quantile of the residuals of many cells; ``quantiles`` is [quantiles, *cells]."""
 
-    _arrays = ("_shape", "_scale", "_largest", "count")
+    # One array, so that cells are picked and put back at once: of each cell the quantiles in units
+    # of the scale, the mean absolute residual as that scale, the largest of late, and the count.
+    _arrays = ("_known",)
 
     def __init__(self, cells: tuple[int, ...], *, memory_steps: float) -> None:
         """Begin with no residual; ``quantiles`` are zero until the first is in."""
         self._least_gain = 1.0 / memory_steps
-        self._levels = levels_for(len(cells))
-        first = np.asarray(_FIRST).reshape(self._levels.shape)
-        self._shape = np.repeat(first, math.prod(cells), axis=-1).reshape(-1, *cells)
-        self._scale = np.zeros(cells)
-        self._largest = np.zeros(cells)
-        self.count = np.zeros(cells)
+        self._known = np.zeros((len(QUANTILES) + 3, *cells))
+        self._known[:-3] = np.reshape(_FIRST, (-1, *[1] * len(cells)))
+
+    @property
+    def count(self) -> FloatArray:
+        """How many residuals each cell has seen."""
+        return np.asarray(self._known[-1])
 
     @property
     def quantiles(self) -> FloatArray:
         """The quantiles, in the residuals' unit."""
         # Where residuals jump by orders, steps would overshoot all that was ever seen.
-        return np.asarray(np.minimum(self._shape * self._scale, self._largest))
+        return np.asarray(np.minimum(self._known[:-3] * self._known[-3], self._known[-2]))
+
+    def picked(self, places: NDArray[np.intp]) -> Self:
+        """Return of cells [first axis, *rest] those at these places [*rest] of the first axis."""
+        made = copy.copy(self)
+        flat = self._known.reshape(len(self._known), -1)
+        made._known = flat.take(_flat(places), axis=1, mode="clip").reshape(-1, *places.shape)
+        return made
+
+    def put(self, places: NDArray[np.intp], cells: Self) -> None:
+        """Put cells back to where they were picked."""
+        count = len(self._known)
+        self._known.reshape(count, -1)[:, _flat(places)] = cells._known.reshape(count, -1)
+
+    def lent(self, other: Self, where: NDArray[np.bool_], *, count: float) -> Self:
+        """Return the same with another's cells in some places, which count for so many at most."""
+        made = copy.copy(self)
+        made._known = np.where(where, other._known, self._known)
+        np.minimum(made._known[-1], count, out=made._known[-1], where=where)
+        return made
 
     def add(self, residuals: FloatArray) -> None:
         """Take in one residual a cell, NaN where there is none."""
+        shape, scale, largest, count = self._known[:-3], *self._known[-3:]
         known = residuals == residuals
-        self.count += known
-        gain = np.maximum(1.0 / np.maximum(self.count, 1.0), self._least_gain) * known
+        count += known
+        gain = np.maximum(1.0 / np.maximum(count, 1.0), self._least_gain) * known
         size = np.where(known, np.abs(residuals), 0.0)
-        self._scale += gain * (size - self._scale)
-        self._largest = np.maximum(self._largest * (1.0 - self._least_gain * known), size)
-        below = residuals / np.maximum(self._scale, 1e-9) <= self._shape
-        step = np.maximum(spacing(self._shape), _LEAST_SPACING)
-        gain = np.maximum(1.0 / (self.count + 2.0), self._least_gain) * known
-        step *= np.minimum(gain / (1.0 - self._levels), known)
-        step *= self._levels - below
-        self._shape += step
-        ascending(self._shape)
+        scale += gain * (size - scale)
+        largest *= 1.0 - self._least_gain * known
+        np.maximum(largest, size, out=largest)
+        levels = levels_for(count.ndim)
+        below = residuals / np.maximum(scale, 1e-9) <= shape
+        step = np.maximum(spacing(shape), _LEAST_SPACING)
+        gain = np.maximum(1.0 / (count + 2.0), self._least_gain) * known
+        step *= np.minimum(gain / (1.0 - levels), known)
+        step *= levels - below
+        shape += step
+        ascending(shape)
+
+
+def _flat(places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the places of picked cells in the flattened array that they are picked from."""
+    at = places.ravel() * places.size
+    at += np.arange(places.size)
+    return at

@@ -59,6 +59,19 @@ def test_the_least_level_that_missed_no_more_than_the_aim_is_chosen() -> None:
     assert chosen(np.zeros(len(LEVELS))) == LEVELS[0]
 
 
+def test_a_surer_level_that_cost_less_goes_before_the_least_one() -> None:
+    dear_when_low = COSTS + 0.5 * np.maximum(2.0 - LEVELS, 0.0)
+    assert chosen(np.zeros(len(LEVELS)), costs=dear_when_low) == pytest.approx(2.0)
+    assert 2.5 < chosen(late_below(3.0), costs=dear_when_low) <= 3.0
+
+
+def test_before_anything_was_seen_backlogs_are_believed_to_cost_what_low_levels_save() -> None:
+    lenient = a_policy(objective=Objective(attainment=0.8))
+    nothing = Shadows(began_at_level=first_level(lenient))
+    level = chosen_level(nothing, Served(demand=0.0, late=0.0, usual_per_second=1.0), lenient)
+    assert level == pytest.approx(first_level(lenient), abs=0.05)
+
+
 def test_after_a_day_the_least_level_that_missed_nothing_is_not_sure_enough_yet() -> None:
     # The next burst may be higher than any of one day; after two weeks it hardly is.
     day = chosen(late_below(3.0), demand=86400.0)
@@ -160,7 +173,7 @@ def test_the_first_level_rises_with_the_objective() -> None:
     levels = [first_level(a_policy(objective=Objective(attainment=share))) for share in shares]
     assert levels == sorted(levels)
     assert levels[2] == pytest.approx(2.0)
-    assert (levels[0], levels[-1]) == (-1.0, 12.0)
+    assert (levels[0], levels[-1]) == (1.0, 12.0)
 
 
 @given(

@@ -88,8 +88,9 @@ def test_an_outage_all_along_leaves_trees_and_lines_silent_and_fails_nothing(kno
 @pytest.mark.parametrize(
     ("steps", "step_seconds", "expected"),
     [
-        (0, 10.0, 720),
-        (719, 10.0, 720),
+        (0, 10.0, 320),
+        (319, 10.0, 320),
+        (320, 10.0, 480),
         (720, 10.0, 1080),
         (1000, 60.0, 1500),
         (10_000, 60.0, 11_440),  # a day
@@ -105,8 +106,8 @@ def test_a_fit_is_due_after_half_as_much_again_or_a_day_or_an_eighth(
 
 
 def test_fits_are_due_wherever_the_one_before_says_so() -> None:
-    assert list(refit_points(2430, step_seconds=10.0)) == [720, 1080, 1620, 2430]
-    assert list(refit_points(719, step_seconds=10.0)) == []
+    assert list(refit_points(1080, step_seconds=10.0)) == [320, 480, 720, 1080]
+    assert list(refit_points(319, step_seconds=10.0)) == []
 
 
 @pytest.mark.parametrize("count", [1, 30, 720, 899])
