@@ -51,15 +51,20 @@ class ConditionalResiduals(Rows):
 
         Where nothing is, what was known of the newest kind is lent.
         """
-        own = self._known.picked(kinds)
-        unseen = (own.count == 0.0) & (kinds != self._last)
-        if not unseen.any():
-            return own
-        return own.lent(self._known.picked(self._last), unseen, count=_LENT)
+        return self._lent(kinds, np.ones(kinds.shape, dtype=bool))
 
     def add(self, residuals: FloatArray, kinds: NDArray[np.intp]) -> None:
         """Take in one residual a cell, NaN where there is none, of a forecast of that kind."""
-        own = self.of(kinds)
+        known = residuals == residuals
+        own = self._lent(kinds, known)
         own.add(residuals)
         self._known.put(kinds, own)
-        self._last = np.where(residuals == residuals, kinds, self._last)
+        self._last = np.where(known, kinds, self._last)
+
+    def _lent(self, kinds: NDArray[np.intp], where: NDArray[np.bool_]) -> ResidualQuantiles:
+        """Return what is known of these kinds, or, in some places, lent."""
+        own = self._known.picked(kinds)
+        unseen = (own.count == 0.0) & (kinds != self._last) & where
+        if not unseen.any():
+            return own
+        return own.lent(self._known.picked(self._last), unseen, count=_LENT)

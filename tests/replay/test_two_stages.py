@@ -44,11 +44,15 @@ TWO_STAGES = Environment(
 )
 
 
-def waves(seconds: float = SECONDS) -> FloatArray:
+#: Single replays differ by some points where much fails: what is promised is promised of several.
+SEEDS = (1, 2, 3)
+
+
+def waves(seconds: float = SECONDS, *, seed: int = 1) -> FloatArray:
     """Return the requests of each bin: demand that swings between 10/s and 90/s in 20 minutes."""
     at = np.arange(int(seconds / BIN_SECONDS)) * BIN_SECONDS
     rate = 50.0 - 40.0 * np.cos(2 * np.pi * at / (20 * MINUTE))
-    return np.asarray(np.random.default_rng(1).poisson(rate * BIN_SECONDS), dtype=np.float64)
+    return np.asarray(np.random.default_rng(seed).poisson(rate * BIN_SECONDS), dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,29 +151,43 @@ def test_host_parts_that_fail_and_hang_are_made_up_for() -> None:
 
 def test_where_three_in_ten_host_parts_fail_hardly_a_replica_is_started_cold() -> None:
     shares = replace(DEVICE, failure_share=0.3)
-    # Let go soon, so that there are many starts.
-    troubled = played(replace(TWO_STAGES, restore=shares), hold_seconds=10.0)
-    assert troubled.outcomes()["failed"] > 20
-    kinds = Counter(str(one.kind) for one in troubled.result.records)
-    assert kinds["cold"] <= 0.05 * kinds["restore"]
-    assert troubled.score.attained_share >= 0.985
+    attained = []
+    for seed in SEEDS:
+        # Let go soon, so that there are many starts.
+        world = replace(TWO_STAGES, restore=shares)
+        troubled = played(world, waves(seed=seed), hold_seconds=10.0)
+        assert troubled.outcomes()["failed"] > 20
+        kinds = Counter(str(one.kind) for one in troubled.result.records)
+        assert kinds["cold"] <= 0.05 * kinds["restore"]
+        attained.append(troubled.score.attained_share)
+    assert np.mean(attained) >= 0.985
 
 
 def test_where_host_parts_never_come_any_more_sound_workers_go_before_cold_starts() -> None:
     never = Change(at_seconds=50 * MINUTE, parking=Parking(median_seconds=86_400.0))
-    cut_off = played(replace(TWO_STAGES, changes=(never,)))
-    cold = 0
+    attained = []
+    for seed in SEEDS:
+        cut_off = played(replace(TWO_STAGES, changes=(never,)), waves(seed=seed))
+        assert cold_starts(cut_off) > 10
+        attained.append(cut_off.score.attained_share)
+    assert np.mean(attained) >= 0.85
+
+
+def cold_starts(cut_off: Played) -> int:
+    """Count the starts that no parked worker was promoted for: none while one stands ready."""
+    cold, stood_ready = 0, set[str]()
     for one in cut_off.ticks:
         parking, lot = one.plan.parking, one.fleet.parking
         assert parking is not None
         assert lot is not None
+        parked = {worker.name for worker in lot.workers if worker.phase is WorkerPhase.PARKED}
         if one.plan.starts > len(parking.promotions):
             cold += one.plan.starts - len(parking.promotions)
             # The pool has nodes to spare: who is parked has a GPU at hand.
-            assert not any(worker.phase is WorkerPhase.PARKED for worker in lot.workers)
-            assert not any(drop.reason == "not needed any more" for drop in parking.unparks)
-    assert cold > 10
-    assert cut_off.score.attained_share >= 0.85
+            assert not parked
+            assert not stood_ready.intersection(drop.name for drop in parking.unparks)
+        stood_ready = parked
+    return cold
 
 
 def test_a_slowdown_of_host_parts_moves_their_lead_time_alone() -> None:
