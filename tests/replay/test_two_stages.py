@@ -175,7 +175,7 @@ def test_where_host_parts_never_come_any_more_sound_workers_go_before_cold_start
 
 def cold_starts(cut_off: Played) -> int:
     """Count the starts that no parked worker was promoted for: none while one stands ready."""
-    cold, stood_ready = 0, set[str]()
+    cold, stood_ready = 0, set[ReplicaName]()
     for one in cut_off.ticks:
         parking, lot = one.plan.parking, one.fleet.parking
         assert parking is not None
