@@ -5,8 +5,8 @@ Markdown row a case as it finishes, Headstart beside the Kubernetes HPA and the 
 future, then a summary for each objective. `--attainment` and `--wait` set another one than 99 %
 within 2 s; with `--missed PRICE` money decides: a missed request costs so many GPU-hours, and costs
 are those of both. All others are then asked for the share that Headstart attained, and the bound is
-the cheapest of them, no true one. Each may be given several times; a trace is forecast once for all
-of them. Without a folder it plays ten generated kinds of demand.
+the cheapest of them, no true one. Shares and prices may be given several times; a trace is forecast
+once for all of them. Without a folder it plays ten generated kinds of demand.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _played(
 def _goal(objective: Objective) -> str:
     if objective.cost is not None:
         return f"{objective.cost.missed_request:g} GPU-h a miss"
-    return f"{objective.attainment:.1%}"
+    return f"{100.0 * objective.attainment:.4g} %"
 
 
 def _row(case: Case) -> str:

@@ -11,6 +11,7 @@ from headstart.forecast_track import advance, fit_pool, learned_track
 from headstart.traces import Trace
 from models.forecast import QUANTILES, FloatArray
 from models.horizons import HorizonGrid, grid_of
+from models.plain_mean import PlainMean
 from models.portfolio import Portfolio
 from models.scores import coverage, weighted_quantile_loss
 from models.series import DemandSeries, without_outages
@@ -90,6 +91,7 @@ def _played(
     values = np.full((count, len(grid), len(QUANTILES)), np.nan)
     plain = np.full_like(values, np.nan)
     portfolio = Portfolio(grid, step_seconds=series.step_seconds)
+    mean = PlainMean(grid, step_seconds=series.step_seconds)
     with fit_pool(_WORKERS) as pool:
         tracks = learned_track(series, grid, pool)
         covered, track = next(tracks)
@@ -98,7 +100,7 @@ def _played(
                 covered, track = next(tracks)
             advance(portfolio, series, step, track)
             values[step] = portfolio.quantiles[0]
-            plain[step] = portfolio.ewma_quantiles[0]
+            plain[step] = mean.advance(float(series.values[step]))
             progress(step + 1, count)
     return values, plain
 

@@ -2,8 +2,8 @@
 
 What comes out of calm says little of what follows a surge: the return of demand after an outage
 is a residual of a hundredfold, and one memory for all would expect as much again of demand at its
-peak, for hours. So forecasts of half the usual demand, of up to it, of up to twice as much and of
-more each have a memory of their own. Source: Vovk, Gammerman and Shafer (2005), "Algorithmic
+peak, for hours. So forecasts of up to half the usual demand, of up to it, of up to twice as much
+and of more each have a memory of their own. Source: Vovk, Gammerman and Shafer (2005), "Algorithmic
 learning in a random world", for Mondrian (conditional) conformal prediction.
 """
 

@@ -19,8 +19,10 @@ from models.newest_features import NewestFeatures
 from models.recurrence import cycle_seconds_of
 from models.series import DemandSeries
 
-#: Fewer steps than this teach a boosted model nothing that EWMA does not know.
-FIRST_FIT_STEPS = 320
+#: Fewer steps than this teach a boosted model nothing that EWMA does not know; of steps longer than
+#: a minute it takes more, for days go by in few of them.
+FIRST_FIT_STEPS, _FIRST_FIT_LONG_STEPS = 320, 720
+_LONG_STEP_SECONDS = 60.0
 #: No more history than this goes into a fit.
 HISTORY_SECONDS = 14 * 86400.0
 
@@ -111,11 +113,12 @@ def fit_learned(series: DemandSeries, steps: NDArray[np.intp], seed: int) -> Lea
 def refit_after(steps: int, *, step_seconds: float) -> int:
     """Return at how many steps of history the fit after that of ``steps`` is due.
 
-    First at 320 steps, then each time history has grown by half, at most once a day and, so
-    that a long history is not fitted in vain, after an eighth of it.
+    First at 320 steps (720 of more than a minute), then each time history has grown by half, at
+    most once a day and, so that a long history is not fitted in vain, after an eighth of it.
     """
-    if steps < FIRST_FIT_STEPS:
-        return FIRST_FIT_STEPS
+    first = FIRST_FIT_STEPS if step_seconds <= _LONG_STEP_SECONDS else _FIRST_FIT_LONG_STEPS
+    if steps < first:
+        return first
     day = max(1, round(86400.0 / step_seconds))
     return steps + max(min(steps // 2, day), steps // 8)
 

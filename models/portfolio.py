@@ -90,7 +90,7 @@ class Portfolio(Rows):
 
     @property
     def ewma_quantiles(self) -> FloatArray:
-        """What the plain exponentially weighted mean says, for whoever compares."""
+        """What the plain exponentially weighted mean says: in force while the blend loses to it."""
         return self._plain.T
 
     @property
@@ -151,6 +151,7 @@ class Portfolio(Rows):
         points = self._awaited_points.due(time)
         raised = points + offset
         residuals = np.log((demand + offset) / raised) / self._noise(raised)
+        # By what is usual now: so far ahead that it has moved since, a tenth are filed beside.
         self._residuals.add(residuals, kinds_of(points, self._points.usual))
         experts = self._awaited.due(time).swapaxes(0, 1)
         losses = pinball(demand - experts, _LEVELS)

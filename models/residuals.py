@@ -33,7 +33,9 @@ _STRETCH = np.diff(-np.log(1.0 - np.asarray(QUANTILES)))
 @lru_cache(maxsize=8)
 def levels_for(cells: int) -> FloatArray:
     """Return the quantile levels, to be set against quantiles of cells of so many axes."""
-    return np.asarray(QUANTILES).reshape(-1, *[1] * cells)
+    levels = np.asarray(QUANTILES).reshape(-1, *[1] * cells)
+    levels.flags.writeable = False  # one for all who ask
+    return levels
 
 
 def spacing(quantiles: FloatArray) -> FloatArray:
@@ -81,12 +83,14 @@ class ResidualQuantiles(Rows):
         """Return of cells [first axis, *rest] those at these places [*rest] of the first axis."""
         made = copy.copy(self)
         flat = self._known.reshape(len(self._known), -1)
+        # Clipped, for that takes no check of every place; each is within.
         made._known = flat.take(_flat(places), axis=1, mode="clip").reshape(-1, *places.shape)
         return made
 
     def put(self, places: NDArray[np.intp], cells: Self) -> None:
         """Put cells back to where they were picked."""
         count = len(self._known)
+        # A view, as the array lies in one piece.
         self._known.reshape(count, -1)[:, _flat(places)] = cells._known.reshape(count, -1)
 
     def lent(self, other: Self, where: NDArray[np.bool_], *, count: float) -> Self:

@@ -24,7 +24,7 @@ def of_kind(kind: int) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
 def test_a_forecast_is_of_the_kind_that_its_share_of_the_usual_demand_says() -> None:
     points = np.array([0.0, 4.9, 5.1, 10.0, 10.1, 20.0, 20.1, NAN])
     assert_array_equal(
-        kinds_of(points, np.array(10.0))[:-1], [LOW, LOW, USUAL, USUAL, HIGH, HIGH, HIGHEST]
+        kinds_of(points, np.array(10.0)), [LOW, LOW, USUAL, USUAL, HIGH, HIGH, HIGHEST, LOW]
     )
 
 

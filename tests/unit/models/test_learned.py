@@ -90,7 +90,8 @@ def test_an_outage_all_along_leaves_trees_and_lines_silent_and_fails_nothing(kno
     [
         (0, 10.0, 320),
         (319, 10.0, 320),
-        (320, 10.0, 480),
+        (320, 60.0, 480),
+        (320, 61.0, 720),
         (720, 10.0, 1080),
         (1000, 60.0, 1500),
         (10_000, 60.0, 11_440),  # a day
