@@ -44,8 +44,8 @@ TWO_STAGES = Environment(
 )
 
 
-#: Single replays differ by some points where much fails: what is promised is promised of several.
-SEEDS = (1, 2, 3)
+#: Single replays differ by some points where much fails: what is promised is promised of the mean.
+SEEDS = (1, 2)
 
 
 def waves(seconds: float = SECONDS, *, seed: int = 1) -> FloatArray:
@@ -161,6 +161,7 @@ def test_where_three_in_ten_host_parts_fail_hardly_a_replica_is_started_cold() -
         assert kinds["cold"] <= 0.05 * kinds["restore"]
         attained.append(troubled.score.attained_share)
     assert np.mean(attained) >= 0.985
+    assert min(attained) >= 0.95
 
 
 def test_where_host_parts_never_come_any_more_sound_workers_go_before_cold_starts() -> None:
@@ -168,25 +169,24 @@ def test_where_host_parts_never_come_any_more_sound_workers_go_before_cold_start
     attained = []
     for seed in SEEDS:
         cut_off = played(replace(TWO_STAGES, changes=(never,)), waves(seed=seed))
-        assert cold_starts(cut_off) > 10
+        assert cold_starts_after_all_parked(cut_off) > 10
         attained.append(cut_off.score.attained_share)
     assert np.mean(attained) >= 0.85
+    assert min(attained) >= 0.75
 
 
-def cold_starts(cut_off: Played) -> int:
-    """Count the starts that no parked worker was promoted for: none while one stands ready."""
-    cold, stood_ready = 0, set[ReplicaName]()
+def cold_starts_after_all_parked(cut_off: Played) -> int:
+    """Count the starts that no worker was promoted for; whoever was parked went before them."""
+    cold = 0
     for one in cut_off.ticks:
         parking, lot = one.plan.parking, one.fleet.parking
         assert parking is not None
         assert lot is not None
-        parked = {worker.name for worker in lot.workers if worker.phase is WorkerPhase.PARKED}
         if one.plan.starts > len(parking.promotions):
             cold += one.plan.starts - len(parking.promotions)
             # The pool has nodes to spare: who is parked has a GPU at hand.
-            assert not parked
-            assert not stood_ready.intersection(drop.name for drop in parking.unparks)
-        stood_ready = parked
+            assert parking.parked <= len(parking.promotions)
+            assert not any(worker.phase is WorkerPhase.PARKED for worker in lot.workers)
     return cold
 
 

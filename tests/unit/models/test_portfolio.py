@@ -126,6 +126,15 @@ def test_a_jump_of_fifteen_digits_and_back_is_survived() -> None:
         assert np.isfinite(quantiles).all()
 
 
+def test_the_end_of_an_outage_does_not_raise_what_is_expected_of_usual_demand() -> None:
+    usual = np.random.default_rng(8).poisson(1000.0, 700) / STEP_SECONDS
+    demand = usual.copy()
+    demand[400:490] = 0.0
+    surest = np.array([quantiles[0, :, -1].max() for quantiles in forecasts(list(demand))])
+    # Twenty minutes after it, as half an hour before.
+    assert surest[620:].mean() < 1.3 * surest[200:400].mean()
+
+
 def test_nothing_is_forecast_far_beyond_what_was_seen() -> None:
     bursts = np.where(np.arange(400) % 40 < 3, 500.0, 0.0)
     absurd = a_learned_expert(1e30)
