@@ -3,7 +3,9 @@
 They are here to say how Headstart does on traffic that nobody tuned for, and to be left alone. Some
 of its constants were chosen with them all the same, among other traces: how long replicas are held
 at first (on hours cut from them), by how much the last calibration moves a quantile at most (on
-nine of them, and seven with other seeds), and how much of a jump in demand is provided for.
+nine of them, and seven with other seeds), how much of a jump in demand is provided for, after how
+many steps models are first fitted, and into how many kinds residuals are told apart (on hours cut
+from them).
 """
 
 from __future__ import annotations

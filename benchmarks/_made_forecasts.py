@@ -26,7 +26,7 @@ class MadeForecasts:
     def feed(self, scenario: Scenario) -> ForecastFeed:
         """Return them as a replay asks for them, from the first on."""
         if _grid(scenario, self.series).last != self.grid.last:
-            raise ValueError("the scenario looks further ahead than forecasts were made for")
+            raise ValueError("scenario: forecasts were made for another reach")
         return ForecastFeed(
             scenario.policy.workload,
             self.series,

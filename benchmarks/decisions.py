@@ -131,9 +131,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="traces at a time")
     parser.add_argument("--attainment", type=float, action="append", metavar="SHARE", help=several)
     parser.add_argument("--wait", type=float, default=_USUAL.wait_seconds, metavar="S")
-    parser.add_argument(
-        "--missed", type=float, action="append", metavar="PRICE", help="GPU-hours; " + several
-    )
+    price = f"GPU-hours a missed request, {several}"
+    parser.add_argument("--missed", type=float, action="append", metavar="PRICE", help=price)
     return parser.parse_args()
 
 
