@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 
 import numpy as np
@@ -93,8 +94,8 @@ def main() -> int:
 def measured(workloads: int) -> Measured:
     """Return what ticks of so many workloads take, while models are fitted beside them."""
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    fitter = context.Process(target=fit_until, args=(stop,), daemon=True)
+    stop, fitter_mebibytes = context.Event(), context.Value("d")
+    fitter = context.Process(target=fit_until, args=(stop, fitter_mebibytes), daemon=True)
     fitter.start()
     try:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -102,24 +103,29 @@ def measured(workloads: int) -> Measured:
     finally:
         stop.set()
         fitter.join()
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     forecasts, plans = took.mean(axis=0)
     return Measured(
         forecast_seconds=forecasts,
         plan_seconds=plans,
         longest_seconds=float(took.sum(axis=1).max()),
-        mebibytes=mebibytes + children,
+        mebibytes=mebibytes + fitter_mebibytes.value,
     )
 
 
-def fit_until(stop: Event) -> None:
-    """Fit models of one workload after another until told to stop."""
+def fit_until(stop: Event, mebibytes: Synchronized[float]) -> None:
+    """Fit models of one workload after another until told to stop; then say the peak memory."""
     counts = requests(days=1, step_seconds=_STEP_SECONDS, seed=3)
     series = DemandSeries(
         start=START_EPOCH_SECONDS, step_seconds=_STEP_SECONDS, values=counts / _STEP_SECONDS
     )
     while not stop.is_set():
         fit_learned(series, np.asarray((1, 2, 3, 6, 12, 18, 30)), 7)
+    mebibytes.value = peak_mebibytes()
+
+
+def peak_mebibytes() -> float:
+    """Return the most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def ticks(workloads: int) -> tuple[FloatArray, float]:
@@ -139,8 +145,7 @@ def ticks(workloads: int) -> tuple[FloatArray, float]:
             forecaster.extend(name, step)
         forecasts = forecaster.forecast(names)
         took.append((time.process_time() - began, planning.plan(forecasts, demand, now)))
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return np.array(took[_WARMUP_TICKS:]), held
+    return np.array(took[_WARMUP_TICKS:]), peak_mebibytes()
 
 
 def played(workloads: int) -> Iterator[tuple[float, FloatArray]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.fitted import Learned, side_by_side
-from models.forecast import FloatArray
+from models.forecast import QUANTILES, FloatArray
 from models.horizons import HorizonGrid
 from models.portfolio import Portfolio
 
@@ -54,10 +54,14 @@ class Batch:
         self._most_together = most_together
         self._numbers = itertools.count()
         self._cohorts: dict[int, _Cohort] = {}
+        # In the order in which they came: what a row needs is made with its first step, for all
+        # that begin with it at once. Thousands of small portfolios, each copied into a larger one
+        # at once, would take twice the memory.
+        self._new: dict[int, None] = {}
 
     def __len__(self) -> int:
         """Count the rows."""
-        return len(self._cohorts)
+        return len(self._cohorts) + len(self._new)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -68,7 +72,7 @@ class Batch:
     def add(self) -> int:
         """Return a new row, of which nothing is known."""
         row = next(self._numbers)
-        self._place([row], Portfolio(self.grid, step_seconds=self.step_seconds))
+        self._new[row] = None
         return row
 
     def drop(self, rows: Iterable[int]) -> None:
@@ -78,14 +82,19 @@ class Batch:
             self._part(cohort, [row for row in cohort.rows if row not in gone])
         for row in gone:
             self._cohorts.pop(row, None)
+            self._new.pop(row, None)
 
     def quantiles(self, row: int) -> FloatArray:
         """Return a row's forecast, [horizons, quantiles] per second; NaN before there is one."""
+        if row in self._new:
+            return np.full((len(self.grid), len(QUANTILES)), np.nan)
         cohort = self._cohorts[row]
         return np.asarray(cohort.portfolio.quantiles[cohort.rows.index(row)])
 
     def is_gated(self, row: int) -> bool:
         """Say whether a row is forecast by the plain mean alone."""
+        if row in self._new:
+            return False
         cohort = self._cohorts[row]
         return bool(cohort.portfolio.is_gated[cohort.rows.index(row)])
 
@@ -131,23 +140,45 @@ class Batch:
 
     def _arranged(self, rows: Sequence[int]) -> list[_Cohort]:
         """Return cohorts of exactly these rows, as few as may be."""
-        wanted = set(rows)
-        found = []
-        for cohort in {id(one): one for one in map(self._cohorts.__getitem__, rows)}.values():
+        new = [row for row in rows if row in self._new]
+        begun = [self._cohorts[row] for row in rows if row not in self._new]
+        wanted, found = set(rows), []
+        for cohort in {id(one): one for one in begun}.values():
             mine = [row for row in cohort.rows if row in wanted]
             if len(mine) < len(cohort.rows):
                 self._part(cohort, [row for row in cohort.rows if row not in wanted], mine)
             found.append(self._cohorts[mine[0]])
-        return [self._joined(cohorts) for cohorts in self._packed(found)]
+        return self._with_new([self._joined(cohorts) for cohorts in self._packed(found)], new)
+
+    def _with_new(self, cohorts: Sequence[_Cohort], new: Sequence[int]) -> list[_Cohort]:
+        """Return these and new rows, which know nothing yet and join anybody who has room."""
+        grown, waiting = [], list(new)
+        for row in new:
+            del self._new[row]
+        for cohort in cohorts:
+            room = max(self._most_together - len(cohort.rows), 0)
+            some, waiting = waiting[:room], waiting[room:]
+            if some:
+                portfolio = cohort.portfolio.joined([self._nothing_known(len(some))])
+                self._place([*cohort.rows, *some], portfolio)
+            grown.append(self._cohorts[cohort.rows[0]])
+        for at in range(0, len(waiting), self._most_together):
+            some = waiting[at : at + self._most_together]
+            self._place(some, self._nothing_known(len(some)))
+            grown.append(self._cohorts[some[0]])
+        return grown
+
+    def _nothing_known(self, rows: int) -> Portfolio:
+        return Portfolio(self.grid, step_seconds=self.step_seconds, workloads=rows)
 
     def _packed(self, cohorts: Sequence[_Cohort]) -> list[list[_Cohort]]:
-        """Return which of these to join, the largest first; who knows nothing joins anybody."""
+        """Return which of these to join, the largest first."""
         packed: list[list[_Cohort]] = []
         room: dict[int, int] = {}  # in those that have any, by their places
-        for cohort in sorted(cohorts, key=lambda one: (one.portfolio.time is None, -len(one.rows))):
+        for cohort in sorted(cohorts, key=lambda one: -len(one.rows)):
             rows, time = len(cohort.rows), cohort.portfolio.time
             for place, left in room.items():
-                if rows <= left and time in (None, packed[place][0].portfolio.time):
+                if rows <= left and time == packed[place][0].portfolio.time:
                     break
             else:
                 place = len(packed)
