@@ -9,7 +9,7 @@ import numpy as np
 
 from controller.environment import Change, Environment, Metrics, Outage, StandbyNodes
 from headstart.forecast_feed import Forecasts
-from headstart.replay import Scenario, forecast_feed
+from headstart.scenario import Scenario, forecast_feed
 from headstart.traces import Trace, default_warmup
 from models.forecast import QUANTILES, FloatArray, Forecast
 

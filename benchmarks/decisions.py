@@ -28,7 +28,8 @@ from benchmarks._traffic import trace_paths
 from controller.environment import Environment, StartLatency
 from controller.policy import Cost, Objective
 from headstart.assessment import CLAIRVOYANT, REACTIVE, assess
-from headstart.replay import Scenario, replay
+from headstart.replay import replay
+from headstart.scenario import Scenario
 from headstart.scoring import Score
 from headstart.traces import Trace, default_warmup, read_trace
 from headstart.world_files import default_policy

@@ -30,7 +30,8 @@ from controller.tick_state import TickSettings, TickState
 from headstart.demo_traffic import STEP_SECONDS, WARMUP_SECONDS, requests_per_step
 from headstart.live_forecaster import LiveForecaster
 from headstart.reach import reach_seconds
-from headstart.replay import TICK_SECONDS, Scenario, replay
+from headstart.replay import replay
+from headstart.scenario import TICK_SECONDS, Scenario
 from headstart.scoring import Score, score
 from headstart.trial import Capacity, Trial
 from kafka_link.connection import KafkaConnection

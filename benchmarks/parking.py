@@ -23,7 +23,8 @@ from controller.environment import Environment, Parking, StandbyNodes, StartLate
 from headstart.assessment import trial_of
 from headstart.baselines import play_hpa
 from headstart.parking_tally import ParkingTally, tally_parking
-from headstart.replay import Scenario, replay
+from headstart.replay import replay
+from headstart.scenario import Scenario
 from headstart.scoring import Score, score
 from headstart.traces import Trace, default_warmup, read_trace
 from headstart.trial import Capacity

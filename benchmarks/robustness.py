@@ -24,7 +24,8 @@ from controller.environment import Environment, StartLatency
 from headstart.assessment import trial_of
 from headstart.baselines import play_hpa
 from headstart.forecast_feed import Forecasts
-from headstart.replay import Scenario, replay
+from headstart.replay import replay
+from headstart.scenario import Scenario
 from headstart.scoring import Score, score
 from headstart.traces import Trace, default_warmup, read_trace
 from headstart.trial import Capacity

@@ -30,7 +30,7 @@ from headstart.forecast_blocks import forecast_blocks
 from headstart.forecast_feed import ForecastFeed
 from headstart.forecast_track import fit_pool
 from headstart.reach import reach_seconds
-from headstart.replay import TICK_SECONDS
+from headstart.scenario import TICK_SECONDS
 from headstart.scoring import score
 from headstart.traces import Trace, read_trace
 from headstart.trial import Capacity, Trial

@@ -16,9 +16,10 @@ from headstart.capacity_words import capacity_note
 from headstart.clairvoyant import plan_in_hindsight
 from headstart.limit_words import limit_note
 from headstart.parking_tally import ParkingTally, tally_parking
-from headstart.replay import ReplayResult, Scenario
+from headstart.replay import ReplayResult
 from headstart.restore_hits import count_hits
 from headstart.results import Summary
+from headstart.scenario import Scenario
 from headstart.scoring import Score, late_share_per_bin, score
 from headstart.trial import Capacity, Trial
 from models.forecast import FloatArray

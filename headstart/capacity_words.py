@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from headstart.replay import Scenario
+from headstart.scenario import Scenario
 
 #: From so many replicas for one request on, figures say more of the assumption than of anything.
 _SEVERAL = 2

@@ -13,8 +13,9 @@ from controller.policy import Limits, Mode, WorkloadPolicy
 from headstart.demo_traffic import DATA_FILE, WARMUP_SECONDS
 from headstart.display import Display, Moment, moment_lines
 from headstart.fan_recorder import FanRecorder
-from headstart.replay import TICK_SECONDS, ReplayTick, Scenario
+from headstart.replay import ReplayTick
 from headstart.report.content import Decision
+from headstart.scenario import TICK_SECONDS, Scenario
 from headstart.traces import read_trace
 from models.forecast import WorkloadName
 

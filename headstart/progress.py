@@ -10,8 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from headstart.explanation import log_line
 from headstart.fan_recorder import FanRecorder
 from headstart.plan_facts import PlanFacts
-from headstart.replay import ReplayTick, Scenario
+from headstart.replay import ReplayTick
 from headstart.report.content import Decision
+from headstart.scenario import Scenario
 
 #: The report lists some hundreds; a replay of weeks has tens of thousands.
 MOST_DECISIONS = 2000

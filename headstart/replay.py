@@ -6,10 +6,8 @@ made of the steps measured so far, and a changed future leaves everything before
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -22,19 +20,12 @@ from controller.simulation import SimulatedWorld
 from controller.simulation_records import ReplicaRecord
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
-from headstart.demand_track import DemandTrack, step_of
-from headstart.forecast_blocks import blocks_ahead
-from headstart.forecast_feed import ForecastFeed, Forecasts
-from headstart.forecast_track import fit_pool
+from headstart.demand_track import DemandTrack
+from headstart.forecast_feed import Forecasts
 from headstart.plan_log import PlanLog
-from headstart.reach import reach_seconds
-from models.forecast import FloatArray, Forecast
-from models.horizons import grid_reaching
+from headstart.scenario import TICK_SECONDS, Scenario, forecast_feed
+from models.forecast import Forecast
 from models.outlook import Outlook
-
-TICK_SECONDS = 5.0
-#: One process fits ahead while this one plays: a second would wait for it, and cost its memory.
-_WORKERS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +50,6 @@ class ReplayResult:
     state: TickState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scenario:
-    """What is replayed: requests of each bin (NaN where missing), policy, world, scored part.
-
-    ``is_capacity_assumed`` says that nobody gave the policy's capacity.
-    """
-
-    requests: FloatArray
-    bin_seconds: float
-    origin: float
-    policy: WorkloadPolicy
-    environment: Environment
-    warmup_seconds: float
-    is_capacity_assumed: bool = False
-
-
 Observer = Callable[[ReplayTick], None]
 
 
@@ -84,35 +59,9 @@ def replay(
     """Play a scenario, with its own forecasts unless others are given; return what came of it."""
     acting = replace(scenario, policy=_acting(scenario.policy))
     if forecasts is not None:
-        return _Run(acting, _track(scenario), forecasts).play(observer)
+        return _Run(acting, scenario.track(), forecasts).play(observer)
     with forecast_feed(scenario) as own:
-        return _Run(acting, _track(scenario), own).play(observer)
-
-
-@contextmanager
-def forecast_feed(scenario: Scenario) -> Iterator[ForecastFeed]:
-    """Provide a scenario's own forecasts, to be asked in rising order of time."""
-    series = _track(scenario).series(step_of(scenario.bin_seconds))
-    reach = reach_seconds([scenario.policy], tick_seconds=TICK_SECONDS)
-    grid = grid_reaching(reach, step_seconds=series.step_seconds)
-    with blocks_ahead(series, grid, partial(fit_pool, _WORKERS)) as blocks:
-        yield ForecastFeed(
-            scenario.policy.workload,
-            series,
-            grid,
-            blocks,
-            delay_seconds=scenario.environment.metrics.delay_seconds,
-        )
-
-
-def _track(scenario: Scenario) -> DemandTrack:
-    """Return the demand as the loop would have measured it."""
-    return DemandTrack.of(
-        scenario.requests,
-        origin=scenario.origin,
-        bin_seconds=scenario.bin_seconds,
-        metrics=scenario.environment.metrics,
-    )
+        return _Run(acting, scenario.track(), own).play(observer)
 
 
 def _acting(policy: WorkloadPolicy) -> WorkloadPolicy:

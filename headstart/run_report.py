@@ -11,10 +11,11 @@ from controller.policy import Cost
 from controller.simulation_records import RecordKind, ReplicaRecord
 from headstart.assessment import CLAIRVOYANT, REACTIVE, Assessment
 from headstart.output import prepare_folder, write_whole
-from headstart.replay import ReplayResult, Scenario
+from headstart.replay import ReplayResult
 from headstart.report.content import Comparison, Decision, Fan, ReportInput
 from headstart.report.page import render_report
 from headstart.results import Summary, write_plans, write_replicas, write_summary
+from headstart.scenario import Scenario
 from headstart.scoring import Score
 from models.forecast import FloatArray
 

@@ -12,7 +12,7 @@ from controller.policy import Mode, Restore, WorkloadPolicy
 from headstart.errors import UsageError
 from headstart.kafka_options import kafka_connection
 from headstart.peak_check import check_peak
-from headstart.replay import Scenario
+from headstart.scenario import Scenario
 from headstart.traces import Trace, default_capacity, default_warmup, parse_warmup, read_trace
 from models.forecast import WorkloadName
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from headstart.demo import Player
-    from headstart.replay import ReplayResult, Scenario
+    from headstart.replay import ReplayResult
+    from headstart.scenario import Scenario
 
 NAME = "demo"
 HELP = "play an hour of traffic in half a minute and show what Headstart does, and why"

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-import headstart.replay
+import headstart.scenario
 from controller.environment import Environment, StandbyNodes, StartLatency
 from controller.policy import WorkloadPolicy
 from controller.simulation_records import ReplicaRecord
-from headstart.replay import ReplayResult, Scenario, replay
+from headstart.replay import ReplayResult, replay
+from headstart.scenario import TICK_SECONDS, Scenario
 from models.forecast import FloatArray
 from models.learned import FIRST_FIT_STEPS
 from models.series import DemandSeries
@@ -116,7 +117,7 @@ def moments() -> list[int]:
 @pytest.fixture(scope="module")
 def as_it_was(fits_at_once: FitsAtOnce) -> ReplayResult:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(headstart.replay, "fit_pool", lambda _: fits_at_once)
+        patch.setattr(headstart.scenario, "fit_pool", lambda _: fits_at_once)
         return played(demand(seed=1))
 
 
@@ -127,13 +128,13 @@ def test_another_future_leaves_the_past_as_it_was(
     fits_at_once: FitsAtOnce,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(headstart.replay, "fit_pool", lambda _: fits_at_once)
+    monkeypatch.setattr(headstart.scenario, "fit_pool", lambda _: fits_at_once)
     other = played(another_future(demand(seed=1), since, seed=since))
     until = since * BIN_SECONDS
 
     before, reasons = plans(as_it_was, 0.0, until)
     other_before, other_reasons = plans(other, 0.0, until)
-    assert len(before) == (until - WARMUP_SECONDS) / headstart.replay.TICK_SECONDS + 1
+    assert len(before) == (until - WARMUP_SECONDS) / TICK_SECONDS + 1
     assert_array_equal(before, other_before)
     assert reasons == other_reasons
     assert replicas(as_it_was, until) == replicas(other, until)

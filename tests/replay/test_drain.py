@@ -8,7 +8,8 @@ from controller.cluster_view import Phase
 from controller.environment import Environment
 from controller.policy import ScaleDown, WorkloadPolicy
 from controller.simulation_records import Outcome
-from headstart.replay import ReplayTick, Scenario, replay
+from headstart.replay import ReplayTick, replay
+from headstart.scenario import Scenario
 from tests.builders import CHAT
 
 

@@ -11,7 +11,8 @@ from controller.environment import Change, Environment, Metrics, Outage, Standby
 from controller.policy import Mode, ScaleDown, WorkloadPolicy
 from headstart.assessment import trial_of
 from headstart.baselines import play_hpa
-from headstart.replay import ReplayResult, ReplayTick, Scenario, forecast_feed, replay
+from headstart.replay import ReplayResult, ReplayTick, replay
+from headstart.scenario import Scenario, forecast_feed
 from headstart.scoring import Score, score
 from headstart.trial import Capacity, Trial
 from models.forecast import FloatArray, WorkloadName

@@ -16,7 +16,8 @@ from controller.simulation import SimulatedWorld
 from controller.simulation_records import Outcome
 from controller.tick import tick
 from controller.tick_state import TickSettings, TickState
-from headstart.replay import TICK_SECONDS, Observer, ReplayResult, ReplayTick, Scenario, replay
+from headstart.replay import Observer, ReplayResult, ReplayTick, replay
+from headstart.scenario import TICK_SECONDS, Scenario
 from headstart.scoring import score
 from headstart.trial import Capacity, Trial
 from models.forecast import QUANTILES, FloatArray, Forecast, WorkloadName

@@ -24,8 +24,9 @@ from controller.policy import Mode, ScaleDown, WorkloadPolicy
 from controller.simulation import SimulatedWorld
 from controller.simulation_records import Outcome, ReplicaRecord
 from headstart.assessment import trial_of
-from headstart.replay import ReplayResult, ReplayTick, Scenario, replay
+from headstart.replay import ReplayResult, ReplayTick, replay
 from headstart.results import write_replicas
+from headstart.scenario import Scenario
 from headstart.scoring import Score, score
 from headstart.trial import Capacity
 from models.forecast import FloatArray

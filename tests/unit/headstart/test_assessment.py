@@ -19,11 +19,12 @@ from controller.tick_state import TickState
 from headstart.assessment import CLAIRVOYANT, Assessment, assess, summarize
 from headstart.closing import print_closing
 from headstart.plan_log import PlanLog
-from headstart.replay import ReplayResult, Scenario
+from headstart.replay import ReplayResult
 from headstart.report.content import ReportInput
 from headstart.report.page import render_report
 from headstart.results import write_summary
 from headstart.run_report import report_input
+from headstart.scenario import Scenario
 from tests.builders import CHAT, a_plan
 
 COST = Cost(gpu_hour=3.6, missed_request=0.5)

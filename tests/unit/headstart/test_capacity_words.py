@@ -8,7 +8,8 @@ import pytest
 from controller.environment import Environment
 from headstart.assessment import assess
 from headstart.capacity_words import capacity_note
-from headstart.replay import ReplayResult, Scenario
+from headstart.replay import ReplayResult
+from headstart.scenario import Scenario
 from headstart.traces import Trace
 from headstart.world_files import default_policy
 from models.forecast import FloatArray

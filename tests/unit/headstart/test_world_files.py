@@ -8,7 +8,7 @@ import pytest
 
 from headstart.command_line import parse
 from headstart.errors import InvalidTraceError, UsageError
-from headstart.replay import Scenario
+from headstart.scenario import Scenario
 from headstart.world_files import scenario_of
 
 POLICY = """\
