@@ -15,7 +15,8 @@ from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
 from controller.plan import Plan
 from controller.policy import ACT, WorkloadPolicy
-from controller.shadows import Shadows, shadowed
+from controller.shadow_fleets import Shadows
+from controller.shadows import shadowed
 from controller.tick_state import TickSettings, WorkloadState
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimeKey

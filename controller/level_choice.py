@@ -16,7 +16,7 @@ import numpy as np
 from controller.level_account import Account
 from controller.objective import level_covering
 from controller.policy import Cost, WorkloadPolicy
-from controller.shadows import LEVELS, Shadows
+from controller.shadow_fleets import LEVELS, Shadows
 from models.forecast import FloatArray
 
 #: The share of the allowed misses to aim at; the rest is for what shadows don't know.

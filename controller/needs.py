@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.jumps import lasting_per_second
+from controller.jumps import Jumps, lasting_per_second
 from controller.observation import Observation
 from controller.outcomes import SMOOTH_WINDOW_SECONDS
 from controller.plan import Reason
@@ -63,8 +63,8 @@ def reactive_need(
         need = _larger(need, rate / _BLIND_UTILIZATION, Reason.NO_FORECAST, policy)
     if reading and observation.backlog > 0:
         seconds = lasting_seconds(observation.lead_time_seconds)
-        lasting = lasting_per_second(
-            observation.jumps, rate, observation.smooth_per_second, seconds=seconds
+        lasting = expected_per_second(
+            observation.jumps, reading, observation.smooth_per_second, seconds=seconds
         )
         left = _backlog_at_lead(observation, policy, expected, lasting)
         if left > 0:
@@ -132,6 +132,23 @@ def _backlog_at_lead(
     lasting = lasting_seconds(observation.lead_time_seconds)
     left = observation.backlog + (rate - serving) * lasting
     return left - serving * unhurried_seconds(policy)
+
+
+def expected_per_second(
+    jumps: Jumps, reading: DemandReading, smooth_per_second: float, *, seconds: float
+) -> float:
+    """Return the rate to expect of the next seconds, of what the last reading surely showed.
+
+    A few seconds' demand is a count, and chance alone lifts it by its root: that is no jump.
+    """
+    rate, mean = reading.per_second, smooth_per_second
+    sure = max(_surely(rate, reading.window_seconds), min(rate, mean))
+    return lasting_per_second(jumps, sure, mean, seconds=seconds)
+
+
+def is_late(backlog: float, per_second: float, policy: WorkloadPolicy) -> bool:
+    """Say whether a backlog is more than what is served in time at a rate."""
+    return backlog > per_second * policy.objective.wait_seconds
 
 
 def lasting_seconds(lead_time_seconds: float) -> float:

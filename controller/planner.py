@@ -24,6 +24,7 @@ from controller.needs import (
     WINDOWS_AWAITED,
     Need,
     fresh_reading,
+    is_late,
     most_replicas,
     reactive_need,
     replicas_for,
@@ -63,7 +64,7 @@ def plan(
     need = within_limits(need, policy, expected, most)
     held = hold_seconds(lead, policy, seen_seconds=observation.seen_seconds)
     hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
-    target = _held(need, _keep(observation, hold, expected), most)
+    target = _held(need, _keep(observation, policy, hold, expected), most)
     planned = Plan(
         workload=observation.workload,
         at=now,
@@ -150,17 +151,21 @@ def _demand(observation: Observation) -> float | None:
     return None if reading is None else reading.per_second
 
 
-def _keep(observation: Observation, hold: Hold, expected: int) -> int:
+def _keep(observation: Observation, policy: WorkloadPolicy, hold: Hold, expected: int) -> int:
     """Return how many of the replicas that exist stay, whatever the need of now.
 
     When nothing has been heard of demand for a while, all of them do: silence is no reason to
-    let go of what serves, nor is what a part of demand comes to.
+    let go of what serves, nor is what a part of demand comes to. So they do while requests are
+    late: what comes was started for these, and its need counts as met as soon as it is started.
     """
     forecast = observation.outlook.forecast if observation.outlook else None
     reading = fresh_reading(observation)
     if (reading is None or reading.is_at_least) and (
         forecast is None or forecast.is_stale(now=observation.now)
     ):
+        return expected
+    serving = (len(observation.ready) + observation.assumed) * policy.demand_per_replica
+    if is_late(observation.backlog, serving, policy):
         return expected
     return min(hold.highest, expected)
 

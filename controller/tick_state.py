@@ -14,7 +14,7 @@ from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.pair_memory import PairMemory
 from controller.parking_memory import ParkingMemory
-from controller.shadows import Shadows
+from controller.shadow_fleets import Shadows
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimes
 

@@ -10,7 +10,7 @@ from controller.objective import Calibration
 from controller.observation import Observation
 from controller.outcomes import Outcomes
 from controller.policy import Restore
-from controller.shadows import Shadows
+from controller.shadow_fleets import Shadows
 from controller.tick_state import TickSettings, WorkloadState
 from tests.builders import CHAT, a_plan, a_replica
 from tests.unit.controller.builders import NOW, a_policy, a_reading, an_observation

@@ -9,7 +9,7 @@ from controller.level_account import Account
 from controller.level_choice import Served, chosen_level, first_level
 from controller.objective import level_covering
 from controller.policy import Cost, Objective, WorkloadPolicy
-from controller.shadows import LEVELS, Shadows
+from controller.shadow_fleets import LEVELS, Shadows
 from models.forecast import FloatArray
 from tests.unit.controller.builders import a_policy
 

@@ -63,7 +63,7 @@ def test_without_a_forecast_capacity_is_planned_with_slack() -> None:
 
 def test_a_backlog_beyond_any_demand_seen_is_cleared_in_half_a_minute() -> None:
     # Nobody serves: 60 wait, and 55 s later, when a start of now is ready, 60 + 55 * 2 do.
-    seen = an_observation(reading=a_reading(2.0), backlog=60.0)
+    seen = an_observation(reading=a_reading(2.0), smooth_per_second=2.0, backlog=60.0)
     assert need_of(seen) == Need(
         replicas=math.ceil((2.0 + 170.0 / 30.0) / 2.0), reason=Reason.BACKLOG
     )
@@ -71,14 +71,21 @@ def test_a_backlog_beyond_any_demand_seen_is_cleared_in_half_a_minute() -> None:
 
 def test_a_backlog_is_cleared_in_ten_seconds_if_a_few_times_the_highest_demand_does_it() -> None:
     for peak, per_second in ((0.0, 170.0 / 30.0), (4.0, 12.0), (100.0, 17.0)):
-        seen = an_observation(reading=a_reading(2.0), backlog=60.0, peak_per_second=peak)
+        seen = an_observation(
+            reading=a_reading(2.0), smooth_per_second=2.0, backlog=60.0, peak_per_second=peak
+        )
         assert need_of(seen).replicas == math.ceil((2.0 + per_second) / 2.0)
 
 
 def test_the_rate_of_seconds_is_not_taken_to_go_on_for_minutes() -> None:
     minute, hour = (
         need_of(
-            an_observation(reading=a_reading(2.0), backlog=60.0, lead_time_seconds=seconds)
+            an_observation(
+                reading=a_reading(2.0),
+                smooth_per_second=2.0,
+                backlog=60.0,
+                lead_time_seconds=seconds,
+            )
         ).replicas
         for seconds in (60.0, 3600.0)
     )
@@ -86,21 +93,36 @@ def test_the_rate_of_seconds_is_not_taken_to_go_on_for_minutes() -> None:
 
 
 def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
-    # Two serve 4/s. Were the 12/s to stay, 200 waiting would be 200 + 55 * 8; of 5/s, 200 + 55.
+    # Two serve 4/s. Were the 12/s to stay, 400 waiting would be 400 + 55 * 8; of 5/s, 400 + 55.
+    # 13.65/s of 20 s are 273 requests, of which chance may have brought 33: 12/s for sure.
+    reading = replace(a_reading(13.65), window_seconds=20.0)
+
     def need(share: float) -> Need:
         seen = an_observation(
             ready=2,
-            reading=a_reading(12.0),
+            reading=reading,
             smooth_per_second=4.0,
-            backlog=200.0,
+            backlog=400.0,
             jumps=Jumps(share=share, seen=1.0, squares=1e6),
         )
         return need_of(seen, expected=2)
 
-    assert need(1.0) == Need(math.ceil((12.0 + 640.0 / 30.0) / 2.0), Reason.BACKLOG)
+    assert need(1.0) == Need(math.ceil((12.0 + 840.0 / 30.0) / 2.0), Reason.BACKLOG)
     assert need(0.0625 ** (65.0 / 55.0)) == Need(
-        math.ceil((5.0 + 255.0 / 30.0) / 2.0), Reason.BACKLOG
+        math.ceil((5.0 + 455.0 / 30.0) / 2.0), Reason.BACKLOG
     )
+
+
+def test_what_chance_brings_within_seconds_is_no_jump() -> None:
+    # Two serve 4/s, as much as comes in the mean. 5 s at 6/s are 30 requests, give or take 11, and
+    # the 5 that wait for it are gone soon; 5 s at 12/s are 60, 25 of which nobody could tell of.
+    def need(per_second: float, backlog: float) -> Need:
+        reading = a_reading(per_second)
+        seen = an_observation(ready=2, reading=reading, smooth_per_second=3.9, backlog=backlog)
+        return need_of(seen, expected=2)
+
+    assert need(6.0, 5.0).reason is Reason.REACTIVE
+    assert need(12.0, 40.0).reason is Reason.BACKLOG
 
 
 def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
@@ -118,8 +140,8 @@ def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
 
 def test_a_backlog_that_is_gone_before_a_start_is_ready_starts_nothing() -> None:
     # Four replicas serve 8/s: 300 are worked off in the 55 s of a restore, 400 are not.
-    quick = an_observation(ready=4, reading=a_reading(2.0), backlog=300.0)
-    slow = an_observation(ready=4, reading=a_reading(2.0), backlog=400.0)
+    calm = an_observation(ready=4, reading=a_reading(2.0), smooth_per_second=2.0)
+    quick, slow = calm._replace(backlog=300.0), calm._replace(backlog=400.0)
     assert need_of(quick, expected=4).reason is Reason.REACTIVE
     assert need_of(slow, expected=4).reason is Reason.BACKLOG
 

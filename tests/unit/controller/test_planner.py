@@ -191,6 +191,20 @@ def test_the_hold_is_three_quarters_of_a_lead_time_unless_the_policy_sets_it() -
     assert releases_after(61.0, policy=POLICY, lead_time=100.0) == 3
 
 
+def test_while_requests_are_late_what_was_started_for_them_is_kept() -> None:
+    # Four that come will have cleared the backlog, so it asks for no more than serves now.
+    seen = an_observation(
+        ready=2,
+        restoring=4,
+        reading=a_reading(2.0),
+        smooth_per_second=2.0,
+        forecast=a_forecast(2.0),
+    )
+    late, in_time = planned(seen._replace(backlog=5.0)), planned(seen._replace(backlog=3.0))
+    assert (late.target, late.reason, late.cancels) == (6, Reason.HOLD, ())
+    assert (in_time.target, len(in_time.cancels)) == (2, 4)
+
+
 def test_it_is_longer_while_demand_has_not_been_seen_for_long() -> None:
     held = Hold().with_target(4, now=NOW - 200.0, hold_seconds=1e9)
     unset = replace(POLICY, scale_down=ScaleDown())

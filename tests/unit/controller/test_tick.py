@@ -277,7 +277,13 @@ def test_what_may_not_be_cancelled_keeps_its_gpu(mode: Mode) -> None:
 
 
 def test_a_backlog_shows_in_the_plan() -> None:
-    waiting = Outcomes(until=NOW - 5.0, queue=300.0, ready_log=((0.0, 1),), seen_seconds=60.0)
+    waiting = Outcomes(
+        until=NOW - 5.0,
+        queue=300.0,
+        ready_log=((0.0, 1),),
+        seen_seconds=60.0,
+        smooth_per_second=1.0,
+    )
     state = TickState(workloads={CHAT: WorkloadState(outcomes=waiting)})
     calm = a_tick(a_fleet(a_replica()), demands(chat=1.0)).plans[0]
     busy = a_tick(a_fleet(a_replica()), demands(chat=1.0), state=state).plans[0]
