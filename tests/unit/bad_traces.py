@@ -147,6 +147,14 @@ BAD_TRACES = (
         ("trace.csv:3: 1 column, the header has 2",),
     ),
     BadInput(
+        "a thousands separator",
+        COUNTS + "0,1\n10,1,185\n",
+        (
+            "trace.csv:3: 3 columns, the header has 2; "
+            "a comma inside a value needs quotes around it",
+        ),
+    ),
+    BadInput(
         "an empty line",
         COUNTS + "0,1\n\n10,2\n",
         ("trace.csv:3: the line is empty",),

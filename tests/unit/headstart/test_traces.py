@@ -62,6 +62,11 @@ def test_columns_may_stand_in_any_order_with_others_between(tmp_path: Path) -> N
     np.testing.assert_array_equal(trace.requests, [3, 4])
 
 
+def test_an_empty_column_at_the_end_of_lines_loses_nothing(tmp_path: Path) -> None:
+    trace = read_text(tmp_path, "timestamp,requests\n0,1,\n10,2\n20,3, ,\n")
+    np.testing.assert_array_equal(trace.requests, [1, 2, 3])
+
+
 @pytest.mark.parametrize(
     "text",
     [
