@@ -250,8 +250,35 @@ BAD_TRACES = (
         "a gap of many years",
         COUNTS + "0,1\n1,1\n2,1\n1700000000,1\n",
         (
-            "trace.csv:5: timestamp: 1700000000 is not allowed: "
-            "must be within 40000000 bins of 1 s after the first",
+            "trace.csv:5: timestamp: 1700000000 is not allowed: must be at most 92 days after "
+            "the line before, 1970-01-01T00:00:02Z, not 19,676 days; one of the two may be "
+            "mistyped",
+        ),
+    ),
+    BadInput(
+        "a first line of 1970",
+        COUNTS + "1970-01-01 00:00,1\n2026-01-01 00:00,1\n2026-01-01 00:01,1\n2026-01-01 00:02,1\n",
+        (
+            "trace.csv:3: timestamp: '2026-01-01 00:00' is not allowed: must be at most 92 days "
+            "after the line before, 1970-01-01T00:00:00Z, not 20,454 days; one of the two may be "
+            "mistyped",
+        ),
+    ),
+    BadInput(
+        "a last line a year ahead",
+        COUNTS + "2026-01-01T00:00,1\n2026-01-01T01:00,1\n2027-01-01T02:00,1\n",
+        (
+            "trace.csv:4: timestamp: '2027-01-01T02:00' is not allowed: must be at most 92 days "
+            "after the line before, 2026-01-01T01:00:00Z, not 365 days; one of the two may be "
+            "mistyped",
+        ),
+    ),
+    BadInput(
+        "more bins than fit",
+        COUNTS + "0,1\n0.01,1\n0.02,1\n500000,1\n",
+        (
+            "trace.csv:5: timestamp: 500000 is not allowed: "
+            "must be within 40000000 bins of 0.01 s after the first",
         ),
     ),
     BadInput(
@@ -280,6 +307,15 @@ BAD_TRACES = (
         (
             "trace.csv:4: timestamp: 1700000000 is not allowed: "
             "must be within 460 days of the others in a log of arrivals",
+        ),
+    ),
+    BadInput(
+        "an arrival a year ahead",
+        "timestamp\n2026-01-01 00:00:01\n2027-01-01 00:00:02\n2026-01-01 00:00:05\n",
+        (
+            "trace.csv:3: timestamp: '2027-01-01 00:00:02' is not allowed: must be at most 92 days "
+            "after the arrival before, 2026-01-01T00:00:05Z, not 365 days; one of the two may be "
+            "mistyped",
         ),
     ),
     BadInput(

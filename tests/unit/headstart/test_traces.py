@@ -40,6 +40,12 @@ def test_bins_left_out_are_missing_not_zero(tmp_path: Path) -> None:
     np.testing.assert_array_equal(trace.requests, [1, 1, np.nan, np.nan, 1, 1, 1])
 
 
+def test_an_outage_of_two_months_in_three_years_is_no_mistake(tmp_path: Path) -> None:
+    hours = [*range(20_000), *range(21_500, 26_280)]
+    trace = read_text(tmp_path, "timestamp,requests\n" + "".join(f"{h * 3600},1\n" for h in hours))
+    assert (len(trace.requests), np.isnan(trace.requests).sum()) == (26_280, 1500)
+
+
 @pytest.mark.parametrize(
     "stamps",
     [
