@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headstart.errors import InvalidTraceError
-from headstart.timestamps import BadTimestampError, has_zone, plain_numbers, to_epoch_seconds
+from headstart.timestamps import (
+    BadTimestampError,
+    day_number_hint,
+    has_zone,
+    plain_numbers,
+    to_epoch_seconds,
+)
 from models.forecast import FloatArray
 
 ARRIVAL_BIN_SECONDS = 1.0
@@ -39,7 +45,7 @@ def bin_arrivals(texts: Sequence[str], *, name: str, first_line: int) -> tuple[f
         InvalidTraceError: for a bad timestamp, one so far off that the span is absurd, a quarter
             without any, or a log of one second.
     """
-    seconds = _column_seconds(texts, name=name, first_line=first_line)
+    seconds = _column_seconds(texts, name=name, first_line=first_line, is_log=True)
     origin = float(np.floor(seconds.min()))
     bins = np.floor(seconds - origin).astype(np.int64)
     if bins.max() >= _MAX_BINS:
@@ -76,7 +82,7 @@ def bin_counts(
             without any, a time that is not on the grid, or a single line, from which no spacing
             can be told.
     """
-    seconds = _column_seconds(timestamps, name=name, first_line=first_line)
+    seconds = _column_seconds(timestamps, name=name, first_line=first_line, is_log=False)
     requests = _column_counts(counts, name=name, first_line=first_line)
     if len(seconds) == 1:
         raise InvalidTraceError(
@@ -150,12 +156,18 @@ def _most_common(spacing: FloatArray) -> float:
     return float(values[np.argmax(times)])
 
 
-def _column_seconds(texts: Sequence[str], *, name: str, first_line: int) -> FloatArray:
+def _column_seconds(
+    texts: Sequence[str], *, name: str, first_line: int, is_log: bool
+) -> FloatArray:
     try:
-        return to_epoch_seconds(texts)
+        seconds = to_epoch_seconds(texts)
     except BadTimestampError as error:
         place = f"{name}:{first_line + error.index}"
         raise InvalidTraceError.at(place, "timestamp", error.text, error.allowed) from error
+    hint = day_number_hint(texts, seconds, is_log=is_log)
+    if hint:
+        raise InvalidTraceError.at(f"{name}:{first_line}", "timestamp", texts[0], hint)
+    return seconds
 
 
 def _column_counts(texts: Sequence[str], *, name: str, first_line: int) -> FloatArray:

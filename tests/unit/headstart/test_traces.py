@@ -47,6 +47,19 @@ def test_an_outage_of_two_months_in_three_years_is_no_mistake(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "timestamp,requests\n36600,1\n36660,1\n36720,1\n",
+        "timestamp,requests\n1970-01-01 12:00:00.5,1\n1970-01-01 12:00:01.5,1\n",
+        "timestamp\n43200\n43201\n43205\n",
+        "timestamp\n36600.5\n43201.25\n",
+    ],
+)
+def test_seconds_of_the_first_afternoon_are_no_days(tmp_path: Path, text: str) -> None:
+    assert read_text(tmp_path, text).origin_epoch_seconds < 86_400.0
+
+
+@pytest.mark.parametrize(
     "stamps",
     [
         ("1767225600", "1767225660"),
