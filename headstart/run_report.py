@@ -61,6 +61,8 @@ def report_input(
         requests_missed=score.missed,
         restores=assessment.restores,
         restores_failed=assessment.failures,
+        restores_cancelled=assessment.cancelled,
+        restores_hit=assessment.hits,
         fan=fan,
         measured_at=measured[:, 0],
         measured_seconds=measured[:, 1],

@@ -77,9 +77,13 @@ def _gpu_note(run: ReportInput) -> str:
 
 
 def _restore_note(run: ReportInput) -> str:
-    if run.restores_failed:
-        return f"{number_text(run.restores_failed)} failed and were started elsewhere"
-    return "started ahead of demand, none failed"
+    """Say what came of the restores: how many were worth it, given up, and failed."""
+    if not run.restores:
+        return "none was started"
+    hits = f"{number_text(run.restores_hit)} needed, and ready before any request was late"
+    given_up = f"{number_text(run.restores_cancelled)} given up" if run.restores_cancelled else ""
+    failed = f"{number_text(run.restores_failed) if run.restores_failed else 'none'} failed"
+    return ", ".join(part for part in (hits, given_up, failed) if part)
 
 
 def _lead_tile(run: ReportInput) -> str:

@@ -15,6 +15,7 @@ from headstart.report.axes import clock_text, number_text, round_ticks, share_te
 from headstart.report.content import Comparison, Decision, Fan, ReportInput
 from headstart.report.page import render_report
 from headstart.report.sentences import against_bound, against_reactive, headline
+from headstart.report.summary import tiles
 from headstart.report.thinning import changes, thin
 
 HPA = Comparison(name="Kubernetes HPA", attained_share=0.95, gpu_seconds=7200.0)
@@ -108,6 +109,24 @@ def test_a_fortnight_of_plans_stays_below_two_megabytes() -> None:
     )
     run = replace(run, decisions=tuple(Decision(at=600.0, text="x" * 80) for _ in range(5000)))
     assert len(render_report(run).encode()) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("counts", "note"),
+    [
+        (
+            {"restores": 9, "restores_hit": 4, "restores_cancelled": 2, "restores_failed": 1},
+            "4 needed, and ready before any request was late, 2 given up, 1 failed",
+        ),
+        (
+            {"restores": 3, "restores_hit": 3},
+            "3 needed, and ready before any request was late, none failed",
+        ),
+        ({"restores": 0}, "none was started"),
+    ],
+)
+def test_what_came_of_the_restores_is_counted(counts: dict[str, int], note: str) -> None:
+    assert f"<strong>{counts['restores']}</strong><p>{note}</p>" in tiles(a_run(**counts))
 
 
 def test_text_from_outside_cannot_become_markup() -> None:
