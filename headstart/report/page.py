@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.report.axes import clock_text, span_text
+from headstart.report.axes import clock_text, listed_text, span_text
 from headstart.report.charts import (
     PLOT_EDGES,
     Chart,
@@ -95,11 +95,9 @@ def _decisions(run: ReportInput) -> str:
     """Render what was done and why, folded away."""
     if not run.decisions:
         return ""
-    # Below 20 minutes the clock shows seconds, which a list of decisions always wants.
-    span = min(float(run.times[-1] - run.times[0]), 1199.0)
-    origin = run.origin_epoch_seconds
+    start, end, origin = float(run.times[0]), float(run.times[-1]), run.origin_epoch_seconds
     rows = "".join(
-        f"<tr><td>{escape(clock_text(row.at, origin, span_seconds=span))}</td>"
+        f"<tr><td>{escape(listed_text(row.at, origin, start=start, end=end))}</td>"
         f"<td>{escape(row.text)}</td></tr>"
         for row in run.decisions[:MAX_DECISIONS]
     )

@@ -112,6 +112,26 @@ def test_a_fortnight_of_plans_stays_below_two_megabytes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("origin", "step", "told"),
+    [
+        (1767225600.0, 10.0, "00:10:10"),
+        (1767225600.0 - 900.0, 10.0, "23:55:10"),
+        (1767225600.0 - 900.0, 60.0, "Dec 31, 23:55:10"),
+        (1767225600.0, 7200.0, "Jan 1, 00:10:10"),
+        (None, 10.0, "0:10:10"),
+        (None, 7200.0, "day 1, 0:10:10"),
+    ],
+)
+def test_a_decision_has_its_day_where_the_run_is_on_several(
+    origin: float | None, step: float, told: str
+) -> None:
+    times = 600.0 + np.arange(20) * step
+    decisions = (Decision(at=610.0, text="start 1 restore"),)
+    run = a_run(count=20, times=times, origin_epoch_seconds=origin, decisions=decisions)
+    assert f"<tr><td>{told}</td><td>start 1 restore</td>" in render_report(run)
+
+
+@pytest.mark.parametrize(
     ("counts", "note"),
     [
         (
