@@ -204,7 +204,7 @@ def test_a_surplus_start_of_a_finished_run_is_given_up_and_no_replica_released(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--at", "599"], "--at: 599 is not allowed"),
+        (["--at", "599"], "plans.csv begins at 600\n"),
         (["--at", "661"], "plans.csv ends at 600"),
         (["--at", "noon"], "--at: 'noon' is not allowed: must be a number of seconds"),
     ],
