@@ -66,6 +66,11 @@ def number_text(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+def count_text(count: float, noun: str) -> str:
+    """Write a number of things, ``noun`` being what one of them is called."""
+    return f"{number_text(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def hours_text(seconds: float) -> str:
     """Write hours with one digit after the point, so that columns of them line up."""
     hours = seconds / 3600

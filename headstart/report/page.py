@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.report.axes import clock_text, listed_text, span_text
+from headstart.report.axes import clock_text, count_text, listed_text, span_text
 from headstart.report.charts import (
     PLOT_EDGES,
     Chart,
@@ -101,10 +101,15 @@ def _decisions(run: ReportInput) -> str:
         f"<td>{escape(row.text)}</td></tr>"
         for row in run.decisions[:MAX_DECISIONS]
     )
+    count = count_text(len(run.decisions), "decision")
     hidden = len(run.decisions) - MAX_DECISIONS
-    more = f"<p>{hidden:,} more are in plans.csv.</p>" if hidden > 0 else ""
+    more = (
+        f"<p>{hidden:,} more {'is' if hidden == 1 else 'are'} in plans.csv.</p>"
+        if hidden > 0
+        else ""
+    )
     return (
-        f"<details><summary>What was done, and why ({len(run.decisions):,} decisions)</summary>"
+        f"<details><summary>What was done, and why ({count})</summary>"
         f"<table><tbody>{rows}</tbody></table>{more}</details>"
     )
 

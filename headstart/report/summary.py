@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from headstart.report.axes import hours_text, number_text, share_text
+from headstart.report.axes import count_text, hours_text, number_text, share_text
 from headstart.report.content import Comparison, ReportInput
 from headstart.report.sentences import change_text, is_met, money_text, objective_text
 
@@ -91,7 +91,7 @@ def _lead_tile(run: ReportInput) -> str:
     value = f"{number_text(round(float(known[-1])))} s" if len(known) else "unknown"
     seen = len(run.measured_seconds)
     note = (
-        f"from {number_text(seen)} measured restores" if seen else "a prior, nothing measured yet"
+        f"from {count_text(seen, 'measured restore')}" if seen else "a prior, nothing measured yet"
     )
     return _tile("Lead time learned", value, note)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +111,14 @@ def test_a_report_counts_restores_as_the_records_have_them() -> None:
     content = report_input("A run", scenario, result, assess(scenario, result))
     assert (content.restores, content.restores_hit) == (3, 1)
     assert (content.restores_cancelled, content.restores_failed) == (1, 1)
+
+
+def test_the_table_and_the_sentences_reckon_gpus_from_the_same_hundred() -> None:
+    _, content = assessed(a_scenario(), replicas=3)
+    bound = replace(content.comparisons[-1], gpu_seconds=content.own.gpu_seconds / 1.25)
+    told = closing(replace(content, comparisons=(content.own, bound)))
+    assert re.search(r"knowing the future .* 25 % more *\n", told)
+    assert "Headstart used 25 % more than that bound" in told
 
 
 def test_a_share_asked_for_is_met_or_missed() -> None:

@@ -149,6 +149,19 @@ def test_what_came_of_the_restores_is_counted(counts: dict[str, int], note: str)
     assert f"<strong>{counts['restores']}</strong><p>{note}</p>" in tiles(a_run(**counts))
 
 
+def test_one_of_a_thing_is_named_as_one() -> None:
+    one: dict[str, Any] = {"measured_at": np.array([700.0]), "measured_seconds": np.array([60.0])}
+    decisions = (Decision(at=610.0, text="start 1 restore"),)
+    html = render_report(a_run(ready=np.ones(60), decisions=decisions, **one))
+    assert "from 1 measured restore<" in html
+    assert "1 measured restore; the plan" in html
+    assert "Up to 1 replica is ready" in html
+    assert "and why (1 decision)<" in html
+    late = Comparison(name="Knative", attained_share=0.999, gpu_seconds=7200.0)
+    best = Comparison(name="Headstart", attained_share=1.0, gpu_seconds=3600.0)
+    assert ": 1 late request, against none" in against_reactive(a_run(comparisons=(best, late)))
+
+
 def test_text_from_outside_cannot_become_markup() -> None:
     evil = "</script><script>alert(1)</script>"
     run = a_run(title=evil, decisions=(Decision(at=600.0, text=evil),), notes=(evil,))
