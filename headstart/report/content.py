@@ -53,7 +53,7 @@ class ReportInput:
     of the requests arriving then that waited too long, NaN where nothing is known. ``comparisons``
     begins with Headstart's own row. ``objective`` is the share asked for, None where money decides.
     ``restores_hit`` counts those that were needed, and ready before a request waited too long.
-    ``notes`` are sentences to be read with the figures.
+    ``premises`` are sentences to be read before the figures, ``notes`` those to be read with them.
     """
 
     title: str
@@ -79,6 +79,7 @@ class ReportInput:
     measured_seconds: FloatArray = field(default_factory=lambda: np.empty(0))
     decisions: tuple[Decision, ...] = ()
     origin_epoch_seconds: float | None = None
+    premises: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -8,7 +8,8 @@ from headstart.report.content import Comparison, ReportInput
 
 def sentences(run: ReportInput) -> tuple[str, ...]:
     """Return all that is said of a run, in the order of reading."""
-    said = (headline(run), by_cost(run), against_reactive(run), against_bound(run), *run.notes)
+    verdict = (headline(run), by_cost(run), against_reactive(run), against_bound(run))
+    said = (*run.premises, *verdict, *run.notes)
     return tuple(sentence for sentence in said if sentence)
 
 
