@@ -10,6 +10,7 @@ import pytest
 from controller.policy_file import parse_policies
 from headstart.command_line import parse
 from headstart.demo import demo_scenario
+from headstart.run_report import NAMES
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
@@ -37,6 +38,13 @@ def test_its_demo_has_a_plan_at_the_time_it_asks_for() -> None:
     end = len(scenario.requests) * scenario.bin_seconds
     assert parse(["demo"]).out == asked.run_folder
     assert scenario.warmup_seconds <= float(asked.at) < end
+
+
+@pytest.mark.parametrize(
+    "name", ["HPA", "Knative", NAMES["interval"], "static", "knows the future"]
+)
+def test_it_explains_who_is_compared(name: str) -> None:
+    assert name in " ".join(README.split())
 
 
 def test_it_shows_commands() -> None:
