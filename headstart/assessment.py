@@ -36,10 +36,10 @@ class Assessment:
     """What a replay attained and cost; times in seconds since the trace's start.
 
     ``late_share`` is of each ``late_bin_seconds`` from the scored part's start. ``hits`` are
-    restores that were needed, and ready before a request waited too long. ``cost`` is set where
-    money decides; the trial then asks of the others the share that this replay attained.
-    ``parking`` is set where restores have two stages. ``notes`` are sentences without which the
-    figures would mislead.
+    restores that were needed, and ready before a request waited too long; ``cancelled`` those given
+    up before they were ready. ``cost`` is set where money decides; the trial then asks of the
+    others the share that this replay attained. ``parking`` is set where restores have two stages.
+    ``notes`` are sentences without which the figures would mislead.
     """
 
     trial: Trial
@@ -50,6 +50,7 @@ class Assessment:
     restores: int
     failures: int
     hits: int
+    cancelled: int = 0
     cost: Cost | None = None
     parking: ParkingTally | None = None
     notes: tuple[str, ...] = ()
@@ -86,6 +87,7 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
         restores=len(started),
         failures=sum(1 for record in started if record.outcome in _FAILED),
         hits=count_hits(result.records, trial),
+        cancelled=sum(1 for record in started if record.outcome is Outcome.CANCELLED),
         cost=cost,
         parking=(
             tally_parking(result.records, end=result.end)

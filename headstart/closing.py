@@ -12,6 +12,7 @@ from rich.table import Table
 from headstart.report.axes import hours_text, share_text
 from headstart.report.content import Comparison, ReportInput
 from headstart.report.sentences import (
+    change_text,
     is_met,
     money_text,
     objective_text,
@@ -27,7 +28,7 @@ def print_closing(console: Console, run: ReportInput, report: Path) -> None:
     table.add_column("served in time", justify="right")
     table.add_column(f"objective {objective_text(run)}", justify="center")
     table.add_column("GPU-hours", justify="right")
-    table.add_column("GPU time", justify="right")
+    table.add_column("Headstart takes", justify="right")
     for row in run.comparisons:
         is_own = row is run.own
         table.add_row(
@@ -35,7 +36,7 @@ def print_closing(console: Console, run: ReportInput, report: Path) -> None:
             share_text(row.attained_share),
             _verdict(run, row),
             hours_text(row.gpu_seconds),
-            "" if is_own else _against(row.gpu_seconds, run.own.gpu_seconds),
+            "" if is_own else _own_against(row.gpu_seconds, run.own.gpu_seconds),
             style="bold" if is_own else "",
         )
     console.print()
@@ -59,8 +60,8 @@ def _verdict(run: ReportInput, row: Comparison) -> str:
     return "[green]met[/green]" if kept else "[red]missed[/red]"
 
 
-def _against(gpu_seconds: float, own: float) -> str:
-    """Write how much more or less it takes than Headstart."""
-    change = gpu_seconds / own - 1 if own > 0 else 0.0
-    percent = round(change * 100)
-    return f"{percent:+d} %" if percent else "the same"
+def _own_against(gpu_seconds: float, own: float) -> str:
+    """Write how much more or less Headstart takes, of what this one does: as sentences reckon."""
+    if gpu_seconds <= 0:
+        return ""
+    return change_text(own, gpu_seconds).removesuffix(" than").removesuffix(" as")

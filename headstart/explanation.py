@@ -53,6 +53,8 @@ def log_line(facts: PlanFacts) -> str:
         parts += log_parts(facts.parking, starts=facts.starts, cause=_cause(facts))
     elif facts.starts:
         parts.append(f"start {facts.starts} {noun_for(facts.starts, 'restore')}: {_cause(facts)}")
+        if facts.waiting:
+            parts.append(f"{facts.waiting} more {_waits(facts.waiting)} for room")
     for reason, count in Counter(facts.cancels).items():
         parts.append(f"give up {count} {noun_for(count, 'start')}{_after_colon(reason)}")
     if facts.releases and not facts.starts:
@@ -133,10 +135,8 @@ def _effects(facts: PlanFacts, time_text: Callable[[float], str]) -> list[str]:
             ready_at=ready_at,
             time_text=time_text,
         )
-    elif facts.starts:
-        verb = "starts" if facts.starts == 1 else "start"
-        count = f"{facts.starts} {noun_for(facts.starts, 'restore')}"
-        effects.append(f"{count} {verb} now, to serve by {time_text(ready_at)}.")
+    else:
+        effects += _restores(facts, time_text(ready_at))
     for reason, times in Counter(facts.cancels).items():
         verb = "is" if times == 1 else "are"
         effects.append(f"{times} {noun_for(times, 'start')} {verb} given up{_after_colon(reason)}.")
@@ -146,6 +146,23 @@ def _effects(facts: PlanFacts, time_text: Callable[[float], str]) -> list[str]:
     if not effects:
         effects.append("Nothing starts and nothing is released now.")
     return effects
+
+
+def _restores(facts: PlanFacts, ready: str) -> list[str]:
+    """Say how many restores start, and how many more are wanted and find no room."""
+    told = []
+    if facts.starts:
+        verb = "starts" if facts.starts == 1 else "start"
+        count = f"{facts.starts} {noun_for(facts.starts, 'restore')}"
+        told.append(f"{count} {verb} now, to serve by {ready}.")
+    if facts.waiting:
+        more = "more" if facts.starts else noun_for(facts.waiting, "restore")
+        told.append(f"{facts.waiting} {more} {_waits(facts.waiting)} for room.")
+    return told
+
+
+def _waits(count: int) -> str:
+    return "waits" if count == 1 else "wait"
 
 
 def _upcoming(

@@ -76,8 +76,9 @@ class PlanFacts:
             lead_time_seconds=row.lead_time_seconds,
             quantile_level=row.quantile_level,
             reason=row.reason,
-            starts=max(0, row.target - expected),
+            starts=row.starts,
             releases=max(0, row.ready - row.target),
             cancels=("",) * surplus,
             upcoming=None,
+            waiting=row.waiting,
         )

@@ -22,6 +22,8 @@ COLUMNS = (
     "restoring",
     "lead_time_seconds",
     "quantile_level",
+    "starts",
+    "waiting",
 )
 
 
@@ -51,6 +53,8 @@ class PlanLog:
             plan.restoring,
             plan.lead_time_seconds,
             plan.quantile_level,
+            plan.starts,
+            plan.waiting,
         )
         self.codes[self.count] = _CODES[plan.reason]
         self.count += 1

@@ -71,11 +71,11 @@ def from_run(folder: Path, *, workload: str | None, at: str | None) -> FoundPlan
         raise UsageError(f"WORKLOAD: {shown(workload)} is {allowed}")
     path = folder / "plans.csv"
     wanted = math.inf if at is None else _seconds(at)
-    rows = iter(read_plans(path))
+    plans = read_plans(path)
     chosen: PlanRow | None = None
     next_start_at: float | None = None
     is_last = True
-    for row in rows:
+    for row in plans:
         if row.time <= wanted:
             chosen = row
             continue
@@ -84,7 +84,8 @@ def from_run(folder: Path, *, workload: str | None, at: str | None) -> FoundPlan
             next_start_at = row.time
             break
     if chosen is None:
-        raise UsageError(f"--at: {at} is not allowed: {path} has no plan so early")
+        found = f"begins at {plans[0].time:.10g}" if plans else "has no plan"
+        raise UsageError(f"--at: {at} is not allowed: {path} {found}")
     if at is not None and is_last and wanted > chosen.time + _LAST_PLAN_SECONDS:
         raise UsageError(f"--at: {at} is not allowed: {path} ends at {chosen.time:.0f}")
     return FoundPlan(

@@ -10,6 +10,7 @@ import numpy as np
 from controller.policy import Cost
 from controller.simulation_records import RecordKind, ReplicaRecord
 from headstart.assessment import CLAIRVOYANT, REACTIVE, Assessment
+from headstart.capacity_words import capacity_note
 from headstart.output import prepare_folder, write_whole
 from headstart.replay import ReplayResult
 from headstart.report.content import Comparison, Decision, Fan, ReportInput
@@ -44,6 +45,7 @@ def report_input(
     plans, trial, score = result.plans, assessment.trial, assessment.score
     times = plans.column("time")
     measured = _measured(result)
+    premises = tuple(note for note in (capacity_note(scenario),) if note)
     return ReportInput(
         title=title,
         times=times,
@@ -61,12 +63,15 @@ def report_input(
         requests_missed=score.missed,
         restores=assessment.restores,
         restores_failed=assessment.failures,
+        restores_cancelled=assessment.cancelled,
+        restores_hit=assessment.hits,
         fan=fan,
         measured_at=measured[:, 0],
         measured_seconds=measured[:, 1],
         decisions=decisions,
         origin_epoch_seconds=scenario.origin,
-        notes=assessment.notes,
+        premises=premises,
+        notes=tuple(note for note in assessment.notes if note not in premises),
     )
 
 

@@ -16,6 +16,9 @@ ONE_ZONE = "must have a time zone on every line or on none (none means UTC)"
 _LATEST_SECONDS = 4_102_444_800.0  # 2100-01-01
 # Below this a number is seconds, from it on milliseconds: it is the year 5138 or March 1973.
 _FIRST_MILLISECONDS = 1e11
+# Spreadsheets count days from the end of 1899. A trace in days has at most ten years.
+_DAY_OF_1970, _DAY_OF_2000, _DAY_OF_2100 = 25_569, 36_526, 73_051
+_MOST_DAYS = 3660.0
 # 20260101: a number of seconds among numbers, so never ISO's compact form of a date.
 _COMPACT_LENGTH = 8
 
@@ -50,6 +53,27 @@ def to_epoch_seconds(texts: Sequence[str]) -> FloatArray:
         index = int(np.argmax(refused))
         raise BadTimestampError(index, texts[index], ALLOWED)
     return seconds
+
+
+def day_number_hint(texts: Sequence[str], seconds: FloatArray, *, is_log: bool) -> str:
+    """Say what is wrong with times that look like a spreadsheet's, days since 1899; else nothing.
+
+    ``seconds`` are what the texts would mean as unix time, some hours of the first day of 1970.
+    Whole days may be of counts by the day, but not of a log.
+    """
+    if plain_numbers(texts[:1]) is None or not len(seconds):
+        return ""
+    first, last = float(seconds.min()), float(seconds.max())
+    if first < _DAY_OF_2000 or last >= _DAY_OF_2100 or last - first > _MOST_DAYS:
+        return ""
+    are_daily = not is_log and len(seconds) > 1 and bool((np.diff(seconds) == 1.0).all())
+    if not (are_daily or bool((seconds % 1.0).any())):
+        return ""
+    moment = datetime.fromtimestamp(round((seconds[0] - _DAY_OF_1970) * 86_400.0), UTC)
+    return (
+        f"looks like a spreadsheet's number of a day ({moment:%Y-%m-%dT%H:%M:%SZ}): {ALLOWED} "
+        "(seconds that do not count from 1970 should count from 0)"
+    )
 
 
 def has_zone(text: str) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from headstart.kafka_options import add_kafka_arguments
 
+DEFAULT_DAYS = 14.0
+
 
 def add_trace_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the trace, the warm-up and where the results go."""
@@ -29,9 +31,8 @@ def add_trace_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--days",
         type=float,
-        default=14.0,
         metavar="N",
-        help="how far back in Prometheus or Kafka (default: %(default)g)",
+        help=f"how far back in Prometheus or Kafka, not with TRACE (default: {DEFAULT_DAYS:g})",
     )
     parser.add_argument(
         "--warmup",

@@ -22,6 +22,8 @@ _ASKED = re.compile(r"(request|prompt|input|context).*tokens?")
 _ANSWERED = re.compile(r"(response|completion|output|generated|answer).*tokens?")
 #: Shorter bins nobody sums tokens by; by so much of a bin a log is uneven.
 _LEAST_BIN_SECONDS, _UNEVEN = 10.0, 0.01
+#: The right one after those that have it in numbers, before the blank that times have in them.
+_SEPARATORS = (";", "\t", "|", ",", " ")
 _STATUS_NAMES = {"status", "status_code"}
 #: Begins as a word or a path does, or as an id in hexadecimal digits: neither is a count.
 _WORD = re.compile(r"[^\W\d_]|/|[0-9a-f]{8}-")
@@ -50,7 +52,7 @@ def problem_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | No
     if twice:
         return f"must have one column {twice[0]}"
     if "timestamp" not in header:
-        return ALLOWED
+        return f"{_fault_of(','.join(header))}{ALLOWED}"
     others = set(header) - {"timestamp"}
     if others == _AZURE_TOKENS or others & set(COUNTS) or _tells_tokens(header, rows):
         return None
@@ -62,6 +64,29 @@ def problem_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str | No
                 "call it count if it counts requests, leave it out only if each line is one request"
             )
     return None
+
+
+def _fault_of(line: str) -> str:
+    """Say what may be wrong with a first line that names no column timestamp; nothing if unknown.
+
+    That are other separators, as spreadsheets write where the comma is in numbers, and no header.
+    """
+    for mark in _SEPARATORS:
+        fields = [field.strip(' "') for field in line.split(mark)]
+        wrong = "" if mark == "," else f"is separated by {mark!r}, must be separated by ','; "
+        if "timestamp" in fields:
+            return wrong
+        if (mark in line or mark == ",") and any(map(_is_time, fields)):
+            return f"{wrong}is no header, the first line must name the columns: "
+    return ""
+
+
+def _is_time(field: str) -> bool:
+    try:
+        to_epoch_seconds([field.upper()])
+    except BadTimestampError:
+        return False
+    return True
 
 
 def _tells_tokens(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -86,25 +86,37 @@ def columns(
     """Return the wanted columns of the CSV rows that follow a header.
 
     Raises:
-        InvalidTraceError: for the first row with fewer than ``width`` columns or broken quoting.
+        InvalidTraceError: for broken quoting, or the first row with fewer than ``width`` columns,
+            or with more that are not empty.
     """
     taken: tuple[list[str], ...] = tuple([] for _ in wanted)
     reader = csv.reader(lines, strict=True)
     done = 1
     try:
         while rows := list(itertools.islice(reader, _CHUNK_ROWS)):
-            if min(map(len, rows)) < width:
-                index = next(i for i, row in enumerate(rows) if len(row) < width)
-                count = len(rows[index])
-                found = "1 column" if count == 1 else f"{count} columns"
-                place = f"{name}:{done + index + 1}"
-                raise InvalidTraceError(f"{place}: {found}, the header has {width}")
+            if set(map(len, rows)) != {width}:
+                _refuse_other_widths(rows, width, name=name, first_line=done + 1)
             for column, index in zip(taken, wanted, strict=True):
                 column.extend(map(itemgetter(index), rows))
             done += len(rows)
     except csv.Error as error:
         raise InvalidTraceError(f"{name}:{reader.line_num + 1}: broken CSV: {error}") from error
     return taken
+
+
+def _refuse_other_widths(rows: list[list[str]], width: int, *, name: str, first_line: int) -> None:
+    """Refuse rows that are cut, or whose values are not where the header says.
+
+    Raises:
+        InvalidTraceError: for the first of them.
+    """
+    for line, row in enumerate(rows, start=first_line):
+        # Some programs end each line with a comma; nothing is lost with an empty column.
+        if len(row) == width or (len(row) > width and not "".join(row[width:]).strip()):
+            continue
+        found = "1 column" if len(row) == 1 else f"{len(row)} columns"
+        hint = "; a comma inside a value needs quotes around it" if len(row) > width else ""
+        raise InvalidTraceError(f"{name}:{line}: {found}, the header has {width}{hint}")
 
 
 def json_timestamps(lines: Iterator[str], name: str) -> list[str]:

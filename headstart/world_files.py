@@ -13,11 +13,21 @@ from headstart.errors import UsageError
 from headstart.kafka_options import kafka_connection
 from headstart.peak_check import check_peak
 from headstart.scenario import Scenario
+from headstart.trace_arguments import DEFAULT_DAYS
 from headstart.traces import Trace, default_capacity, default_warmup, parse_warmup, read_trace
 from models.forecast import WorkloadName
 
 #: In less than this nothing can be told of a policy.
 _SHORTEST_SECONDS = 60.0
+#: What a file leaves no use for, and what it is for.
+_OF_RECORDINGS = {
+    "days": "only with --prometheus or --kafka",
+    "query": "only with --prometheus",
+    "topic": "only with --kafka",
+    "key": "only with --kafka",
+    "timestamp_field": "only with --kafka",
+    "weight_field": "only with --kafka",
+}
 
 
 def trace_and_warmup(arguments: argparse.Namespace) -> tuple[Trace, float]:
@@ -121,20 +131,32 @@ def _trace(arguments: argparse.Namespace) -> Trace:
             "--topic"
         )
     if arguments.trace is not None:
+        _refuse_recorded(arguments)
         return read_trace(arguments.trace)
+    days = DEFAULT_DAYS if arguments.days is None else arguments.days
     if arguments.kafka is not None:
-        return _events(arguments)
+        return _events(arguments, days)
     if not arguments.query:
         raise UsageError("--query: missing, say which series of Prometheus is the demand")
     # Here, so that who has a file needs no client.
     from headstart.recorded_demand import recorded_trace
 
-    return recorded_trace(
-        arguments.prometheus, arguments.query, days=arguments.days, now=time.time()
-    )
+    return recorded_trace(arguments.prometheus, arguments.query, days=days, now=time.time())
 
 
-def _events(arguments: argparse.Namespace) -> Trace:
+def _refuse_recorded(arguments: argparse.Namespace) -> None:
+    """Refuse beside a file what says which part of a recording is meant.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    for option, source in _OF_RECORDINGS.items():
+        if getattr(arguments, option) is not None:
+            flag = f"--{option.replace('_', '-')}"
+            raise UsageError(f"{flag}: not allowed with TRACE, which is played whole: {source}")
+
+
+def _events(arguments: argparse.Namespace, days: float) -> Trace:
     if not arguments.topic:
         raise UsageError("--topic: missing, say which topic of Kafka has the request events")
     # Here, so that who has a file needs no client.
@@ -150,7 +172,7 @@ def _events(arguments: argparse.Namespace) -> Trace:
         timestamp_field=arguments.timestamp_field,
         weight_field=arguments.weight_field,
     )
-    return recorded_events(connection, events, days=arguments.days, now=time.time())
+    return recorded_events(connection, events, days=days, now=time.time())
 
 
 def _policy(

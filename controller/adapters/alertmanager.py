@@ -183,7 +183,7 @@ class AlertIntake:
             raise self._overloaded(str(error)) from error
         self._count(payload, after.begun_since(before), left_out)
         for fault in payload.faults:
-            _log.warning("alert passed over: %s", fault)
+            _log.warning("faulty alert, not taken: %s", fault)
         if payload.truncated:
             _log.warning("%d alerts were cut by the sender's max_alerts", payload.truncated)
         if left_out:

@@ -24,6 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from headstart.assessment import assess, summarize
+    from headstart.capacity_words import capacity_note
     from headstart.closing import closing_json, print_closing
     from headstart.output import prepare_folder
     from headstart.progress import Watcher
@@ -34,6 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     trace, scenario = scenario_of(arguments)
     prepare_folder(arguments.out)
+    if note := capacity_note(scenario):
+        # Before the run, which may take long and then says little.
+        sys.stderr.write(f"headstart: {note}\n")
+        sys.stderr.flush()
     with ExitStack() as stack:
         watcher = stack.enter_context(Watcher(scenario, Console(stderr=True)))
         result = replay(scenario, watcher.see)

@@ -33,17 +33,28 @@ def clock_text(seconds: float, origin: float | None, *, span_seconds: float) -> 
 
     With a span above a day the date, or the day's number, comes first.
     """
-    whole = round(seconds)
+    return _instant(
+        round(seconds),
+        origin,
+        shows_day=span_seconds > DAY_SECONDS,
+        shows_seconds=span_seconds < 1200,
+    )
+
+
+def listed_text(seconds: float, origin: float | None, *, start: float, end: float) -> str:
+    """Write an instant of a list to the second, with the day if [start, end] is on several."""
+    first, last = ((at + (origin or 0.0)) // DAY_SECONDS for at in (start, end))
+    return _instant(round(seconds), origin, shows_day=first != last, shows_seconds=True)
+
+
+def _instant(whole: int, origin: float | None, *, shows_day: bool, shows_seconds: bool) -> str:
     if origin is not None:
         moment = datetime.fromtimestamp(origin + whole, tz=UTC)
-        text = moment.strftime("%H:%M" if span_seconds >= 1200 else "%H:%M:%S")
-        return f"{moment:%b} {moment.day}, {text}" if span_seconds > DAY_SECONDS else text
-    hours, minutes = (
-        whole % DAY_SECONDS // 3600 if span_seconds > DAY_SECONDS else whole // 3600,
-        (whole % 3600 // 60),
-    )
-    text = f"{hours}:{minutes:02d}" + ("" if span_seconds >= 1200 else f":{whole % 60:02d}")
-    return f"day {whole // DAY_SECONDS + 1}, {text}" if span_seconds > DAY_SECONDS else text
+        text = moment.strftime("%H:%M:%S" if shows_seconds else "%H:%M")
+        return f"{moment:%b} {moment.day}, {text}" if shows_day else text
+    hours = whole % DAY_SECONDS // 3600 if shows_day else whole // 3600
+    text = f"{hours}:{whole % 3600 // 60:02d}" + (f":{whole % 60:02d}" if shows_seconds else "")
+    return f"day {whole // DAY_SECONDS + 1}, {text}" if shows_day else text
 
 
 def number_text(value: float) -> str:
@@ -53,6 +64,11 @@ def number_text(value: float) -> str:
     if abs(value) >= 100 or value == round(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def count_text(count: float, noun: str) -> str:
+    """Write a number of things, ``noun`` being what one of them is called."""
+    return f"{number_text(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def hours_text(seconds: float) -> str:

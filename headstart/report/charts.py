@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from headstart.report.axes import number_text
+from headstart.report.axes import count_text, number_text
 from headstart.report.content import Fan, ReportInput
 from headstart.report.frame import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Frame
 from headstart.report.thinning import MAX_POINTS, changes, sample, thin
@@ -79,7 +79,8 @@ def replica_chart(run: ReportInput) -> Chart:
         Row(label="ready", color="ready", values=run.ready, is_area=True),
     ]
     most_ready, most_restoring = _peak(run.ready), _peak(run.restoring)
-    text = f"Up to {most_ready:.0f} replicas are ready, up to {most_restoring:.0f} restoring."
+    ready_text = f"{count_text(most_ready, 'replica')} {'is' if most_ready == 1 else 'are'} ready"
+    text = f"Up to {ready_text}, up to {most_restoring:.0f} restoring."
     labels = ("replicas", "Replicas", "restores begin before the demand that needs them", text)
     return _chart(run, frame, labels, "".join(shapes), rows, unit="")
 
@@ -99,7 +100,8 @@ def lead_time_chart(run: ReportInput) -> Chart:
         Row(label="lead time planned with", color="fan", values=run.lead_time_seconds),
         Row(label="measured restores", color="restoring dotted", values=np.empty(0)),
     ]
-    text = f"{int(seen.sum())} measured restores; the plan's lead time follows them."
+    restores = count_text(int(seen.sum()), "measured restore")
+    text = f"{restores}; the plan's lead time follows them."
     labels = ("lead", "Lead time, learned", "seconds from the decision until serving", text)
     return _chart(run, frame, labels, dots + _path("line thick fan", line), rows, unit=" s")
 

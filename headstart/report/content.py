@@ -52,7 +52,8 @@ class ReportInput:
     and then axes show the time of day in UTC. ``demand`` is per second, ``late_share`` the share
     of the requests arriving then that waited too long, NaN where nothing is known. ``comparisons``
     begins with Headstart's own row. ``objective`` is the share asked for, None where money decides.
-    ``notes`` are sentences to be read with the figures.
+    ``restores_hit`` counts those that were needed, and ready before a request waited too long.
+    ``premises`` are sentences to be read before the figures, ``notes`` those to be read with them.
     """
 
     title: str
@@ -71,11 +72,14 @@ class ReportInput:
     requests_missed: float
     restores: int
     restores_failed: int = 0
+    restores_cancelled: int = 0
+    restores_hit: int = 0
     fan: Fan | None = None
     measured_at: FloatArray = field(default_factory=lambda: np.empty(0))
     measured_seconds: FloatArray = field(default_factory=lambda: np.empty(0))
     decisions: tuple[Decision, ...] = ()
     origin_epoch_seconds: float | None = None
+    premises: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

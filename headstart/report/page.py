@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.report.axes import clock_text, span_text
+from headstart.report.axes import clock_text, count_text, listed_text, span_text
 from headstart.report.charts import (
     PLOT_EDGES,
     Chart,
@@ -95,18 +95,21 @@ def _decisions(run: ReportInput) -> str:
     """Render what was done and why, folded away."""
     if not run.decisions:
         return ""
-    # Below 20 minutes the clock shows seconds, which a list of decisions always wants.
-    span = min(float(run.times[-1] - run.times[0]), 1199.0)
-    origin = run.origin_epoch_seconds
+    start, end, origin = float(run.times[0]), float(run.times[-1]), run.origin_epoch_seconds
     rows = "".join(
-        f"<tr><td>{escape(clock_text(row.at, origin, span_seconds=span))}</td>"
+        f"<tr><td>{escape(listed_text(row.at, origin, start=start, end=end))}</td>"
         f"<td>{escape(row.text)}</td></tr>"
         for row in run.decisions[:MAX_DECISIONS]
     )
+    count = count_text(len(run.decisions), "decision")
     hidden = len(run.decisions) - MAX_DECISIONS
-    more = f"<p>{hidden:,} more are in plans.csv.</p>" if hidden > 0 else ""
+    more = (
+        f"<p>{hidden:,} more {'is' if hidden == 1 else 'are'} in plans.csv.</p>"
+        if hidden > 0
+        else ""
+    )
     return (
-        f"<details><summary>What was done, and why ({len(run.decisions):,} decisions)</summary>"
+        f"<details><summary>What was done, and why ({count})</summary>"
         f"<table><tbody>{rows}</tbody></table>{more}</details>"
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from headstart.report.axes import hours_text, number_text, share_text, span_text
+from headstart.report.axes import count_text, hours_text, number_text, share_text, span_text
 from headstart.report.content import Comparison, ReportInput
 
 
 def sentences(run: ReportInput) -> tuple[str, ...]:
     """Return all that is said of a run, in the order of reading."""
-    said = (headline(run), by_cost(run), against_reactive(run), against_bound(run), *run.notes)
+    verdict = (headline(run), by_cost(run), against_reactive(run), against_bound(run))
+    said = (*run.premises, *verdict, *run.notes)
     return tuple(sentence for sentence in said if sentence)
 
 
@@ -18,9 +19,9 @@ def headline(run: ReportInput) -> str:
     if run.objective is None:
         return (
             f"Headstart cost {money_text(own)} at the policy's prices: "
-            f"{gpu_hours_text(own.gpu_seconds)} and {number_text(round(run.requests_missed))} late "
-            f"requests over {_span(run)}; {share_text(own.attained_share)} of requests waited less "
-            f"than {_wait(run)}."
+            f"{gpu_hours_text(own.gpu_seconds)} and "
+            f"{count_text(round(run.requests_missed), 'late request')} over {_span(run)}; "
+            f"{share_text(own.attained_share)} of requests waited less than {_wait(run)}."
         )
     verb = "kept" if own.attained_share >= run.objective else "fell short of"
     kept = f"{share_text(own.attained_share)} of requests waited less than {_wait(run)}"
@@ -112,8 +113,8 @@ def _difference(run: ReportInput, other: Comparison) -> str:
     gpus = "as much GPU time" if gpus == "the same as" else gpus.removesuffix(" than") + " GPU time"
     late, late_other = 1 - own.attained_share, 1 - other.attained_share
     if late < 1e-6 < late_other:
-        count = number_text(round(late_other * run.requests_total))
-        return f"{count} late requests, against none with Headstart, which took {gpus}"
+        count = count_text(round(late_other * run.requests_total), "late request")
+        return f"{count}, against none with Headstart, which took {gpus}"
     if late_other - late > 0.0005:
         factor = late_other / max(late, 1e-9)
         fewer = f"{factor:.1f} times" if factor < 50 else "more than 50 times"

@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from headstart.report.axes import hours_text, number_text, share_text
+from headstart.report.axes import count_text, hours_text, number_text, share_text
 from headstart.report.content import Comparison, ReportInput
 from headstart.report.sentences import change_text, is_met, money_text, objective_text
 
@@ -77,9 +77,13 @@ def _gpu_note(run: ReportInput) -> str:
 
 
 def _restore_note(run: ReportInput) -> str:
-    if run.restores_failed:
-        return f"{number_text(run.restores_failed)} failed and were started elsewhere"
-    return "started ahead of demand, none failed"
+    """Say what came of the restores: how many were worth it, given up, and failed."""
+    if not run.restores:
+        return "none was started"
+    hits = f"{number_text(run.restores_hit)} needed, and ready before any request was late"
+    given_up = f"{number_text(run.restores_cancelled)} given up" if run.restores_cancelled else ""
+    failed = f"{number_text(run.restores_failed) if run.restores_failed else 'none'} failed"
+    return ", ".join(part for part in (hits, given_up, failed) if part)
 
 
 def _lead_tile(run: ReportInput) -> str:
@@ -87,7 +91,7 @@ def _lead_tile(run: ReportInput) -> str:
     value = f"{number_text(round(float(known[-1])))} s" if len(known) else "unknown"
     seen = len(run.measured_seconds)
     note = (
-        f"from {number_text(seen)} measured restores" if seen else "a prior, nothing measured yet"
+        f"from {count_text(seen, 'measured restore')}" if seen else "a prior, nothing measured yet"
     )
     return _tile("Lead time learned", value, note)
 

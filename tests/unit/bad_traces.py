@@ -9,6 +9,11 @@ KNOWN_HEADERS = (
     "must be timestamp,requests or timestamp,count (counts), or, of a log with one line a request, "
     "timestamp alone or beside words and status codes, or TIMESTAMP,ContextTokens,GeneratedTokens"
 )
+NO_HEADER = "is no header, the first line must name the columns: "
+TIMES = (
+    "must be unix seconds, unix milliseconds or ISO 8601, from 1970 to 2100 "
+    "(seconds that do not count from 1970 should count from 0)"
+)
 ZONES_HINT = "times without a zone are UTC: if these are local, and clocks went back, write zones"
 OR_LEFT_OUT = (
     "may be a count: call it count if it counts requests, "
@@ -34,7 +39,56 @@ BAD_TRACES = (
     BadInput(
         "no header",
         "0,1\n10,2\n",
-        ("trace.csv:1: header: '0,1' is not allowed: " + KNOWN_HEADERS,),
+        ("trace.csv:1: header: '0,1' is not allowed: " + NO_HEADER + KNOWN_HEADERS,),
+    ),
+    BadInput(
+        "a log of requests without a header",
+        "2026-01-01T00:00:00Z,/v1/chat\n2026-01-01T00:00:01Z,/v1/chat\n",
+        (
+            "trace.csv:1: header: '2026-01-01T00:00:00Z,/v1/chat' is not allowed: "
+            + NO_HEADER
+            + KNOWN_HEADERS,
+        ),
+    ),
+    BadInput(
+        "tabs",
+        "timestamp\trequests\n0\t1\n",
+        (
+            "trace.csv:1: header: 'timestamp\\trequests' is not allowed: "
+            "is separated by '\\t', must be separated by ','; " + KNOWN_HEADERS,
+        ),
+    ),
+    BadInput(
+        "semicolons and no header",
+        "2026-01-01 00:00;1,5\n2026-01-01 00:01;2\n",
+        (
+            "trace.csv:1: header: '2026-01-01 00:00;1,5' is not allowed: "
+            "is separated by ';', must be separated by ','; " + NO_HEADER + KNOWN_HEADERS,
+        ),
+    ),
+    BadInput(
+        "quarters of an hour as a spreadsheet numbers them",
+        COUNTS + "46083.010417,1\n46083.020833,1\n46083.03125,1\n",
+        (
+            "trace.csv:2: timestamp: 46083.010417 is not allowed: "
+            "looks like a spreadsheet's number of a day (2026-03-02T00:15:00Z): " + TIMES,
+        ),
+    ),
+    BadInput(
+        "days as a spreadsheet numbers them",
+        COUNTS + "46083,1\n46084,1\n46085,1\n",
+        (
+            "trace.csv:2: timestamp: 46083 is not allowed: "
+            "looks like a spreadsheet's number of a day (2026-03-02T00:00:00Z): " + TIMES,
+        ),
+    ),
+    BadInput(
+        "a log of two days as a spreadsheet numbers them",
+        "timestamp\n46085.75\n46083.010417\n",
+        (
+            "trace.csv:2: timestamp: 46085.75 is not allowed: "
+            "looks like a spreadsheet's number of a day (2026-03-04T18:00:00Z): " + TIMES,
+        ),
     ),
     BadInput(
         "tokens by the minute",
@@ -83,7 +137,10 @@ BAD_TRACES = (
     BadInput(
         "semicolons",
         "timestamp;requests\n0;1\n",
-        ("trace.csv:1: header: 'timestamp;requests' is not allowed: " + KNOWN_HEADERS,),
+        (
+            "trace.csv:1: header: 'timestamp;requests' is not allowed: "
+            "is separated by ';', must be separated by ','; " + KNOWN_HEADERS,
+        ),
     ),
     BadInput(
         "a word for a count",
@@ -145,6 +202,14 @@ BAD_TRACES = (
         "a column too few",
         COUNTS + "0,1\n10\n",
         ("trace.csv:3: 1 column, the header has 2",),
+    ),
+    BadInput(
+        "a thousands separator",
+        COUNTS + "0,1\n10,1,185\n",
+        (
+            "trace.csv:3: 3 columns, the header has 2; "
+            "a comma inside a value needs quotes around it",
+        ),
     ),
     BadInput(
         "an empty line",
@@ -242,8 +307,35 @@ BAD_TRACES = (
         "a gap of many years",
         COUNTS + "0,1\n1,1\n2,1\n1700000000,1\n",
         (
-            "trace.csv:5: timestamp: 1700000000 is not allowed: "
-            "must be within 40000000 bins of 1 s after the first",
+            "trace.csv:5: timestamp: 1700000000 is not allowed: must be at most 92 days after "
+            "the line before, 1970-01-01T00:00:02Z, not 19,676 days; one of the two may be "
+            "mistyped",
+        ),
+    ),
+    BadInput(
+        "a first line of 1970",
+        COUNTS + "1970-01-01 00:00,1\n2026-01-01 00:00,1\n2026-01-01 00:01,1\n2026-01-01 00:02,1\n",
+        (
+            "trace.csv:3: timestamp: '2026-01-01 00:00' is not allowed: must be at most 92 days "
+            "after the line before, 1970-01-01T00:00:00Z, not 20,454 days; one of the two may be "
+            "mistyped",
+        ),
+    ),
+    BadInput(
+        "a last line a year ahead",
+        COUNTS + "2026-01-01T00:00,1\n2026-01-01T01:00,1\n2027-01-01T02:00,1\n",
+        (
+            "trace.csv:4: timestamp: '2027-01-01T02:00' is not allowed: must be at most 92 days "
+            "after the line before, 2026-01-01T01:00:00Z, not 365 days; one of the two may be "
+            "mistyped",
+        ),
+    ),
+    BadInput(
+        "more bins than fit",
+        COUNTS + "0,1\n0.01,1\n0.02,1\n500000,1\n",
+        (
+            "trace.csv:5: timestamp: 500000 is not allowed: "
+            "must be within 40000000 bins of 0.01 s after the first",
         ),
     ),
     BadInput(
@@ -272,6 +364,15 @@ BAD_TRACES = (
         (
             "trace.csv:4: timestamp: 1700000000 is not allowed: "
             "must be within 460 days of the others in a log of arrivals",
+        ),
+    ),
+    BadInput(
+        "an arrival a year ahead",
+        "timestamp\n2026-01-01 00:00:01\n2027-01-01 00:00:02\n2026-01-01 00:00:05\n",
+        (
+            "trace.csv:3: timestamp: '2027-01-01 00:00:02' is not allowed: must be at most 92 days "
+            "after the arrival before, 2026-01-01T00:00:05Z, not 365 days; one of the two may be "
+            "mistyped",
         ),
     ),
     BadInput(

@@ -101,6 +101,21 @@ async def test_an_alert_boosts_until_it_is_resolved() -> None:
     assert receiver.in_force() == {}
 
 
+async def test_a_faulty_alert_is_told_and_logged_as_one_not_as_passed_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    receiver = Receiver()
+    body = json.loads(a_body("a", replicas="abc"))
+    body["alerts"].append({"labels": {"alertname": "DiskFull"}})
+    answer = (await receiver.post(json.dumps(body).encode())).json()
+    assert (answer["taken"], answer["passed_over"]) == (0, 1)
+    [fault] = answer["faults"]
+    assert fault.startswith("alerts[0].headstart_boost_replicas: 'abc' is not allowed")
+    assert [record.message for record in caplog.records] == [f"faulty alert, not taken: {fault}"]
+    counted = {outcome: count for outcome, count in receiver.intake.counts.alerts.items() if count}
+    assert counted == {"faulty": 1, "passed_over": 1}
+
+
 async def test_an_alert_told_without_times_boosts_each_time_it_fires() -> None:
     receiver = Receiver()
     alert = {"labels": {"headstart_policy": CHAT, "headstart_boost_replicas": "2"}}

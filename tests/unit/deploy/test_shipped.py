@@ -34,6 +34,17 @@ def test_the_base_lists_every_file_beside_it() -> None:
     assert set(listed["resources"]) == files
 
 
+def test_the_overlay_of_the_guide_names_what_the_base_has() -> None:
+    [text] = re.findall(r"<<'END'\n(.*?)END\n", (DEPLOY / "README.md").read_text(), re.DOTALL)
+    overlay = yaml.safe_load(text)
+    [base] = documents(BASE / "kustomization.yaml")
+    assert [one["name"] for one in overlay["images"]] == [one["name"] for one in base["images"]]
+    patch = yaml.safe_load(overlay["patches"][0]["patch"])
+    [settings] = documents(BASE / "settings.yaml")
+    assert (patch["kind"], patch["metadata"]) == (settings["kind"], settings["metadata"])
+    assert patch["data"].keys() == settings["data"].keys()
+
+
 def test_rights_over_the_whole_cluster_are_these_and_no_more() -> None:
     [role] = [one for one in documents(BASE / "rbac.yaml") if named(one, "ClusterRole")]
     assert rights(role) == CLUSTER_WIDE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from controller.environment import Environment, NodeLoss, StandbyNodes
 from controller.plan import Reason
 from controller.policy import Cost, Limits, Objective, Standby, WorkloadPolicy
 from controller.simulation import SimulatedWorld
+from controller.simulation_records import Outcome, RecordKind
 from controller.tick_state import TickState
 from headstart.assessment import CLAIRVOYANT, Assessment, assess, summarize
 from headstart.closing import print_closing
@@ -94,6 +96,29 @@ def test_where_nodes_are_lost_nobody_is_said_to_have_known_the_future() -> None:
         assert "Kubernetes HPA" in told
         assert "future" not in told
     assert CLAIRVOYANT in assessed(a_scenario())[0].comparison
+
+
+def test_a_report_counts_restores_as_the_records_have_them() -> None:
+    scenario = a_scenario()
+    result = a_result(scenario, replicas=2)
+    one = replace(result.records[0], kind=RecordKind.RESTORE, ready_at=None)
+    begun = [
+        replace(one, started_at=280.0, ready_at=290.0, outcome=Outcome.SERVING),
+        replace(one, started_at=300.0, released_at=320.0, outcome=Outcome.CANCELLED),
+        replace(one, started_at=400.0, outcome=Outcome.HUNG),
+    ]
+    result = replace(result, records=(*result.records, *begun))
+    content = report_input("A run", scenario, result, assess(scenario, result))
+    assert (content.restores, content.restores_hit) == (3, 1)
+    assert (content.restores_cancelled, content.restores_failed) == (1, 1)
+
+
+def test_the_table_and_the_sentences_reckon_gpus_from_the_same_hundred() -> None:
+    _, content = assessed(a_scenario(), replicas=3)
+    bound = replace(content.comparisons[-1], gpu_seconds=content.own.gpu_seconds / 1.25)
+    told = closing(replace(content, comparisons=(content.own, bound)))
+    assert re.search(r"knowing the future .* 25 % more *\n", told)
+    assert "Headstart used 25 % more than that bound" in told
 
 
 def test_a_share_asked_for_is_met_or_missed() -> None:

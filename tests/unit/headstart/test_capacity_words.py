@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from controller.environment import Environment
+from headstart.__main__ import main
 from headstart.assessment import assess
 from headstart.capacity_words import capacity_note
 from headstart.replay import ReplayResult
@@ -53,6 +56,20 @@ def test_it_is_among_the_notes_of_the_assessment() -> None:
     scenario = a_scenario(hourly()[:100])
     result: ReplayResult = a_result(scenario, replicas=2)
     assert assess(scenario, result).notes == (capacity_note(scenario),)
+
+
+def test_a_replay_says_it_before_it_begins_and_before_its_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace, out = tmp_path / "trace.csv", tmp_path / "out"
+    trace.write_text("timestamp\n" + "".join(f"{600 * number}\n" for number in range(4)))
+    assert main(["replay", str(trace), "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("headstart: Without --policy a replica is assumed to serve")
+    for told in (said.out, (out / "report.html").read_text(encoding="utf-8")):
+        words = " ".join(told.split())
+        assert -1 < words.find("Without --policy") < words.find("the objective: ")
+        assert words.count("Without --policy") == 1
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.parts.loopback_server import LoopbackServer
 
 HEADER = (
     "time,demand_per_second,target,floor,reactive,ready,restoring,lead_time_seconds,"
-    "quantile_level,reason\n"
+    "quantile_level,starts,waiting,reason\n"
 )
 
 
@@ -103,6 +103,19 @@ def test_the_log_line_says_what_starts_and_why() -> None:
     assert log_line(PlanFacts.of_plan(a_plan(starts=0))) == ""
 
 
+def test_who_found_no_room_waits_beside_those_that_start() -> None:
+    plan = a_plan(target=52, starts=42)._replace(waiting=9)
+    assert "42 restores start now, to serve by 162 s. 9 more wait for room." in " ".join(
+        sentences(plan)
+    )
+    assert log_line(PlanFacts.of_plan(plan)) == (
+        "start 42 restores: forecast p95 of the next 62 s needs 52 replicas; 9 more wait for room"
+    )
+    none = a_plan(target=2, starts=0)._replace(waiting=1)
+    assert "1 restore waits for room." in sentences(none)
+    assert log_line(PlanFacts.of_plan(none)) == ""
+
+
 def test_a_start_is_given_up_for_the_reason_that_its_cancel_gives() -> None:
     why = ("not needed any more", "failed: no snapshot", "not needed any more")
     cancels = tuple((ReplicaName(f"r{number}"), reason) for number, reason in enumerate(why))
@@ -158,7 +171,7 @@ def test_an_answer_that_is_no_plan_is_one_line(
 def test_a_finished_run_is_explained_at_a_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = "600,9,1,1,1,1,0,60,0.9,forecast\n605,9,3,3,1,1,0,60,0.9,forecast\n"
+    rows = "600,9,1,1,1,1,0,60,0.9,0,0,forecast\n605,9,3,3,1,1,0,60,0.9,2,0,forecast\n"
     (tmp_path / "plans.csv").write_text(HEADER + rows, encoding="utf-8")
     assert main(["explain", "--run", str(tmp_path), "--at", "602"]) == 0
     told = capsys.readouterr().out
@@ -168,10 +181,20 @@ def test_a_finished_run_is_explained_at_a_time(
     assert json.loads(capsys.readouterr().out)["target"] == 3
 
 
+def test_a_finished_run_says_how_many_started_and_how_many_found_no_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = "600,9,52,52,1,1,0,60,0.9,42,9,forecast\n"
+    (tmp_path / "plans.csv").write_text(HEADER + row, encoding="utf-8")
+    assert main(["explain", "--run", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "42 restores start now, to serve by 660 s.\n9 more wait for room.\n" in told
+
+
 def test_a_surplus_start_of_a_finished_run_is_given_up_and_no_replica_released(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "plans.csv").write_text(HEADER + "600,9,2,2,1,1,3,60,0.9,forecast\n")
+    (tmp_path / "plans.csv").write_text(HEADER + "600,9,2,2,1,1,3,60,0.9,0,0,forecast\n")
     assert main(["explain", "--run", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert "2 starts are given up.\n" in told
@@ -181,7 +204,7 @@ def test_a_surplus_start_of_a_finished_run_is_given_up_and_no_replica_released(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--at", "599"], "--at: 599 is not allowed"),
+        (["--at", "599"], "plans.csv begins at 600\n"),
         (["--at", "661"], "plans.csv ends at 600"),
         (["--at", "noon"], "--at: 'noon' is not allowed: must be a number of seconds"),
     ],
@@ -189,7 +212,7 @@ def test_a_surplus_start_of_a_finished_run_is_given_up_and_no_replica_released(
 def test_a_time_without_a_plan_is_bad_usage(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = "600,9,1,1,1,1,0,60,0.9,forecast\n"
+    row = "600,9,1,1,1,1,0,60,0.9,0,0,forecast\n"
     (tmp_path / "plans.csv").write_text(HEADER + row, encoding="utf-8")
     assert main(["explain", "--run", str(tmp_path), *words]) == 2
     assert said in capsys.readouterr().err

@@ -15,6 +15,7 @@ from headstart.report.axes import clock_text, number_text, round_ticks, share_te
 from headstart.report.content import Comparison, Decision, Fan, ReportInput
 from headstart.report.page import render_report
 from headstart.report.sentences import against_bound, against_reactive, headline
+from headstart.report.summary import tiles
 from headstart.report.thinning import changes, thin
 
 HPA = Comparison(name="Kubernetes HPA", attained_share=0.95, gpu_seconds=7200.0)
@@ -108,6 +109,57 @@ def test_a_fortnight_of_plans_stays_below_two_megabytes() -> None:
     )
     run = replace(run, decisions=tuple(Decision(at=600.0, text="x" * 80) for _ in range(5000)))
     assert len(render_report(run).encode()) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("origin", "step", "told"),
+    [
+        (1767225600.0, 10.0, "00:10:10"),
+        (1767225600.0 - 900.0, 10.0, "23:55:10"),
+        (1767225600.0 - 900.0, 60.0, "Dec 31, 23:55:10"),
+        (1767225600.0, 7200.0, "Jan 1, 00:10:10"),
+        (None, 10.0, "0:10:10"),
+        (None, 7200.0, "day 1, 0:10:10"),
+    ],
+)
+def test_a_decision_has_its_day_where_the_run_is_on_several(
+    origin: float | None, step: float, told: str
+) -> None:
+    times = 600.0 + np.arange(20) * step
+    decisions = (Decision(at=610.0, text="start 1 restore"),)
+    run = a_run(count=20, times=times, origin_epoch_seconds=origin, decisions=decisions)
+    assert f"<tr><td>{told}</td><td>start 1 restore</td>" in render_report(run)
+
+
+@pytest.mark.parametrize(
+    ("counts", "note"),
+    [
+        (
+            {"restores": 9, "restores_hit": 4, "restores_cancelled": 2, "restores_failed": 1},
+            "4 needed, and ready before any request was late, 2 given up, 1 failed",
+        ),
+        (
+            {"restores": 3, "restores_hit": 3},
+            "3 needed, and ready before any request was late, none failed",
+        ),
+        ({"restores": 0}, "none was started"),
+    ],
+)
+def test_what_came_of_the_restores_is_counted(counts: dict[str, int], note: str) -> None:
+    assert f"<strong>{counts['restores']}</strong><p>{note}</p>" in tiles(a_run(**counts))
+
+
+def test_one_of_a_thing_is_named_as_one() -> None:
+    one: dict[str, Any] = {"measured_at": np.array([700.0]), "measured_seconds": np.array([60.0])}
+    decisions = (Decision(at=610.0, text="start 1 restore"),)
+    html = render_report(a_run(ready=np.ones(60), decisions=decisions, **one))
+    assert "from 1 measured restore<" in html
+    assert "1 measured restore; the plan" in html
+    assert "Up to 1 replica is ready" in html
+    assert "and why (1 decision)<" in html
+    late = Comparison(name="Knative", attained_share=0.999, gpu_seconds=7200.0)
+    best = Comparison(name="Headstart", attained_share=1.0, gpu_seconds=3600.0)
+    assert ": 1 late request, against none" in against_reactive(a_run(comparisons=(best, late)))
 
 
 def test_text_from_outside_cannot_become_markup() -> None:

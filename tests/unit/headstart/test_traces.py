@@ -40,6 +40,25 @@ def test_bins_left_out_are_missing_not_zero(tmp_path: Path) -> None:
     np.testing.assert_array_equal(trace.requests, [1, 1, np.nan, np.nan, 1, 1, 1])
 
 
+def test_an_outage_of_two_months_in_three_years_is_no_mistake(tmp_path: Path) -> None:
+    hours = [*range(20_000), *range(21_500, 26_280)]
+    trace = read_text(tmp_path, "timestamp,requests\n" + "".join(f"{h * 3600},1\n" for h in hours))
+    assert (len(trace.requests), np.isnan(trace.requests).sum()) == (26_280, 1500)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timestamp,requests\n36600,1\n36660,1\n36720,1\n",
+        "timestamp,requests\n1970-01-01 12:00:00.5,1\n1970-01-01 12:00:01.5,1\n",
+        "timestamp\n43200\n43201\n43205\n",
+        "timestamp\n36600.5\n43201.25\n",
+    ],
+)
+def test_seconds_of_the_first_afternoon_are_no_days(tmp_path: Path, text: str) -> None:
+    assert read_text(tmp_path, text).origin_epoch_seconds < 86_400.0
+
+
 @pytest.mark.parametrize(
     "stamps",
     [
@@ -60,6 +79,11 @@ def test_time_may_be_written_in_many_ways(tmp_path: Path, stamps: tuple[str, str
 def test_columns_may_stand_in_any_order_with_others_between(tmp_path: Path) -> None:
     trace = read_text(tmp_path, "region, Requests ,Timestamp\neu,3,0\neu,4,10\n")
     np.testing.assert_array_equal(trace.requests, [3, 4])
+
+
+def test_an_empty_column_at_the_end_of_lines_loses_nothing(tmp_path: Path) -> None:
+    trace = read_text(tmp_path, "timestamp,requests\n0,1,\n10,2\n20,3, ,\n")
+    np.testing.assert_array_equal(trace.requests, [1, 2, 3])
 
 
 @pytest.mark.parametrize(

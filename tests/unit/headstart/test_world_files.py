@@ -60,6 +60,21 @@ def test_without_a_policy_the_row_of_a_peak_that_cannot_be_played_is_blamed(tmp_
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--days", "3"], "--days: not allowed with TRACE, which is played whole: only with "),
+        (["--query", "up"], "--query: not allowed with TRACE, which is played whole: only with "),
+        (["--key", "eu"], "--key: not allowed with TRACE, which is played whole: only with "),
+    ],
+)
+def test_what_is_for_recordings_is_refused_beside_a_file(
+    words: list[str], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"^{said}"):
+        peaking(tmp_path, counts_with("60"), *words)
+
+
 def test_a_log_has_no_line_for_a_peak_but_a_second(tmp_path: Path) -> None:
     seconds = [*range(0, 100_000, 2), *[5000] * 40_000]
     with pytest.raises(
