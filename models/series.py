@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 
@@ -19,9 +22,20 @@ BUSY_STEPS = 60
 #: mean once in 10,000 steps; those that do reach a fifth of it (5 a step) reach zero by chance.
 IDLE_SHARE = 0.2
 
-#: A lone step of more than so many times the highest of the hour before is a fault of the metric.
+#: A step of more than so many times the highest of the hour before is a fault of the metric.
 #: Where little of that hour is known forecasts are young, and take longest to forget.
 LEAP, YOUNG_LEAP, ENOUGH_STEPS = 1000.0, 200.0, 150
+#: Out of near-silence it may be demand all the same, and is doubted for a step alone; but from a
+#: request in ten seconds to a thousand a second is none even there.
+QUIET_LEAP = 10_000.0
+#: Demand is seen to rise ten times in a minute, and fifty times in a step out of near-silence. Of a
+#: busy series this is beyond it, a fault of a thousand times over chance peaks included.
+BUSY_LEAP = 300.0
+#: From here on it is planned for, as a batch may do that to a few steady probes; but it is learned
+#: only once it lasts or comes again, since forecasts remember it for hours.
+BRIEF_LEAP = 100.0
+#: A bad sample shows for a minute in a rate of one minute, a few of them for a little more.
+GLITCH_SECONDS = 90.0
 #: Of finer steps than usual the hour is shorter, as they are read with so many before them.
 MOST_LEAP_STEPS = 360
 
@@ -104,32 +118,84 @@ def without_outages(series: DemandSeries) -> DemandSeries:
 
 
 def without_leaps(series: DemandSeries) -> DemandSeries:
-    """Return the series with each lone step beyond all of the hour before as missing."""
-    steps = min(outage_steps(series.step_seconds), MOST_LEAP_STEPS)
-    return replace(series, values=mask_leaps(series.values, steps_before=steps))
+    """Return the series with what can't be demand, after the hour before, as missing."""
+    return _without_leaps(series, busy_leap=BUSY_LEAP)
 
 
-def mask_leaps(values: FloatArray, *, steps_before: int) -> FloatArray:
-    """Return the values with the first step of each leap beyond belief as missing.
+def without_glitches(series: DemandSeries) -> DemandSeries:
+    """Return what to learn of the series: lesser leaps too are missing while they may soon end."""
+    learned = _without_leaps(series, busy_leap=BRIEF_LEAP).values
+    if learned is not series.values:
+        learned = np.where(np.isnan(without_leaps(series).values), np.nan, learned)
+    return replace(series, values=learned)
 
-    If the next step is as high it is believed, and so is a leap that has been seen in the steps
-    before; out of nothing but zeros any may come. Causal, as ``mask_outages`` is.
+
+def _without_leaps(series: DemandSeries, *, busy_leap: float) -> DemandSeries:
+    masked = mask_leaps(
+        series.values,
+        steps_before=min(outage_steps(series.step_seconds), MOST_LEAP_STEPS),
+        glitch_steps=math.ceil(GLITCH_SECONDS / series.step_seconds),
+        busy_leap=busy_leap,
+    )
+    return replace(series, values=masked)
+
+
+def mask_leaps(
+    values: FloatArray, *, steps_before: int, glitch_steps: int, busy_leap: float = BUSY_LEAP
+) -> FloatArray:
+    """Return the values with the first steps of each leap beyond belief as missing.
+
+    Those are ``glitch_steps`` known ones out of a busy series or beyond ``QUIET_LEAP``, else one:
+    what is as high for longer is believed. So is what has been that high in the steps before, but
+    for what was far beyond belief then. Out of nothing but zeros any may come. Causal, as
+    ``mask_outages`` is.
     """
     known = np.flatnonzero(values == values)
     demand = values[known]
     positive = demand[demand > 0]
+    least = min(busy_leap, YOUNG_LEAP)
     # Of nearly every series this is all: its highest is not so far from its lowest.
-    if not len(positive) or positive.max() <= YOUNG_LEAP * positive.min():
+    if not len(positive) or positive.max() <= least * positive.min():
         return values
-    masked = values.copy()
+    masked, seen, end = values.copy(), values.copy(), 0
+    enough = min(ENOUGH_STEPS, steps_before // 2)
     above = np.maximum(demand[:-1], positive.min())
-    for place in known[1:][demand[1:] > YOUNG_LEAP * above]:
-        before = values[max(0, place - steps_before) : place]
-        before = before[before == before]
-        leap = LEAP if len(before) >= min(ENOUGH_STEPS, steps_before // 2) else YOUNG_LEAP
-        if 0 < before.max(initial=0.0) * leap < values[place]:
-            masked[place] = np.nan
+    for first in (np.flatnonzero(demand[1:] > least * above) + 1).tolist():
+        if first < end:
+            continue
+        before = seen[max(0, known[first] - steps_before) : known[first]]
+        doubt = _doubt(before, demand[first], enough, busy_leap)
+        steps = glitch_steps if doubt.may_last else 1
+        end = first + _run(demand[first : first + steps] > doubt.above)
+        run = known[first:end]
+        masked[run] = np.nan
+        seen[run[values[run] > doubt.forgotten_above]] = np.nan
     return masked
+
+
+class _Doubt(NamedTuple):
+    """What is not believed after some steps, for how long, and what is not held against later."""
+
+    above: float
+    forgotten_above: float
+    may_last: bool
+
+
+def _doubt(before: FloatArray, value: float, enough_steps: int, busy_leap: float) -> _Doubt:
+    known = before[before == before]
+    highest = float(known.max(initial=0.0))
+    if highest == 0:
+        return _Doubt(math.inf, math.inf, False)
+    leap = LEAP if len(known) >= enough_steps else YOUNG_LEAP
+    if _is_busy(before[-BUSY_STEPS:], BUSY_STEPS):
+        return _Doubt(highest * min(leap, busy_leap), highest * min(leap, BUSY_LEAP), True)
+    absurd = highest * QUIET_LEAP
+    return _Doubt(highest * leap, absurd, value > absurd)
+
+
+def _run(is_above: NDArray[np.bool_]) -> int:
+    """Return how many of the first are above."""
+    return len(is_above) if is_above.all() else int(np.argmin(is_above))
 
 
 def mask_outages(

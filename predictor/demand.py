@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from models.forecast import FloatArray
 from models.outlook import DemandReading
-from models.series import DemandSeries, merge, without_leaps, without_outages
+from models.series import (
+    DemandSeries,
+    merge,
+    without_glitches,
+    without_leaps,
+    without_outages,
+)
 from predictor.ports import SourceReading
 
 #: Sources that differ by more than this factor measure different things.
@@ -37,7 +43,7 @@ class CombinedDemand:
 
     ``series`` covers the span asked for; its steps up to ``finished_until`` will not change.
     ``reading`` is the newest step known, or what the most trusted source knows since; None if
-    there is no step.
+    there is no step. It may be of a leap that is missing from the series while it may soon end.
     """
 
     series: DemandSeries
@@ -56,18 +62,33 @@ def combine(answers: Sequence[Answer], *, now: float, patience_seconds: float) -
     """
     if not answers:
         raise ValueError("answers: none given")
-    complete = [without_leaps(_complete(answer.reading)) for answer in answers]
-    masked = [without_outages(series) for series in complete]
-    merged = merge(masked)
-    values = np.where(_agreed_idle(complete), 0.0, merged.values)
-    series = DemandSeries(start=merged.start, step_seconds=merged.step_seconds, values=values)
+    complete = [_complete(answer.reading) for answer in answers]
+    believed = [without_leaps(series) for series in complete]
+    learned = [without_glitches(series) for series in complete]
+    masked = [without_outages(series) for series in learned]
+    series = read = _joined(masked, believed)
+    if any(_differ(*pair) for pair in zip(learned, believed, strict=True)):
+        read = _joined([without_outages(one) for one in believed], believed)
     finished = _finished(answers, masked[0].values, now - patience_seconds)
-    steps = len(values) if finished.all() else int(np.argmin(finished))
+    steps = len(finished) if finished.all() else int(np.argmin(finished))
+    reading, recent = _reading(read, answers), answers[0].reading.recent
+    if recent is not None and not _is_doubted(recent, complete[0], believed[0]):
+        reading = _newest_of(reading, recent, believed[0])
     return CombinedDemand(
         series=series,
         finished_until=series.start + steps * series.step_seconds,
-        reading=_newest_of(_reading(series, answers), answers[0].reading.recent, complete[0]),
+        reading=reading,
     )
+
+
+def _differ(learned: DemandSeries, believed: DemandSeries) -> bool:
+    return not np.array_equal(learned.values, believed.values, equal_nan=True)
+
+
+def _joined(masked: Sequence[DemandSeries], believed: Sequence[DemandSeries]) -> DemandSeries:
+    """Return each step by the first source that knows it, and zero where sources agree on that."""
+    merged = merge(masked)
+    return replace(merged, values=np.where(_agreed_idle(believed), 0.0, merged.values))
 
 
 def agreement(first: DemandSeries, second: DemandSeries) -> float | None:
@@ -94,17 +115,19 @@ def disagreements(answers: Sequence[Answer]) -> tuple[str, ...]:
 
 
 def doubts(answers: Sequence[Answer]) -> tuple[str, ...]:
-    """Return a sentence for each source whose demand of late has a step beyond belief."""
+    """Return a sentence for each source whose demand of late leapt beyond belief, or nearly so."""
     sentences = []
     for answer in answers:
         series = _complete(answer.reading)
-        believed = without_leaps(series).values
-        leaps = np.flatnonzero(np.isnan(believed) & ~np.isnan(series.values))
-        if len(leaps) and leaps[-1] >= len(believed) - SAID_STEPS:
-            at = series.start + (int(leaps[-1]) + 1) * series.step_seconds
+        learned = without_glitches(series).values
+        leaps = np.flatnonzero(np.isnan(learned) & ~np.isnan(series.values))
+        if len(leaps) and leaps[-1] >= len(learned) - SAID_STEPS:
+            last = int(leaps[-1])
+            is_believed = not np.isnan(without_leaps(series).values[last])
             sentences.append(
-                f"{answer.source}: a demand of {series.values[leaps[-1]]:g} at {at:.3f} is beyond "
-                "all of the hour before; not believed unless the next step is as high"
+                f"{answer.source}: a demand of {series.values[last]:g} at "
+                f"{series.start + (last + 1) * series.step_seconds:.3f} is beyond all of the hour "
+                f"before; not {'learned' if is_believed else 'believed'} unless it lasts"
             )
     return tuple(sentences)
 
@@ -118,9 +141,9 @@ def _complete(reading: SourceReading) -> DemandSeries:
     return DemandSeries(start=series.start, step_seconds=series.step_seconds, values=values)
 
 
-def _agreed_idle(complete: Sequence[DemandSeries]) -> NDArray[np.bool_]:
+def _agreed_idle(believed: Sequence[DemandSeries]) -> NDArray[np.bool_]:
     """Mark the steps where two sources or more say zero and none says more: no outage then."""
-    values = np.array([series.values for series in complete])
+    values = np.array([series.values for series in believed])
     zeros = (values == 0).sum(axis=0)
     busy = (values > 0).any(axis=0)
     agreed: NDArray[np.bool_] = (zeros >= 2) & ~busy
@@ -159,35 +182,40 @@ def _reading(series: DemandSeries, answers: Sequence[Answer]) -> DemandReading |
 
 
 def _newest_of(
-    reading: DemandReading | None, recent: DemandReading | None, complete: DemandSeries
+    reading: DemandReading | None, recent: DemandReading, believed: DemandSeries
 ) -> DemandReading | None:
-    """Return the reading, renewed by what the most trusted source knows besides ``complete``.
+    """Return the reading, renewed by what the most trusted source knows besides ``believed``.
 
     Of the others nothing newer is taken: from step to step, what they measure may differ. Sources
     are compared by whole steps. What demand is at the least is news only if that is more.
     """
-    if recent is None:
-        return reading
     if reading is None:
         return recent if recent.is_at_least else None
     if recent.measured_at < reading.measured_at:
         return reading
     if recent.is_at_least and recent.per_second <= reading.per_second:
         return reading
-    if recent.per_second == 0 and _looks_like_outage(complete):
-        return reading
-    if np.isnan(without_leaps(_longer(complete, recent.per_second)).values[-1]):
+    if recent.per_second == 0 and _looks_like_outage(believed):
         return reading
     return replace(recent, sources=reading.sources)
 
 
-def _looks_like_outage(complete: DemandSeries) -> bool:
+def _is_doubted(recent: DemandReading, complete: DemandSeries, believed: DemandSeries) -> bool:
+    """Say whether the newest demand is a leap after what is complete, or of what is believed of it.
+
+    It may share seconds with the step before, so it does not show that a leap there has lasted.
+    """
+    before = believed if np.isnan(believed.values[-1:]).any() else complete
+    return bool(np.isnan(without_leaps(_longer(before, recent.per_second)).values[-1]))
+
+
+def _looks_like_outage(believed: DemandSeries) -> bool:
     """Say whether a zero after a series would be taken for an outage."""
-    return bool(np.isnan(without_outages(_longer(complete, 0.0)).values[-1]))
+    return bool(np.isnan(without_outages(_longer(believed, 0.0)).values[-1]))
 
 
-def _longer(complete: DemandSeries, per_second: float) -> DemandSeries:
-    return replace(complete, values=np.append(complete.values, per_second))
+def _longer(series: DemandSeries, per_second: float) -> DemandSeries:
+    return replace(series, values=np.append(series.values, per_second))
 
 
 def _newest(series: DemandSeries, complete_until: float) -> int | None:

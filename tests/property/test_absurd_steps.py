@@ -1,4 +1,4 @@
-"""One step that is absurd must not be felt in forecasts for longer than an hour."""
+"""Steps that are absurd must not be felt in forecasts for longer than an hour."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models.forecast import FloatArray
 from models.horizons import grid_of
 from models.portfolio import Portfolio
-from models.series import DemandSeries, without_leaps
+from models.series import DemandSeries, without_glitches
 
 STEP = 10.0
 HOUR_STEPS = 360
@@ -25,7 +25,7 @@ def ordinary(steps: int) -> FloatArray:
 
 def forecast_after(values: FloatArray) -> FloatArray:
     """Return the quantiles after a series as sources hand it on, [horizons, quantiles]."""
-    series = without_leaps(DemandSeries(start=0.0, step_seconds=STEP, values=values))
+    series = without_glitches(DemandSeries(start=0.0, step_seconds=STEP, values=values))
     portfolio = Portfolio(grid_of((1, 6, 30, 120, 360)), step_seconds=STEP)
     for number, demand in enumerate(series.values, start=1):
         portfolio.advance(number * STEP, np.array([demand]))
@@ -39,9 +39,24 @@ def forecast_after(values: FloatArray) -> FloatArray:
 @example(at=149, magnitude=3.7)
 @example(at=150, magnitude=4.3)
 def test_an_hour_after_an_absurd_step_forecasts_are_ordinary(at: int, magnitude: float) -> None:
-    usual = ordinary(at + 1 + HOUR_STEPS)
+    assert_ordinary_after(at, 1, 10**magnitude)
+
+
+@settings(max_examples=4)
+@given(at=st.integers(60, 400), steps=st.integers(2, 9), magnitude=st.floats(4.0, 12.0))
+@example(at=360, steps=6, magnitude=6.3)
+@example(at=360, steps=3, magnitude=4.0)
+def test_an_hour_after_an_absurd_minute_forecasts_are_ordinary(
+    at: int, steps: int, magnitude: float
+) -> None:
+    assert_ordinary_after(at, steps, 10**magnitude)
+
+
+def assert_ordinary_after(at: int, steps: int, absurd: float) -> None:
+    """Assert that an hour after some absurd steps forecasts are nearly as without them."""
+    usual = ordinary(at + steps + HOUR_STEPS)
     odd = usual.copy()
-    odd[at] = 10**magnitude
+    odd[at : at + steps] = absurd
     times = forecast_after(odd) / forecast_after(usual)
     assert np.isfinite(times).all()
     assert times.min() > 1 / MOST_TIMES

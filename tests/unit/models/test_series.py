@@ -7,13 +7,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from models.series import (
-    ENOUGH_STEPS,
     OUTAGE_SECONDS,
     DemandSeries,
-    mask_leaps,
     mask_outages,
     merge,
-    without_leaps,
     without_outages,
 )
 
@@ -119,47 +116,3 @@ def test_zeros_are_doubted_for_an_hour_whatever_the_step(step_seconds: float, do
     believed = without_outages(series).values[60:]
     assert OUTAGE_SECONDS == 3600.0
     assert_array_equal(believed, [NAN] * doubted + [0.0])
-
-
-def leaps(*values: float, steps_before: int = 360) -> list[int]:
-    """Return the places of the steps that are not believed."""
-    masked = mask_leaps(np.array(values), steps_before=steps_before)
-    return np.flatnonzero(np.isnan(masked) & ~np.isnan(values)).tolist()
-
-
-def test_a_lone_step_beyond_all_of_the_hour_before_is_not_believed() -> None:
-    busy = [8.0, 10.0, 12.0] * 50
-    assert leaps(*busy, 12_001.0, 10.0) == [len(busy)]
-    assert leaps(*busy, 12_000.0, 10.0) == []
-    assert leaps(*busy, NAN, 12_001.0) == [len(busy) + 1]
-    assert len(busy) == ENOUGH_STEPS
-    # Little is known yet.
-    assert leaps(*busy[1:], 2401.0) == [len(busy) - 1]
-    assert leaps(*busy[1:], 2400.0) == []
-
-
-def test_a_leap_that_lasts_or_has_come_before_is_believed() -> None:
-    assert leaps(5.0, 5e6, 5e6, 5e6, 5.0) == [1]
-    assert leaps(5.0, 5e6, 5.0, 5e6) == [1]
-    assert leaps(5.0, 5e6, 5.0, 5.0, 5e6, steps_before=2) == [1, 4]
-
-
-def test_where_nothing_or_nothing_but_zeros_came_before_all_is_believed() -> None:
-    assert leaps(1e12, 5.0) == leaps(NAN, 1e12, 5.0) == leaps(0.0, 0.0, 1e12, 1.0) == []
-    assert leaps(0.0, 0.0) == leaps(NAN) == leaps() == []
-    assert leaps(0.1, 0.0, 21.0) == [2]
-
-
-def test_a_series_without_leaps_is_as_it_was() -> None:
-    ordinary = a_series(*busy_then(2000.0, 0.0, NAN))
-    assert_array_equal(without_leaps(ordinary).values, ordinary.values)
-    assert_array_equal(without_leaps(a_series(5, 5e6)).values, [5, NAN])
-
-
-@given(
-    st.lists(st.sampled_from([NAN, 0.0, 0.5, 1.0, 150.0, 3e4, 1e9]), max_size=20),
-    st.integers(0, 20),
-)
-def test_whether_a_step_is_believed_depends_on_none_after_it(values: list[float], end: int) -> None:
-    masked = mask_leaps(np.array(values), steps_before=5)
-    assert_array_equal(mask_leaps(np.array(values[:end]), steps_before=5), masked[:end])

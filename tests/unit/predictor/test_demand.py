@@ -212,15 +212,38 @@ def test_a_step_beyond_belief_is_missing_and_said_for_a_while() -> None:
     (said,) = doubts([answer, an_answer("kafka", *BUSY, 9.0)])
     assert said == (
         "prometheus: a demand of 1e+06 at 1000610.000 is beyond all of the hour before; "
-        "not believed unless the next step is as high"
+        "not believed unless it lasts"
     )
     assert doubts([an_answer("prometheus", *BUSY, 1e6, *BUSY[: SAID_STEPS - 1])]) == (said,)
     assert doubts([an_answer("prometheus", *BUSY, 1e6, *BUSY[:SAID_STEPS])]) == ()
 
 
-def test_the_second_step_of_a_leap_is_believed_and_so_is_another_source() -> None:
-    assert_array_equal(
-        combined(an_answer("prometheus", *BUSY, 1e6, 1e6)).series.values, [*BUSY, NAN, 1e6]
-    )
-    joined = combined(an_answer("prometheus", *BUSY, 1e6), an_answer("kafka", *BUSY, 9.0))
+def test_a_glitch_is_missing_until_it_ends_and_another_source_is_believed() -> None:
+    glitch = an_answer("prometheus", *BUSY, *[1e6] * 6)
+    joined = combined(glitch)
+    assert_array_equal(joined.series.values, [*BUSY, *[NAN] * 6])
+    assert joined.finished_until == joined.series.end
+    assert joined.reading is not None
+    assert joined.reading.per_second == BUSY[-1]
+    joined = combined(glitch, an_answer("kafka", *BUSY, *[9.0] * 6))
     assert joined.series.values[-1] == 9.0
+
+
+def test_a_leap_that_lasts_is_believed() -> None:
+    joined = combined(an_answer("prometheus", *BUSY, *[1e6] * 10))
+    assert_array_equal(joined.series.values, [*BUSY, *[NAN] * 9, 1e6])
+    assert joined.reading is not None
+    assert joined.reading.per_second == 1e6
+
+
+def test_a_surge_that_may_be_a_glitch_is_read_at_once_but_not_learned_until_it_lasts() -> None:
+    surge = an_answer("prometheus", *BUSY, 2000.0, 2000.0)
+    joined = combined(surge)
+    assert_array_equal(joined.series.values, [*BUSY, NAN, NAN])
+    assert joined.finished_until == joined.series.end
+    assert joined.reading is not None
+    assert (joined.reading.per_second, joined.reading.measured_at) == (2000.0, joined.series.end)
+    assert doubts([surge]) == (
+        "prometheus: a demand of 2000 at 1000620.000 is beyond all of the hour before; "
+        "not learned unless it lasts",
+    )
