@@ -60,9 +60,14 @@ class PlanFacts:
         )
 
     @classmethod
-    def of_row(cls, row: PlanRow) -> PlanFacts:
-        """Take the facts from a row of ``plans.csv``, which does not say what is to come."""
+    def of_row(cls, row: PlanRow, *, started: int | None = None) -> PlanFacts:
+        """Take the facts from a row of ``plans.csv``, which does not say what is to come.
+
+        ``started`` is how many replicas started then; all that were missing, if it is not known.
+        """
         expected = row.ready + row.restoring
+        missing = max(0, row.target - expected)
+        starts = missing if started is None else started
         surplus = min(row.restoring, max(0, expected - row.target))
         return cls(
             workload="",
@@ -76,9 +81,9 @@ class PlanFacts:
             lead_time_seconds=row.lead_time_seconds,
             quantile_level=row.quantile_level,
             reason=row.reason,
-            starts=row.starts,
+            starts=starts,
             releases=max(0, row.ready - row.target),
             cancels=("",) * surplus,
             upcoming=None,
-            waiting=row.waiting,
+            waiting=max(0, missing - starts),
         )

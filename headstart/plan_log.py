@@ -22,8 +22,6 @@ COLUMNS = (
     "restoring",
     "lead_time_seconds",
     "quantile_level",
-    "starts",
-    "waiting",
 )
 
 
@@ -53,8 +51,6 @@ class PlanLog:
             plan.restoring,
             plan.lead_time_seconds,
             plan.quantile_level,
-            plan.starts,
-            plan.waiting,
         )
         self.codes[self.count] = _CODES[plan.reason]
         self.count += 1

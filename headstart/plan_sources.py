@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,10 @@ from urllib.parse import quote
 import httpx
 
 from controller.plan_codec import decode_plan
+from controller.simulation_records import RecordKind
 from headstart.errors import RunFailedError, UsageError, shown
 from headstart.plan_facts import PlanFacts
-from headstart.results_reading import PlanRow, read_plans
+from headstart.results_reading import PlanRow, read_plans, read_replicas
 
 _TIMEOUT_SECONDS = 10.0
 #: A run's last plan is in force for so long: ticks are closer than that.
@@ -71,7 +73,7 @@ def from_run(folder: Path, *, workload: str | None, at: str | None) -> FoundPlan
         raise UsageError(f"WORKLOAD: {shown(workload)} is {allowed}")
     path = folder / "plans.csv"
     wanted = math.inf if at is None else _seconds(at)
-    plans = read_plans(path)
+    plans, started = read_plans(path), _started(folder / "replicas.csv")
     chosen: PlanRow | None = None
     next_start_at: float | None = None
     is_last = True
@@ -80,7 +82,7 @@ def from_run(folder: Path, *, workload: str | None, at: str | None) -> FoundPlan
             chosen = row
             continue
         is_last = False
-        if PlanFacts.of_row(row).starts:
+        if _facts(row, started).starts:
             next_start_at = row.time
             break
     if chosen is None:
@@ -88,9 +90,25 @@ def from_run(folder: Path, *, workload: str | None, at: str | None) -> FoundPlan
         raise UsageError(f"--at: {at} is not allowed: {path} {found}")
     if at is not None and is_last and wanted > chosen.time + _LAST_PLAN_SECONDS:
         raise UsageError(f"--at: {at} is not allowed: {path} ends at {chosen.time:.0f}")
-    return FoundPlan(
-        facts=PlanFacts.of_row(chosen), raw=asdict(chosen), next_start_at=next_start_at
-    )
+    return FoundPlan(facts=_facts(chosen, started), raw=asdict(chosen), next_start_at=next_start_at)
+
+
+def _started(path: Path) -> Counter[float] | None:
+    """Count the replicas that a run started at each time; None if the run's file is not there."""
+    if not path.exists():
+        return None
+    rows = [row for row in read_replicas(path) if row.kind != RecordKind.INITIAL]
+    return Counter(_instant(row.started_at) for row in rows if row.started_at is not None)
+
+
+def _facts(row: PlanRow, started: Mapping[float, int] | None) -> PlanFacts:
+    count = None if started is None else started.get(_instant(row.time), 0)
+    return PlanFacts.of_row(row, started=count)
+
+
+def _instant(seconds: float) -> float:
+    """Return a time as both files have it: neither is written to the last digit."""
+    return round(seconds, 2)
 
 
 def epoch_seconds(text: str) -> float:

@@ -39,8 +39,6 @@ class PlanRow:
     restoring: int
     lead_time_seconds: float
     quantile_level: float
-    starts: int
-    waiting: int
     reason: str
 
 
@@ -122,8 +120,6 @@ def read_plans(path: Path) -> tuple[PlanRow, ...]:
             restoring=line.count("restoring"),
             lead_time_seconds=line.number("lead_time_seconds"),
             quantile_level=line.number("quantile_level"),
-            starts=line.count("starts"),
-            waiting=line.count("waiting"),
             reason=line.fields["reason"],
         )
         for line in _lines(path, PLAN_COLUMNS)

@@ -89,8 +89,8 @@ def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
     chance = Jumps(share=0.0, seen=1.0, squares=1e6)
     stays = after(burst, forecast=forecast).targets[-1, 0, MEDIAN]
     passes = after(burst, forecast=forecast, jumps=chance).targets[-1, 0, MEDIAN]
-    # 100 wait for ten replicas. Of 20/s 16 are no chance: when a start is ready they would have made
-    # 220 of them, and 10/s none more; to be cleared in ten seconds, beside what comes in.
+    # 100 wait for ten replicas. Of 20/s 16 are no chance: when a start is ready they have made 220
+    # of them, and 10/s none more; to be cleared in ten seconds, beside what comes in.
     assert (stays, passes) == (16.0 + 22.0, 10.0 + 10.0)
 
 

@@ -22,7 +22,7 @@ from tests.parts.loopback_server import LoopbackServer
 
 HEADER = (
     "time,demand_per_second,target,floor,reactive,ready,restoring,lead_time_seconds,"
-    "quantile_level,starts,waiting,reason\n"
+    "quantile_level,reason\n"
 )
 
 
@@ -171,7 +171,7 @@ def test_an_answer_that_is_no_plan_is_one_line(
 def test_a_finished_run_is_explained_at_a_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = "600,9,1,1,1,1,0,60,0.9,0,0,forecast\n605,9,3,3,1,1,0,60,0.9,2,0,forecast\n"
+    rows = "600,9,1,1,1,1,0,60,0.9,forecast\n605,9,3,3,1,1,0,60,0.9,forecast\n"
     (tmp_path / "plans.csv").write_text(HEADER + rows, encoding="utf-8")
     assert main(["explain", "--run", str(tmp_path), "--at", "602"]) == 0
     told = capsys.readouterr().out
@@ -184,8 +184,12 @@ def test_a_finished_run_is_explained_at_a_time(
 def test_a_finished_run_says_how_many_started_and_how_many_found_no_room(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = "600,9,52,52,1,1,0,60,0.9,42,9,forecast\n"
+    row = "600,9,52,52,1,1,0,60,0.9,forecast\n"
     (tmp_path / "plans.csv").write_text(HEADER + row, encoding="utf-8")
+    times = [("initial", 600), *[("restore", 600)] * 42, ("restore", 605)]
+    replicas = [f"r{i},n,{kind},{at},{at},,,restoring\n" for i, (kind, at) in enumerate(times)]
+    header = "replica,node,kind,decided_at,started_at,ready_at,released_at,outcome\n"
+    (tmp_path / "replicas.csv").write_text(header + "".join(replicas), encoding="utf-8")
     assert main(["explain", "--run", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert "42 restores start now, to serve by 660 s.\n9 more wait for room.\n" in told
@@ -194,7 +198,7 @@ def test_a_finished_run_says_how_many_started_and_how_many_found_no_room(
 def test_a_surplus_start_of_a_finished_run_is_given_up_and_no_replica_released(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "plans.csv").write_text(HEADER + "600,9,2,2,1,1,3,60,0.9,0,0,forecast\n")
+    (tmp_path / "plans.csv").write_text(HEADER + "600,9,2,2,1,1,3,60,0.9,forecast\n")
     assert main(["explain", "--run", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert "2 starts are given up.\n" in told
@@ -212,7 +216,7 @@ def test_a_surplus_start_of_a_finished_run_is_given_up_and_no_replica_released(
 def test_a_time_without_a_plan_is_bad_usage(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = "600,9,1,1,1,1,0,60,0.9,0,0,forecast\n"
+    row = "600,9,1,1,1,1,0,60,0.9,forecast\n"
     (tmp_path / "plans.csv").write_text(HEADER + row, encoding="utf-8")
     assert main(["explain", "--run", str(tmp_path), *words]) == 2
     assert said in capsys.readouterr().err

@@ -53,8 +53,6 @@ def a_plan(*, at: float = ORIGIN + 10, demand: float | None = 12.3456789) -> Pla
         demand_per_second=demand,
         lead_time_seconds=61.25,
         quantile_level=0.95,
-        starts=2,
-        waiting=1,
         reason=Reason.FORECAST,
     )
 
@@ -154,8 +152,6 @@ def test_plans_come_back_as_they_were_written(tmp_path: Path) -> None:
         restoring=1,
         lead_time_seconds=61.25,
         quantile_level=0.95,
-        starts=2,
-        waiting=1,
         reason="forecast",
     )
     assert second.demand_per_second is None
@@ -168,7 +164,7 @@ def test_plans_have_the_documented_columns(tmp_path: Path) -> None:
 
     assert path.read_text() == (
         "time,demand_per_second,target,floor,reactive,ready,restoring,"
-        "lead_time_seconds,quantile_level,starts,waiting,reason\n"
+        "lead_time_seconds,quantile_level,reason\n"
     )
 
 
@@ -253,7 +249,7 @@ def test_a_folder_that_went_away_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 HEADER = "time,demand_per_second,target,floor,reactive,ready,restoring,"
-HEADER += "lead_time_seconds,quantile_level,starts,waiting,reason\n"
+HEADER += "lead_time_seconds,quantile_level,reason\n"
 
 
 @pytest.mark.parametrize(
@@ -261,18 +257,18 @@ HEADER += "lead_time_seconds,quantile_level,starts,waiting,reason\n"
     [
         ("", f":1: header: '' is not allowed: must be {HEADER.strip()}"),
         ("a,b\n", f":1: header: 'a,b' is not allowed: must be {HEADER.strip()}"),
-        (HEADER + "1,2\n", ":2: 2 fields are not allowed: must be 12"),
+        (HEADER + "1,2\n", ":2: 2 fields are not allowed: must be 10"),
         (
-            HEADER + "soon,1,1,1,1,1,1,1,1,1,1,hold\n",
+            HEADER + "soon,1,1,1,1,1,1,1,1,hold\n",
             ":2: time: 'soon' is not allowed: must be a number",
         ),
         (
-            HEADER + "nan,1,1,1,1,1,1,1,1,1,1,hold\n",
+            HEADER + "nan,1,1,1,1,1,1,1,1,hold\n",
             ":2: time: 'nan' is not allowed: must be a number",
         ),
-        (HEADER + ",1,1,1,1,1,1,1,1,1,1,hold\n", ":2: time: '' is not allowed: must be a number"),
+        (HEADER + ",1,1,1,1,1,1,1,1,hold\n", ":2: time: '' is not allowed: must be a number"),
         (
-            HEADER + "1,1,-2,1,1,1,1,1,1,1,1,hold\n",
+            HEADER + "1,1,-2,1,1,1,1,1,1,hold\n",
             ":2: target: -2 is not allowed: must be a whole number of at least 0",
         ),
     ],
