@@ -47,6 +47,17 @@ class Outlook:
     degraded: tuple[str, ...] = field(default=())
 
 
+def with_refusal(known: Outlook | None, workload: WorkloadName, why: str, *, at: float) -> Outlook:
+    """Return what is known of a workload whose newest outlook was refused ``at``, and say so.
+
+    What was known stays: it has its own times, and gets old by itself.
+    """
+    if known is None:
+        known = Outlook(workload=workload, published_at=at, reading=None, forecast=None)
+    said = f"predictor: what it says now is not used: {why}"
+    return replace(known, degraded=(*known.degraded, said))
+
+
 def without_future(outlook: Outlook, *, now: float) -> Outlook:
     """Return an outlook without what was told from a time that has yet to be, and say so.
 

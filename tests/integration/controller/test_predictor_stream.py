@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from controller.adapters.predictor import PredictorStream, StreamSettings
 from controller.adapters.server_sent_events import EventParser, ServerEvent
 from models.codec import encode_outlook
-from models.forecast import QUANTILES, Forecast
+from models.forecast import QUANTILES, Forecast, WorkloadName
 from models.outlook import DemandReading, Outlook
 from tests.builders import CHAT
 
@@ -129,6 +130,40 @@ async def test_a_malformed_event_is_counted_and_skipped(data: str) -> None:
     bad = f"event: outlook\ndata: {data}\n\n"
     stream = await after_following(Predictor(Body(bad, an_event(an_outlook()))))
     assert stream.malformed_events == 1
+    assert same(stream.latest(CHAT), an_outlook())
+
+
+def a_poison_event(workload: str, **reading: float) -> str:
+    """An event that a planner could not divide by."""
+    wire = encode_outlook(an_outlook(105.0))
+    assert isinstance(wire["reading"], dict)
+    wire = {**wire, "workload": workload, "reading": {**wire["reading"], **reading}}
+    return f"event: outlook\ndata: {json.dumps(wire)}\n\n"
+
+
+async def test_an_outlook_that_is_refused_leaves_the_last_one_which_says_so() -> None:
+    body = Body(an_event(an_outlook()), a_poison_event(CHAT, windowSeconds=0.0))
+    known = (await after_following(Predictor(body))).latest(CHAT)
+    assert known is not None
+    assert known.degraded == (
+        "predictor: what it says now is not used: outlook.reading.windowSeconds: 0.0 given,"
+        " a number from 0.001 to 86400 is allowed",
+    )
+    assert same(replace(known, degraded=()), an_outlook())
+
+
+async def test_the_next_good_outlook_ends_what_is_said_of_one_refused() -> None:
+    bad = a_poison_event(CHAT, perSecond=1e308)
+    body = Body(bad, bad, an_event(an_outlook(90.0)))
+    assert same((await after_following(Predictor(body))).latest(CHAT), an_outlook(90.0))
+
+
+async def test_of_a_workload_whose_first_outlook_is_refused_only_that_is_known() -> None:
+    body = Body(a_poison_event("code", windowSeconds=1e308), an_event(an_outlook()))
+    stream = await after_following(Predictor(body))
+    code = stream.latest(WorkloadName("code"))
+    assert code is not None
+    assert (code.reading, code.forecast, len(code.degraded)) == (None, None, 1)
     assert same(stream.latest(CHAT), an_outlook())
 
 
