@@ -6,7 +6,13 @@ import json
 import logging
 from collections.abc import Callable
 
-from controller.objective import Calibration
+from controller.objective import (
+    HIGHEST_LEAD_QUANTILE,
+    LEAST_LEVEL,
+    MOST_LEVEL,
+    USUAL_LEAD_QUANTILE,
+    Calibration,
+)
 from controller.outcomes import Outcomes
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
@@ -14,6 +20,7 @@ from models.codec import CodecError, decode_measurement, encode_measurement
 from models.fields import Fields
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimeMeasurement, LeadTimes, learn, measurements
+from models.series import MOST_PER_SECOND
 from predictor.adapters.store import Store
 
 _log = logging.getLogger(__name__)
@@ -86,11 +93,14 @@ def _decoded(wire: object) -> WorkloadState:
     fields = Fields(wire, "calibration")
     return WorkloadState(
         calibration=Calibration(
-            level=fields.number("level"), lead_time_quantile=fields.number("leadTimeQuantile")
+            level=fields.between("level", LEAST_LEVEL, MOST_LEVEL),
+            lead_time_quantile=fields.between(
+                "leadTimeQuantile", USUAL_LEAD_QUANTILE, HIGHEST_LEAD_QUANTILE
+            ),
         ),
         outcomes=Outcomes(
-            peak_per_second=fields.at_least_zero("peakPerSecond"),
-            usual_per_second=fields.at_least_zero("usualPerSecond"),
+            peak_per_second=fields.between("peakPerSecond", 0.0, MOST_PER_SECOND),
+            usual_per_second=fields.between("usualPerSecond", 0.0, MOST_PER_SECOND),
             seen_seconds=fields.at_least_zero("seenSeconds"),
         ),
     )

@@ -31,6 +31,8 @@ __all__ = [
 #: and would cost the plans of every workload that are made in the same turn.
 _LATEST = 1e11  # seconds since the epoch: three thousand years
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 86_400.0
+#: Years; more, and nobody can tell from it how long starts take.
+_LONGEST_START_SECONDS = 1e8
 #: What is known to come may be many times what was ever measured.
 _MOST_FORECAST = 1000 * MOST_PER_SECOND
 
@@ -129,7 +131,7 @@ def decode_measurement(wire: Mapping[str, object]) -> LeadTimeMeasurement:
             size_gib=None if fields.get("sizeGib") is None else fields.at_least_zero("sizeGib"),
         ),
         at=fields.number("at"),
-        seconds=fields.at_least_zero("seconds"),
+        seconds=fields.between("seconds", 0.0, _LONGEST_START_SECONDS),
         ready=ready,
         failed=failed,
     )

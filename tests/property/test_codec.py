@@ -70,7 +70,11 @@ keys = st.builds(
     size_gib=st.none() | amounts,
 )
 measurements = st.builds(
-    LeadTimeMeasurement, key=keys, at=times, seconds=amounts, ready=st.booleans()
+    LeadTimeMeasurement,
+    key=keys,
+    at=times,
+    seconds=st.floats(min_value=0, max_value=1e8),
+    ready=st.booleans(),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
