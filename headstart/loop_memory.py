@@ -64,7 +64,8 @@ class LoopMemory:
         state = self._state()
         if state.lead_times is not self._seen:
             self._keep_starts(state.lead_times)
-        if report.now - self._calibrated_at >= _KEEP_SECONDS:
+        # Also if the clock was set back.
+        if abs(report.now - self._calibrated_at) >= _KEEP_SECONDS:
             self._calibrated_at = report.now
             for name, workload in state.workloads.items():
                 self._store.append(_CALIBRATION, name, json.dumps(_encoded(workload)))

@@ -8,6 +8,8 @@ from models.forecast import Forecast, WorkloadName
 
 #: How far apart the clocks of two machines may be. What is further ahead comes of a wrong one.
 CLOCKS_APART_SECONDS = 30.0
+#: A clock that goes back by more was set. Less is how far apart clocks are, and one that is slewed.
+SET_BACK_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ def an_alert(name: str = "a", *, replicas: float = 2.0, is_firing: bool = True) 
 
 
 async def hear(boosts: LocalBoosts, *alerts: Alert, now: float = NOW) -> None:
-    before = boosts.known().at(now)
+    before = boosts.known().at(now, BoostLimits())
     after, _ = before.with_alerts(alerts, now=now, limits=BoostLimits())
     await boosts.keep(before, after)
 
@@ -35,8 +35,8 @@ async def test_boosts_and_their_ends_outlive_a_restart(tmp_path: Path) -> None:
     await hear(first, an_alert("b", is_firing=False))
     again = begun(tmp_path)
     assert again.known() == first.known()
-    assert dict(again.known().in_force(NOW)) == {CHAT: Boost(replicas=2.0)}
-    assert dict(again.known().in_force(NOW + 600.0)) == {}
+    assert dict(again.known().in_force(NOW, BoostLimits())) == {CHAT: Boost(replicas=2.0)}
+    assert dict(again.known().in_force(NOW + 600.0, BoostLimits())) == {}
 
 
 async def test_what_can_t_be_read_is_skipped_and_said(
@@ -57,4 +57,4 @@ async def test_without_a_store_they_are_kept_while_the_process_lives() -> None:
     assert len(changes) == 1
     await hear(boosts, an_alert(is_firing=False), now=NOW + 501.0)
     assert len(changes) == 2
-    assert dict(boosts.known().in_force(NOW + 501.0)) == {}
+    assert dict(boosts.known().in_force(NOW + 501.0, BoostLimits())) == {}

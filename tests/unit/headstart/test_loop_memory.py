@@ -109,3 +109,12 @@ def test_a_start_of_years_is_skipped(tmp_path: Path) -> None:
     store.append("start", "llama", json.dumps(wire))
     assert measurements(remembered(store).lead_times) == ()
     store.close()
+
+
+def test_a_clock_that_is_set_back_keeps_no_calibration_from_being_stored(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    memory = LoopMemory(store, a_state)
+    for now in (7200.0, 3600.0, 3605.0):
+        memory.observe(TickReport(now=now, fleet=None))
+    assert len(store.read("calibration")) == 2
+    store.close()
