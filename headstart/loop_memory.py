@@ -61,23 +61,25 @@ class LoopMemory:
 
     def observe(self, report: TickReport) -> None:
         """Keep what the last tick has learned; called after every tick."""
-        state = self._state()
+        state, rows = self._state(), []
         if state.lead_times is not self._seen:
-            self._keep_starts(state.lead_times)
+            rows += self._new_starts(state.lead_times)
         # Also if the clock was set back.
         if abs(report.now - self._calibrated_at) >= _KEEP_SECONDS:
             self._calibrated_at = report.now
-            for name, workload in state.workloads.items():
-                self._store.append(_CALIBRATION, name, json.dumps(_encoded(workload)))
+            rows += [
+                (_CALIBRATION, name, json.dumps(_encoded(workload)))
+                for name, workload in state.workloads.items()
+            ]
+        self._store.append_all(rows)
 
-    def _keep_starts(self, lead_times: LeadTimes) -> None:
+    def _new_starts(self, lead_times: LeadTimes) -> list[tuple[str, str, str]]:
+        """Return the rows of the starts that are not kept yet, and take them as kept."""
         self._seen = lead_times
         held = measurements(lead_times)
-        for measurement in held:
-            if measurement not in self._kept:
-                text = json.dumps(encode_measurement(measurement))
-                self._store.append(_START, measurement.key.snapshot, text)
+        new = [one for one in held if one not in self._kept]
         self._kept = set(held)
+        return [(_START, one.key.snapshot, json.dumps(encode_measurement(one))) for one in new]
 
 
 def _encoded(workload: WorkloadState) -> dict[str, float]:
