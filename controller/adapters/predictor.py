@@ -11,7 +11,12 @@ from dataclasses import dataclass
 
 import httpx
 
-from controller.adapters.server_sent_events import EventParser, ServerEvent
+from controller.adapters.server_sent_events import (
+    EndlessLineError,
+    EventParser,
+    LineCutter,
+    ServerEvent,
+)
 from models.codec import CodecError, decode_outlook
 from models.fields import as_object
 from models.forecast import WorkloadName
@@ -73,7 +78,12 @@ class PredictorStream:
             try:
                 await self._read_once()
                 why = "the stream ended"
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            except (
+                httpx.HTTPError,
+                httpx.InvalidURL,
+                httpx.StreamError,
+                EndlessLineError,
+            ) as error:
                 why = f"{type(error).__name__}: {error}".rstrip(": ")
             self.is_connected = False
             self._failures += 1
@@ -89,12 +99,13 @@ class PredictorStream:
             "GET", "/v1/stream", timeout=timeout, headers=headers
         ) as response:
             response.raise_for_status()
-            parser = EventParser()
-            async for line in response.aiter_lines():
+            parser, cutter = EventParser(), LineCutter()
+            # Not by lines: those that httpx makes may grow without a bound.
+            async for text in response.aiter_text():
                 self.is_connected = True
-                event = parser.feed(line)
-                if event is not None and event.name == "outlook":
-                    self._take(event)
+                for event in map(parser.feed, cutter.feed(text)):
+                    if event is not None and event.name == "outlook":
+                        self._take(event)
             self.malformed_events += parser.dropped
 
     def _take(self, event: ServerEvent) -> None:
