@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from controller.policy import WorkloadPolicy
 from models.forecast import WorkloadName
+from models.outlook import SET_BACK_SECONDS
 
 #: Of a SHA-256 in hexadecimal: 96 bits.
 _ID_LETTERS = 24
@@ -90,7 +91,7 @@ class Boosts:
         order in which they are told: what began after the end fires again; what began before was
         told late, by a second Alertmanager say, and does not bring back what was resolved.
         """
-        heard = dict(self.at(now).heard)
+        heard = dict(self.at(now, limits).heard)
         left_out = 0
         for alert in alerts:
             before = heard.get(alert.id)
@@ -118,18 +119,23 @@ class Boosts:
         known = self.heard.get(key)
         return known is not None and known.boost is not None
 
-    def at(self, now: float) -> Boosts:
-        """Return what has not ended by ``now``."""
-        left = {key: one for key, one in self.heard.items() if one.ends_at > now}
+    def at(self, now: float, limits: BoostLimits) -> Boosts:
+        """Return what has not ended by ``now``.
+
+        What would end later than a boost that begins now is of before the clock was set back: when
+        it should end nobody knows any more, so it has.
+        """
+        latest = now + limits.lasts_seconds + SET_BACK_SECONDS
+        left = {key: one for key, one in self.heard.items() if now < one.ends_at <= latest}
         return self if len(left) == len(self.heard) else Boosts(heard=MappingProxyType(left))
 
-    def in_force(self, now: float) -> Mapping[WorkloadName, Boost]:
+    def in_force(self, now: float, limits: BoostLimits) -> Mapping[WorkloadName, Boost]:
         """Return the boost of each workload that has one.
 
         Of several alerts the strongest word counts, not their sum: they often tell one story.
         """
         strongest: dict[WorkloadName, Boost] = {}
-        for one in self.at(now).heard.values():
+        for one in self.at(now, limits).heard.values():
             if one.boost is not None:
                 known = strongest.get(one.workload, Boost())
                 strongest[one.workload] = Boost(

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from controller.policy import WorkloadPolicy
+from models.outlook import SET_BACK_SECONDS
 
 _HOLD_OF_LEAD_TIME = 0.75
 _SHORTEST_HOLD_SECONDS = 20.0
@@ -21,10 +22,20 @@ class Hold:
     entries: tuple[tuple[float, int], ...] = ()
 
     def with_target(self, target: int, *, now: float, hold_seconds: float) -> Hold:
-        """Return the hold after one more target; what is older than the window is forgotten."""
+        """Return the hold after one more target; what is older than the window is forgotten.
+
+        If the clock was set back since the last one, the window moves with it.
+        """
+        entries, back = self.entries, self.seconds_ahead(now)
+        if back > SET_BACK_SECONDS:
+            entries = tuple([(at - back, held) for at, held in entries])
         oldest = now - hold_seconds
-        kept = [entry for entry in self.entries if entry[0] >= oldest and entry[1] > target]
+        kept = [entry for entry in entries if entry[0] >= oldest and entry[1] > target]
         return Hold((*kept, (now, target)))
+
+    def seconds_ahead(self, now: float) -> float:
+        """Return by how much the newest target is of a time that has yet to come, or below 0."""
+        return self.entries[-1][0] - now if self.entries else -math.inf
 
     @property
     def highest(self) -> int:

@@ -15,12 +15,13 @@ from models.forecast import QUANTILES, FloatArray
 
 #: The level of a forecast's last quantile.
 SUREST_FORECAST = float(len(QUANTILES) - 1)
-_LEVELS = (-2.0, 16.0)
+#: All that a level may be.
+LEAST_LEVEL, MOST_LEVEL = -2.0, 16.0
 _BEYOND_LAST = 0.15
 _ABOVE_PEAK = 1.1
-_HIGHEST_LEAD_QUANTILE = 0.995
+HIGHEST_LEAD_QUANTILE = 0.995
 _LEAD_UP, _LEAD_DOWN_PER_MINUTE = 0.03, 0.0002
-_USUAL_LEAD_QUANTILE = 0.9
+USUAL_LEAD_QUANTILE = 0.9
 # Which share of outcomes each level covers.
 _LOWEST_COVERED = -2
 _COVERED_LEVELS = np.arange(float(_LOWEST_COVERED), len(QUANTILES))
@@ -32,7 +33,7 @@ class Calibration:
     """What was learned from outcomes: how sure to be of demand, and of the lead time."""
 
     level: float = 1.5
-    lead_time_quantile: float = _USUAL_LEAD_QUANTILE
+    lead_time_quantile: float = USUAL_LEAD_QUANTILE
 
 
 def lead_quantile_after(
@@ -45,8 +46,8 @@ def lead_quantile_after(
     """
     minutes = seconds / 60.0
     if late_share > allowed and slow_restores:
-        return min(quantile + _LEAD_UP * late_share * minutes, _HIGHEST_LEAD_QUANTILE)
-    return max(min(quantile, quantile - _LEAD_DOWN_PER_MINUTE * minutes), _USUAL_LEAD_QUANTILE)
+        return min(quantile + _LEAD_UP * late_share * minutes, HIGHEST_LEAD_QUANTILE)
+    return max(min(quantile, quantile - _LEAD_DOWN_PER_MINUTE * minutes), USUAL_LEAD_QUANTILE)
 
 
 def covered(level: float) -> float:
@@ -67,7 +68,7 @@ def level_covering(share: float) -> float:
     last = QUANTILES[-1]
     if share > last:
         rarer = np.log10((1.0 - last) / max(1.0 - share, 1e-9))
-        return float(min(_COVERED_LEVELS[-1] + 2.0 * rarer, _LEVELS[1]))
+        return float(min(_COVERED_LEVELS[-1] + 2.0 * rarer, MOST_LEVEL))
     return float(np.interp(share, _COVERED_SHARES, _COVERED_LEVELS))
 
 

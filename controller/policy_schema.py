@@ -15,17 +15,19 @@ from controller.field_types import (
     Above0,
     AtLeast0,
     Attainment,
-    Count,
-    Count1,
     Days,
+    Gibibytes,
     LabelValue,
     NamespaceName,
     ObjectName,
     PerReplica,
+    Price,
+    Priority,
+    Replicas,
+    Replicas1,
     Step,
     Switch,
     Text,
-    Whole,
 )
 from controller.schema import Checked, Says, Schema
 
@@ -107,8 +109,8 @@ class CapacitySchema(Schema):
 class CostSchema(Schema):
     """``spec.objective.cost``."""
 
-    gpu_hour: Above0
-    missed_request: Above0
+    gpu_hour: Price
+    missed_request: Price
 
 
 class ObjectiveSchema(Schema):
@@ -140,10 +142,10 @@ class RestoreSchema(Schema):
 
     driver: DriverName | None = None
     snapshot: Text | None = None
-    size_gib: Above0 | None = Field(default=None, alias="sizeGiB")
+    size_gib: Gibibytes | None = Field(default=None, alias="sizeGiB")
     timeout_seconds: Above0 | None = None
-    max_concurrent_per_node: Count1 | None = None
-    max_concurrent: Count1 | None = None
+    max_concurrent_per_node: Replicas1 | None = None
+    max_concurrent: Replicas1 | None = None
     cold_fallback: Switch | None = None
 
 
@@ -151,18 +153,18 @@ class StandbySchema(Schema):
     """``spec.standby``."""
 
     node_selector: dict[str, LabelValue] | None = None
-    gpus_per_replica: Count1 | None = None
+    gpus_per_replica: Replicas1 | None = None
     promote: Switch | None = None
 
 
 class LimitsSchema(Schema):
     """``spec.limits``."""
 
-    min_replicas: Count | None = None
-    max_replicas: Count1 | None = None
-    max_step: Count1 | None = None
-    gpu_budget: Count1 | None = None
-    priority: Whole | None = None
+    min_replicas: Replicas | None = None
+    max_replicas: Replicas1 | None = None
+    max_step: Replicas1 | None = None
+    gpu_budget: Replicas1 | None = None
+    priority: Priority | None = None
 
 
 class ScaleDownSchema(Schema):

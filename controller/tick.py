@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from controller.actions import Action
+from controller.clock_steps import set_right
 from controller.cluster_view import Fleet, Replica, Worker
 from controller.ended_starts import starts_judged
 from controller.feedback import begun, carried_out, demand_judged, forecast_judged
@@ -108,7 +109,7 @@ def _starts_judged(
         name = policy.workload
         workloads[name], lead_times, memory, said = starts_judged(
             owned[name],
-            state.workloads.get(name) or begun(policy),
+            set_right(state.workloads.get(name) or begun(policy), now=now),
             policy,
             lead_times,
             memory,

@@ -22,10 +22,12 @@ def stored_boosts(store: Store | None, on_change: Callable[[], None]) -> LocalBo
     if store is None:
         return LocalBoosts(on_change)
 
-    def save(changed: Mapping[str, Heard]) -> None:
-        for key, heard in changed.items():
-            text = {"id": key, **boost_text(heard)}
-            store.append(_BOOST, heard.workload, json.dumps(text))
+    def save(changed: Mapping[str, Heard]) -> bool:
+        rows = [
+            (_BOOST, heard.workload, json.dumps({"id": key, **boost_text(heard)}))
+            for key, heard in changed.items()
+        ]
+        return store.append_all(rows)
 
     return LocalBoosts(on_change, Boosts(heard=_read(store)), save)
 

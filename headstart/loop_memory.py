@@ -6,7 +6,13 @@ import json
 import logging
 from collections.abc import Callable
 
-from controller.objective import Calibration
+from controller.objective import (
+    HIGHEST_LEAD_QUANTILE,
+    LEAST_LEVEL,
+    MOST_LEVEL,
+    USUAL_LEAD_QUANTILE,
+    Calibration,
+)
 from controller.outcomes import Outcomes
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
@@ -14,6 +20,7 @@ from models.codec import CodecError, decode_measurement, encode_measurement
 from models.fields import Fields
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimeMeasurement, LeadTimes, learn, measurements
+from models.series import MOST_PER_SECOND
 from predictor.adapters.store import Store
 
 _log = logging.getLogger(__name__)
@@ -54,22 +61,25 @@ class LoopMemory:
 
     def observe(self, report: TickReport) -> None:
         """Keep what the last tick has learned; called after every tick."""
-        state = self._state()
+        state, rows = self._state(), []
         if state.lead_times is not self._seen:
-            self._keep_starts(state.lead_times)
-        if report.now - self._calibrated_at >= _KEEP_SECONDS:
+            rows += self._new_starts(state.lead_times)
+        # Also if the clock was set back.
+        if abs(report.now - self._calibrated_at) >= _KEEP_SECONDS:
             self._calibrated_at = report.now
-            for name, workload in state.workloads.items():
-                self._store.append(_CALIBRATION, name, json.dumps(_encoded(workload)))
+            rows += [
+                (_CALIBRATION, name, json.dumps(_encoded(workload)))
+                for name, workload in state.workloads.items()
+            ]
+        self._store.append_all(rows)
 
-    def _keep_starts(self, lead_times: LeadTimes) -> None:
+    def _new_starts(self, lead_times: LeadTimes) -> list[tuple[str, str, str]]:
+        """Return the rows of the starts that are not kept yet, and take them as kept."""
         self._seen = lead_times
         held = measurements(lead_times)
-        for measurement in held:
-            if measurement not in self._kept:
-                text = json.dumps(encode_measurement(measurement))
-                self._store.append(_START, measurement.key.snapshot, text)
+        new = [one for one in held if one not in self._kept]
         self._kept = set(held)
+        return [(_START, one.key.snapshot, json.dumps(encode_measurement(one))) for one in new]
 
 
 def _encoded(workload: WorkloadState) -> dict[str, float]:
@@ -86,11 +96,14 @@ def _decoded(wire: object) -> WorkloadState:
     fields = Fields(wire, "calibration")
     return WorkloadState(
         calibration=Calibration(
-            level=fields.number("level"), lead_time_quantile=fields.number("leadTimeQuantile")
+            level=fields.between("level", LEAST_LEVEL, MOST_LEVEL),
+            lead_time_quantile=fields.between(
+                "leadTimeQuantile", USUAL_LEAD_QUANTILE, HIGHEST_LEAD_QUANTILE
+            ),
         ),
         outcomes=Outcomes(
-            peak_per_second=fields.at_least_zero("peakPerSecond"),
-            usual_per_second=fields.at_least_zero("usualPerSecond"),
+            peak_per_second=fields.between("peakPerSecond", 0.0, MOST_PER_SECOND),
+            usual_per_second=fields.between("usualPerSecond", 0.0, MOST_PER_SECOND),
             seen_seconds=fields.at_least_zero("seenSeconds"),
         ),
     )

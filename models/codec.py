@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from models.fields import CodecError, Fields, as_list, as_number, as_text, refuse
-from models.forecast import FloatArray, Forecast, WorkloadName
+from models.forecast import QUANTILES, FloatArray, Forecast, WorkloadName
 from models.lead_time_values import LeadTimeKey, LeadTimeMeasurement
 from models.outlook import DemandReading, Outlook
+from models.series import MOST_PER_SECOND
 
 __all__ = [
     "CodecError",
@@ -25,6 +26,15 @@ __all__ = [
     "encode_measurement",
     "encode_outlook",
 ]
+
+#: Who plans multiplies and divides by these. What nobody can mean would end as no number at all,
+#: and would cost the plans of every workload that are made in the same turn.
+_LATEST = 1e11  # seconds since the epoch: three thousand years
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 86_400.0
+#: Years; more, and nobody can tell from it how long starts take.
+_LONGEST_START_SECONDS = 1e8
+#: What is known to come may be many times what was ever measured.
+_MOST_FORECAST = 1000 * MOST_PER_SECOND
 
 
 def encode_forecast(forecast: Forecast) -> dict[str, object]:
@@ -68,7 +78,7 @@ def encode_outlook(outlook: Outlook) -> dict[str, object]:
 
 
 def decode_outlook(wire: Mapping[str, object]) -> Outlook:
-    """Return the outlook that was encoded.
+    """Return the outlook that was encoded; its forecast has the quantiles that plans are made of.
 
     Raises:
         CodecError: if a field is missing or wrong.
@@ -77,9 +87,9 @@ def decode_outlook(wire: Mapping[str, object]) -> Outlook:
     reading, forecast = fields.get("reading"), fields.get("forecast")
     return Outlook(
         workload=WorkloadName(fields.text("workload")),
-        published_at=fields.number("publishedAt"),
+        published_at=fields.between("publishedAt", 0.0, _LATEST),
         reading=None if reading is None else _reading(reading, fields.at("reading")),
-        forecast=None if forecast is None else _forecast(forecast, fields.at("forecast")),
+        forecast=None if forecast is None else _our_forecast(forecast, fields.at("forecast")),
         degraded=_texts(fields.array("degraded"), fields.at("degraded")),
     )
 
@@ -121,10 +131,17 @@ def decode_measurement(wire: Mapping[str, object]) -> LeadTimeMeasurement:
             size_gib=None if fields.get("sizeGib") is None else fields.at_least_zero("sizeGib"),
         ),
         at=fields.number("at"),
-        seconds=fields.at_least_zero("seconds"),
+        seconds=fields.between("seconds", 0.0, _LONGEST_START_SECONDS),
         ready=ready,
         failed=failed,
     )
+
+
+def _our_forecast(wire: object, path: str) -> Forecast:
+    forecast = _forecast(wire, path)
+    if forecast.quantiles != QUANTILES:
+        refuse(f"{path}.quantiles", list(forecast.quantiles), str(list(QUANTILES)))
+    return forecast
 
 
 def _forecast(wire: object, path: str) -> Forecast:
@@ -133,8 +150,8 @@ def _forecast(wire: object, path: str) -> Forecast:
     values = _values(fields.array("values"), len(quantiles), fields.at("values"))
     return Forecast(
         workload=WorkloadName(fields.text("workload")),
-        issued_at=fields.number("issuedAt"),
-        step_seconds=fields.above_zero("stepSeconds"),
+        issued_at=fields.between("issuedAt", 0.0, _LATEST),
+        step_seconds=fields.between("stepSeconds", _SHORTEST_SECONDS, _LONGEST_SECONDS),
         quantiles=quantiles,
         values=values,
         basis=fields.text("basis"),
@@ -164,6 +181,8 @@ def _row(wire: object, columns: int, path: str) -> list[float]:
     falls = any(high < low for low, high in itertools.pairwise(numbers))
     if falls or (numbers and numbers[0] < 0):
         refuse(path, row, "a list of at least 0 that never falls")
+    if numbers and numbers[-1] > _MOST_FORECAST:
+        refuse(path, row, f"a list of at most {_MOST_FORECAST:g}")
     return numbers
 
 
@@ -185,9 +204,9 @@ def _encode_reading(reading: DemandReading) -> dict[str, object]:
 def _reading(wire: object, path: str) -> DemandReading:
     fields = Fields(wire, path)
     return DemandReading(
-        measured_at=fields.number("measuredAt"),
-        window_seconds=fields.at_least_zero("windowSeconds"),
-        per_second=fields.at_least_zero("perSecond"),
+        measured_at=fields.between("measuredAt", 0.0, _LATEST),
+        window_seconds=fields.between("windowSeconds", _SHORTEST_SECONDS, _LONGEST_SECONDS),
+        per_second=fields.between("perSecond", 0.0, MOST_PER_SECOND),
         sources=tuple(
             _source(item, f"{fields.at('sources')}[{i}]")
             for i, item in enumerate(fields.array("sources"))
@@ -198,7 +217,7 @@ def _reading(wire: object, path: str) -> DemandReading:
 
 def _source(wire: object, path: str) -> tuple[str, float]:
     fields = Fields(wire, path)
-    return fields.text("name"), fields.at_least_zero("perSecond")
+    return fields.text("name"), fields.between("perSecond", 0.0, MOST_PER_SECOND)
 
 
 def _texts(wire: Iterable[object], path: str) -> tuple[str, ...]:

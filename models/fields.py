@@ -103,18 +103,18 @@ class Fields:
         """Return a finite number."""
         return as_number(self.get(name), self.at(name))
 
-    def above_zero(self, name: str) -> float:
-        """Return a finite number above 0."""
-        number = self.number(name)
-        if number <= 0:
-            refuse(self.at(name), number, "a finite number above 0")
-        return number
-
     def at_least_zero(self, name: str) -> float:
         """Return a finite number of at least 0."""
         number = self.number(name)
         if number < 0:
             refuse(self.at(name), number, "a finite number of at least 0")
+        return number
+
+    def between(self, name: str, least: float, most: float) -> float:
+        """Return a number of at least ``least`` and at most ``most``."""
+        number = self.number(name)
+        if not least <= number <= most:
+            refuse(self.at(name), number, f"a number from {least:g} to {most:g}")
         return number
 
     def whole(self, name: str) -> int:

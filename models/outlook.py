@@ -8,6 +8,8 @@ from models.forecast import Forecast, WorkloadName
 
 #: How far apart the clocks of two machines may be. What is further ahead comes of a wrong one.
 CLOCKS_APART_SECONDS = 30.0
+#: A clock that goes back by more was set. Less is how far apart clocks are, and one that is slewed.
+SET_BACK_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,17 @@ class Outlook:
     reading: DemandReading | None
     forecast: Forecast | None
     degraded: tuple[str, ...] = field(default=())
+
+
+def with_refusal(known: Outlook | None, workload: WorkloadName, why: str, *, at: float) -> Outlook:
+    """Return what is known of a workload whose newest outlook was refused ``at``, and say so.
+
+    What was known stays: it has its own times, and gets old by itself.
+    """
+    if known is None:
+        known = Outlook(workload=workload, published_at=at, reading=None, forecast=None)
+    said = f"predictor: what it says now is not used: {why}"
+    return replace(known, degraded=(*known.degraded, said))
 
 
 def without_future(outlook: Outlook, *, now: float) -> Outlook:

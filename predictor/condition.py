@@ -40,6 +40,17 @@ def causes(track: Track, forecast: Forecast | None, *, now: float) -> frozenset[
     return frozenset(faults)
 
 
+def unheard(track: Track) -> frozenset[str]:
+    """Return the remarks that may still hold: of sources that fail now, nobody can tell."""
+    return frozenset(
+        remark
+        for remark in track.remarked.difference(track.remarks)
+        for source in track.failures
+        # The other of two that disagree is named within.
+        if remark.startswith(f"{source}: ") or f" {source} " in remark
+    )
+
+
 def _is_plain(track: Track) -> bool:
     # As the forecaster made it: a calendar adds to the basis.
     return track.forecast is not None and track.forecast.basis == MOVING_AVERAGE

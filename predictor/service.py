@@ -17,7 +17,7 @@ from models.outlook import Outlook
 from models.series import DemandSeries
 from predictor.best_forecast import best_forecast, judge_others
 from predictor.calendar import apply
-from predictor.condition import causes, degraded
+from predictor.condition import causes, degraded, unheard
 from predictor.demand import combine, disagreements, doubts
 from predictor.known_events import announced_windows, calendar_windows
 from predictor.learning import Learning
@@ -235,11 +235,12 @@ class ForecastService:
         return apply(forecast, (*await calendar_windows(track, forecast), *announced))
 
     def _log_changes(self, track: Track, faults: frozenset[str]) -> None:
+        kept = unheard(track)
         for fault in sorted(faults - track.logged):
             LOGGER.warning("%s: %s", track.demand.workload, fault)
-        for fault in sorted(track.logged - faults):
+        for fault in sorted(track.logged - faults - kept):
             LOGGER.info("%s: over: %s", track.demand.workload, fault)
-        track.logged = faults
+        track.logged, track.remarked = faults | kept, kept.union(track.remarks)
 
 
 async def _each_or_until(ones: Iterable[asyncio.Future[None]], seconds: float) -> None:

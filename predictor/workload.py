@@ -79,6 +79,7 @@ class Track:
     whether any was known yet. ``failures`` has what is wrong by source, ``answered_at`` when
     each answered last, ``waited_at`` when one that fails was last given all its time.
     ``announced`` is what was measured around announcements, ``told`` how good others forecast.
+    ``remarked`` are the remarks of which it is not known that they are over.
     ``inherited`` is what another predictor said last; it holds until there is a forecast of ours.
     """
 
@@ -96,6 +97,7 @@ class Track:
     announced: AnnouncedState = field(default_factory=AnnouncedState)
     told: ToldScore = field(default_factory=ToldScore)
     remarks: tuple[str, ...] = ()
+    remarked: frozenset[str] = frozenset()
     logged: frozenset[str] = frozenset()
 
     def is_ahead(self, now: float) -> bool:

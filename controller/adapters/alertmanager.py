@@ -97,7 +97,7 @@ class AlertIntake:
 
     def in_force(self, now: float) -> Mapping[WorkloadName, Boost]:
         """Return what the tick at ``now`` is to be given."""
-        return self.boosts.in_force(now)
+        return self.boosts.in_force(now, self._settings.limits)
 
     def routes(self) -> list[Route]:
         """Return the route, to be mounted in whichever app serves this process."""
@@ -175,7 +175,7 @@ class AlertIntake:
 
     async def _take(self, payload: Payload) -> None:
         now, limits = self._clock(), self._settings.limits
-        before = self.boosts.at(now)
+        before = self.boosts.at(now, limits)
         after, left_out = before.with_alerts(payload.alerts, now=now, limits=limits)
         try:
             await self._memory.keep(before, after)

@@ -7,6 +7,7 @@ still be heard late; its records are known by their fence, and skipped.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from kafka_link.client import CALL_TIMEOUT_MS
+from models.fields import CodecError
 from models.forecast import WorkloadName
-from models.forecast_record import Fence, ForecastRecord, decode_record
-from models.outlook import Outlook
+from models.forecast_record import Fence, ForecastRecord, decode_record, decode_workload
+from models.outlook import Outlook, with_refusal
 
 _log = logging.getLogger(__name__)
 POLL_MS = 200
@@ -46,9 +48,15 @@ class ForecastTopic:
     turn, ``records`` all others.
     """
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Begin with nothing known."""
-        self._monotonic = monotonic
+        self._monotonic, self._clock = monotonic, clock
+        self._refusing: dict[WorkloadName, Outlook] = {}
         self._known: dict[WorkloadName, _Known] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._unread: dict[TopicPartition, int] | None = None
@@ -60,8 +68,16 @@ class ForecastTopic:
         self.poison = 0
 
     def latest(self, workload: WorkloadName) -> Outlook | None:
-        """Return the newest outlook; None before all was read, and of a workload that is gone."""
-        known = self._known.get(workload) if self.is_caught_up else None
+        """Return the newest outlook; None before all was read, and of a workload that is gone.
+
+        It says if a newer one was refused.
+        """
+        if not self.is_caught_up:
+            return None
+        return self._refusing.get(workload) or self._outlook(workload)
+
+    def _outlook(self, workload: WorkloadName) -> Outlook | None:
+        known = self._known.get(workload)
         return known.outlook if known is not None else None
 
     def attach(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
@@ -111,12 +127,14 @@ class ForecastTopic:
         except Exception as error:  # Else this record would be read again without end.
             self.poison += 1
             self._log_poison(raw, error)
+            self._note_refused(raw, str(error)[:200])
             return
         known = self._known.get(record.workload)
         if known is not None and self._is_late(record, raw.partition, known):
             self.late += 1
             return
         self.records += 1
+        self._refusing.pop(record.workload, None)
         self._known[record.workload] = _Known(
             partition=raw.partition,
             fence=record.fence,
@@ -136,6 +154,13 @@ class ForecastTopic:
         number = partition.partition
         for workload in [name for name, one in self._known.items() if one.partition == number]:
             del self._known[workload]
+            self._refusing.pop(workload, None)
+
+    def _note_refused(self, raw: Any, why: str) -> None:
+        with contextlib.suppress(CodecError):
+            workload = decode_workload(raw.key)
+            known = self._outlook(workload)
+            self._refusing[workload] = with_refusal(known, workload, why, at=self._clock())
 
     def _log_poison(self, raw: Any, error: Exception) -> None:
         now = self._monotonic()

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 
 import httpx
 
-from controller.adapters.server_sent_events import EventParser, ServerEvent
+from controller.adapters.server_sent_events import (
+    EndlessLineError,
+    EventParser,
+    LineCutter,
+    ServerEvent,
+)
 from models.codec import CodecError, decode_outlook
+from models.fields import as_object
 from models.forecast import WorkloadName
-from models.outlook import CLOCKS_APART_SECONDS, Outlook
+from models.outlook import CLOCKS_APART_SECONDS, Outlook, with_refusal
 
 _log = logging.getLogger(__name__)
 
@@ -57,13 +63,14 @@ class PredictorStream:
         self._on_outlook = on_outlook
         self._clock = clock
         self._latest: dict[WorkloadName, Outlook] = {}
+        self._refusing: dict[WorkloadName, Outlook] = {}
         self._failures = 0
         self.malformed_events = 0
         self.is_connected = False
 
     def latest(self, workload: WorkloadName) -> Outlook | None:
-        """Return the newest outlook, None before the first."""
-        return self._latest.get(workload)
+        """Return the newest outlook, None before the first; it says if a newer one was refused."""
+        return self._refusing.get(workload) or self._latest.get(workload)
 
     async def follow(self) -> None:
         """Read the stream until cancelled, and connect again whenever it ends."""
@@ -71,7 +78,12 @@ class PredictorStream:
             try:
                 await self._read_once()
                 why = "the stream ended"
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            except (
+                httpx.HTTPError,
+                httpx.InvalidURL,
+                httpx.StreamError,
+                EndlessLineError,
+            ) as error:
                 why = f"{type(error).__name__}: {error}".rstrip(": ")
             self.is_connected = False
             self._failures += 1
@@ -87,26 +99,38 @@ class PredictorStream:
             "GET", "/v1/stream", timeout=timeout, headers=headers
         ) as response:
             response.raise_for_status()
-            parser = EventParser()
-            async for line in response.aiter_lines():
+            parser, cutter = EventParser(), LineCutter()
+            # Not by lines: those that httpx makes may grow without a bound.
+            async for text in response.aiter_text():
                 self.is_connected = True
-                event = parser.feed(line)
-                if event is not None and event.name == "outlook":
-                    self._take(event)
+                for event in map(parser.feed, cutter.feed(text)):
+                    if event is not None and event.name == "outlook":
+                        self._take(event)
             self.malformed_events += parser.dropped
 
     def _take(self, event: ServerEvent) -> None:
+        wire: object = None
         try:
-            outlook = decode_outlook(json.loads(event.data))
+            wire = json.loads(event.data)
+            outlook = decode_outlook(as_object(wire, "outlook"))
         except (CodecError, ValueError, RecursionError) as error:
             self.malformed_events += 1
             _log.warning("predictor: an event was skipped: %s", str(error)[:200])
+            self._note_refused(wire, str(error)[:200])
             return
         # Only now is the predictor known to be of use: earlier, retries would not slow down.
         self._failures = 0
+        self._refusing.pop(outlook.workload, None)
         if self._is_newest(outlook):
             self._latest[outlook.workload] = outlook
             self._on_outlook(outlook)
+
+    def _note_refused(self, wire: object, why: str) -> None:
+        name = wire.get("workload") if isinstance(wire, dict) else None
+        if isinstance(name, str):
+            workload = WorkloadName(name)
+            known = self._latest.get(workload)
+            self._refusing[workload] = with_refusal(known, workload, why, at=self._clock())
 
     def _is_newest(self, outlook: Outlook) -> bool:
         """Say whether an outlook that arrived goes before the one that is known.

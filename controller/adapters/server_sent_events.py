@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+MOST_CHARACTERS = 4_000_000
+#: A line so many times too long is given up: nobody knows whether it will ever end.
+ENDLESS = 10
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_LONGEST_FIELD = len("event: ")
+
+
+class EndlessLineError(Exception):
+    """The server sends a line that does not end; whoever follows it should connect again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +24,49 @@ class ServerEvent:
     data: str
 
 
+class LineCutter:
+    """Cuts text, as it arrives, into lines.
+
+    Of a line with more than ``most_characters`` of data only so much is kept that this is seen.
+    """
+
+    def __init__(self, *, most_characters: int = MOST_CHARACTERS) -> None:
+        """Begin a line."""
+        self._most = most_characters + _LONGEST_FIELD + 1
+        self._ends_with_return = False
+        self._begin()
+
+    def feed(self, text: str) -> list[str]:
+        """Take the next piece of text; return the lines that it ends, without their ends.
+
+        Raises:
+            EndlessLineError: if a line is longer by far than is kept.
+        """
+        if self._ends_with_return:
+            text = text.removeprefix("\n")  # the rest of one line's end
+        self._ends_with_return = text.endswith("\r")
+        *ends, begun = _LINE_END.split(text)
+        lines = []
+        for piece in ends:
+            self._hold(piece)
+            lines.append("".join(self._pieces))
+            self._begin()
+        self._hold(begun)
+        return lines
+
+    def _begin(self) -> None:
+        self._pieces: list[str] = []
+        self._length = 0
+
+    def _hold(self, piece: str) -> None:
+        room = self._most - self._length
+        if room > 0:
+            self._pieces.append(piece[:room])
+        self._length += len(piece)
+        if self._length > ENDLESS * self._most:
+            raise EndlessLineError(f"a line of more than {self._length} characters")
+
+
 class EventParser:
     """Takes lines without their ends; comments and unknown fields are skipped.
 
@@ -20,7 +74,7 @@ class EventParser:
     the memory; ``dropped`` counts those.
     """
 
-    def __init__(self, *, most_characters: int = 4_000_000) -> None:
+    def __init__(self, *, most_characters: int = MOST_CHARACTERS) -> None:
         """Begin between two events."""
         self.dropped = 0
         self._most = most_characters

@@ -72,7 +72,7 @@ def _number(value: float, kind: str) -> str:
     return (
         str(int(value))
         if kind == "integer"
-        else f"{float(value):f}".rstrip("0") + "0" * (float(value).is_integer())
+        else f"{float(value):.12f}".rstrip("0") + "0" * (float(value).is_integer())
     )
 
 

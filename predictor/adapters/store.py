@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 
 from models.forecast import WorkloadName
-from models.series import DemandSeries
+from models.series import MOST_PER_SECOND, DemandSeries
 
 LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -43,7 +43,8 @@ CREATE INDEX IF NOT EXISTS measurement_kind ON measurement (kind, number);
 """
 KEEP_DEMAND_SECONDS = 30 * 86_400.0
 KEEP_MEASUREMENTS = 10_000
-BUSY_SECONDS = 2.0
+#: Some who write wait on an event loop, which must not stand still for whoever holds the file.
+BUSY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Store:
         self._path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._doubted: set[WorkloadName] = set()
         with self._lock:
             self._connect()
 
@@ -88,11 +90,14 @@ class Store:
     def demand(
         self, workload: WorkloadName, source: str, *, start: float, end: float, step_seconds: float
     ) -> DemandSeries:
-        """Return what was kept of [start, end) under this source; missing where nothing was."""
+        """Return what was kept of [start, end) under this source; missing where nothing was.
+
+        So is what can't be demand: whoever wrote it, it costs its own step alone, and is said once.
+        """
         steps = max(0, round((end - start) / step_seconds))
         values = np.full(steps, np.nan)
 
-        def read(connection: sqlite3.Connection) -> list[tuple[int, float]]:
+        def read(connection: sqlite3.Connection) -> list[tuple[int, object]]:
             return connection.execute(
                 "SELECT start_ms, per_second FROM demand "
                 "WHERE workload = ? AND step_seconds = ? AND start_ms >= ? AND start_ms < ? "
@@ -100,27 +105,46 @@ class Store:
                 (workload, step_seconds, round(start * 1000), round(end * 1000), source),
             ).fetchall()
 
-        nothing: list[tuple[int, float]] = []
-        for start_ms, per_second in self._with(read, nothing):
+        nothing: list[tuple[int, object]] = []
+        found = self._with(read, nothing)
+        known = [(at, demand) for at, one in found if (demand := _demand(one)) is not None]
+        self._note_odd(workload, len(found) - len(known))
+        for start_ms, per_second in known:
             place = round((start_ms / 1000 - start) / step_seconds)
-            if 0 <= place < steps and per_second >= 0:
+            if 0 <= place < steps:
                 values[place] = per_second
         return DemandSeries(start=start, step_seconds=step_seconds, values=values)
 
+    def _note_odd(self, workload: WorkloadName, rows: int) -> None:
+        if rows and workload not in self._doubted:
+            self._doubted.add(workload)
+            text = "store %s: demand of %s: rows that can't be demand are skipped: %d"
+            LOGGER.warning(text, self._path, workload, rows)
+
     def append(self, kind: str, key: str, json: str) -> None:
         """Keep one measurement; of each kind the newest 10,000 stay."""
+        self.append_all([(kind, key, json)])
 
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                "INSERT INTO measurement (kind, key, json) VALUES (?, ?, ?)", (kind, key, json)
+    def append_all(self, rows: Collection[tuple[str, str, str]]) -> bool:
+        """Keep measurements, each its kind, key and JSON, with one wait for the file at the most.
+
+        False if they could not be kept now, but might be later.
+        """
+
+        def write(connection: sqlite3.Connection) -> bool:
+            connection.executemany(
+                "INSERT INTO measurement (kind, key, json) VALUES (?, ?, ?)", rows
             )
-            connection.execute(
+            connection.executemany(
                 "DELETE FROM measurement WHERE kind = ? AND number <= (SELECT number FROM "
                 "measurement WHERE kind = ? ORDER BY number DESC LIMIT 1 OFFSET ?)",
-                (kind, kind, KEEP_MEASUREMENTS),
+                [(kind, kind, KEEP_MEASUREMENTS) for kind in {row[0] for row in rows}],
             )
+            return True
 
-        self._with(write, None)
+        if not rows or self._connection is None:
+            return True
+        return self._with(write, False)
 
     def read(self, kind: str) -> tuple[StoredRow, ...]:
         """Return the measurements of a kind, oldest first."""
@@ -194,3 +218,10 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+
+
+def _demand(stored: object) -> float | None:
+    """Return what SQLite has as demand, whatever type it has it in; None if it can't be."""
+    if isinstance(stored, int | float) and 0 <= stored <= MOST_PER_SECOND:
+        return float(stored)
+    return None

@@ -16,26 +16,29 @@ from models.codec import (
     encode_measurement,
     encode_outlook,
 )
-from models.forecast import Forecast, WorkloadName
+from models.forecast import QUANTILES, Forecast, WorkloadName
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement
 from models.outlook import DemandReading, Outlook
+from models.series import MOST_PER_SECOND
 
-times = st.floats(allow_nan=False, allow_infinity=False)
+times = st.floats(min_value=0, max_value=1e11)
+spans = st.floats(min_value=0.001, max_value=86_400.0)
+rates = st.floats(min_value=0, max_value=MOST_PER_SECOND)
 amounts = st.floats(min_value=0, allow_infinity=False)
 names = st.text().map(WorkloadName)
 
 
 @st.composite
-def forecasts(draw: st.DrawFn) -> Forecast:
+def forecasts(draw: st.DrawFn, *, of_ours: bool = False) -> Forecast:
     levels = st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True)
-    quantiles = sorted(draw(st.sets(levels, max_size=4)))
+    quantiles = QUANTILES if of_ours else sorted(draw(st.sets(levels, max_size=4)))
     rows = draw(
-        st.lists(st.lists(amounts, min_size=len(quantiles), max_size=len(quantiles)), max_size=4)
+        st.lists(st.lists(rates, min_size=len(quantiles), max_size=len(quantiles)), max_size=4)
     )
     return Forecast(
         workload=draw(names),
         issued_at=draw(times),
-        step_seconds=draw(st.floats(min_value=0, exclude_min=True, allow_infinity=False)),
+        step_seconds=draw(spans),
         quantiles=tuple(quantiles),
         values=np.array([sorted(row) for row in rows]).reshape(len(rows), len(quantiles)),
         basis=draw(st.text()),
@@ -45,9 +48,9 @@ def forecasts(draw: st.DrawFn) -> Forecast:
 readings = st.builds(
     DemandReading,
     measured_at=times,
-    window_seconds=amounts,
-    per_second=amounts,
-    sources=st.lists(st.tuples(st.text(), amounts), max_size=3).map(tuple),
+    window_seconds=spans,
+    per_second=rates,
+    sources=st.lists(st.tuples(st.text(), rates), max_size=3).map(tuple),
     is_at_least=st.booleans(),
 )
 outlooks = st.builds(
@@ -55,7 +58,7 @@ outlooks = st.builds(
     workload=names,
     published_at=times,
     reading=st.none() | readings,
-    forecast=st.none() | forecasts(),
+    forecast=st.none() | forecasts(of_ours=True),
     degraded=st.lists(st.text(), max_size=3).map(tuple),
 )
 keys = st.builds(
@@ -67,7 +70,11 @@ keys = st.builds(
     size_gib=st.none() | amounts,
 )
 measurements = st.builds(
-    LeadTimeMeasurement, key=keys, at=times, seconds=amounts, ready=st.booleans()
+    LeadTimeMeasurement,
+    key=keys,
+    at=times,
+    seconds=st.floats(min_value=0, max_value=1e8),
+    ready=st.booleans(),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),

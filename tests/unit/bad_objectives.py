@@ -47,12 +47,28 @@ BAD_OBJECTIVES = (
     BadInput(
         "money for nothing",
         spec("  objective: {cost: {gpuHour: 0, missedRequest: 1}}\n"),
-        ("policy.yaml:7: spec.objective.cost.gpuHour: 0 is not allowed: must be a number above 0",),
+        (
+            "policy.yaml:7: spec.objective.cost.gpuHour: 0 is not allowed: "
+            "must be a number from 1e-12 to 1e12",
+        ),
     ),
     BadInput(
         "half of the money",
         spec("  objective: {cost: {gpuHour: 2}}\n"),
-        ("policy.yaml:7: spec.objective.cost.missedRequest: is missing: must be a number above 0",),
+        (
+            "policy.yaml:7: spec.objective.cost.missedRequest: is missing: "
+            "must be a number from 1e-12 to 1e12",
+        ),
+    ),
+    BadInput(
+        "money without bounds",
+        spec("  objective: {cost: {gpuHour: 1.0e+308, missedRequest: 1.0e-308}}\n"),
+        (
+            "policy.yaml:7: spec.objective.cost.gpuHour: 1.0e+308 is not allowed: "
+            "must be a number from 1e-12 to 1e12",
+            "policy.yaml:7: spec.objective.cost.missedRequest: 1.0e-308 is not allowed: "
+            "must be a number from 1e-12 to 1e12",
+        ),
     ),
     BadInput(
         "offsets and a key",

@@ -198,7 +198,7 @@ BAD_POLICIES = (
         spec("  limits: {minReplicas: -1}\n"),
         (
             "policy.yaml:7: spec.limits.minReplicas: -1 is not allowed: "
-            "must be a whole number of at least 0",
+            "must be a whole number from 0 to 2147483647",
         ),
     ),
     BadInput(
@@ -206,7 +206,35 @@ BAD_POLICIES = (
         spec("  limits: {minReplicas: 1.5}\n"),
         (
             "policy.yaml:7: spec.limits.minReplicas: 1.5 is not allowed: "
-            "must be a whole number of at least 0",
+            "must be a whole number from 0 to 2147483647",
+        ),
+    ),
+    BadInput(
+        "more replicas than can be counted",
+        spec("  limits: {maxReplicas: 2147483649, maxStep: 0, gpuBudget: 2147483648}\n"),
+        (
+            "policy.yaml:7: spec.limits.maxReplicas: 2147483649 is not allowed: "
+            "must be a whole number from 1 to 2147483647",
+            "policy.yaml:7: spec.limits.maxStep: 0 is not allowed: "
+            "must be a whole number from 1 to 2147483647",
+            "policy.yaml:7: spec.limits.gpuBudget: 2147483648 is not allowed: "
+            "must be a whole number from 1 to 2147483647",
+        ),
+    ),
+    BadInput(
+        "a priority beyond all others",
+        spec("  limits: {priority: 1000000001}\n"),
+        (
+            "policy.yaml:7: spec.limits.priority: 1000000001 is not allowed: "
+            "must be a whole number from -1000000000 to 1000000000",
+        ),
+    ),
+    BadInput(
+        "a snapshot larger than any store",
+        spec("  restore: {sizeGiB: 1.0e+308}\n"),
+        (
+            "policy.yaml:7: spec.restore.sizeGiB: 1.0e+308 is not allowed: "
+            "must be a number above 0 and of at most 1000000",
         ),
     ),
     BadInput(

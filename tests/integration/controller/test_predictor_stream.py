@@ -1,15 +1,22 @@
 import asyncio
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import httpx
 import numpy as np
 import pytest
 
 from controller.adapters.predictor import PredictorStream, StreamSettings
-from controller.adapters.server_sent_events import EventParser, ServerEvent
+from controller.adapters.server_sent_events import (
+    MOST_CHARACTERS,
+    EventParser,
+    LineCutter,
+    ServerEvent,
+)
 from models.codec import encode_outlook
-from models.forecast import QUANTILES, Forecast
+from models.forecast import QUANTILES, Forecast, WorkloadName
 from models.outlook import DemandReading, Outlook
 from tests.builders import CHAT
 
@@ -51,7 +58,7 @@ class Body(httpx.AsyncByteStream):
 class Predictor:
     """Answers one connection after the other as told; ends the test after the last."""
 
-    def __init__(self, *answers: Body | int) -> None:
+    def __init__(self, *answers: httpx.AsyncByteStream | int) -> None:
         self._answers = list(answers)
         self.waits: list[float] = []
         self.requests: list[httpx.Request] = []
@@ -132,6 +139,40 @@ async def test_a_malformed_event_is_counted_and_skipped(data: str) -> None:
     assert same(stream.latest(CHAT), an_outlook())
 
 
+def a_poison_event(workload: str, **reading: float) -> str:
+    """An event that a planner could not divide by."""
+    wire = encode_outlook(an_outlook(105.0))
+    assert isinstance(wire["reading"], dict)
+    wire = {**wire, "workload": workload, "reading": {**wire["reading"], **reading}}
+    return f"event: outlook\ndata: {json.dumps(wire)}\n\n"
+
+
+async def test_an_outlook_that_is_refused_leaves_the_last_one_which_says_so() -> None:
+    body = Body(an_event(an_outlook()), a_poison_event(CHAT, windowSeconds=0.0))
+    known = (await after_following(Predictor(body))).latest(CHAT)
+    assert known is not None
+    assert known.degraded == (
+        "predictor: what it says now is not used: outlook.reading.windowSeconds: 0.0 given,"
+        " a number from 0.001 to 86400 is allowed",
+    )
+    assert same(replace(known, degraded=()), an_outlook())
+
+
+async def test_the_next_good_outlook_ends_what_is_said_of_one_refused() -> None:
+    bad = a_poison_event(CHAT, perSecond=1e308)
+    body = Body(bad, bad, an_event(an_outlook(90.0)))
+    assert same((await after_following(Predictor(body))).latest(CHAT), an_outlook(90.0))
+
+
+async def test_of_a_workload_whose_first_outlook_is_refused_only_that_is_known() -> None:
+    body = Body(a_poison_event("code", windowSeconds=1e308), an_event(an_outlook()))
+    stream = await after_following(Predictor(body))
+    code = stream.latest(WorkloadName("code"))
+    assert code is not None
+    assert (code.reading, code.forecast, len(code.degraded)) == (None, None, 1)
+    assert same(stream.latest(CHAT), an_outlook())
+
+
 async def test_events_of_other_kinds_are_none_of_ours() -> None:
     stream = await after_following(Predictor(Body("event: ping\ndata: {\n\n")))
     assert (stream.malformed_events, stream.latest(CHAT)) == (0, None)
@@ -176,3 +217,52 @@ def test_an_event_without_a_name_is_a_message_and_one_without_data_is_none() -> 
 def test_an_event_that_is_too_long_is_dropped_whole() -> None:
     events, dropped = events_of("data: 12345", "data: 6", "", "data: 1", "", most_characters=5)
     assert (events, dropped) == ([ServerEvent(name="message", data="1")], 1)
+
+
+class EndlessBody(httpx.AsyncByteStream):
+    """One outlook, and then a line that never ends; ``sent`` counts its pieces."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield an_event(an_outlook()).encode() + b"data: "
+        while self.sent < 1000:
+            self.sent += 1
+            yield b"x" * 1_000_000
+
+
+async def test_a_line_that_never_ends_is_given_up_with_its_connection() -> None:
+    body = EndlessBody()
+    tracemalloc.start()
+    stream = await after_following(Predictor(body, 503))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert body.sent < 50
+    assert peak < 6 * MOST_CHARACTERS
+    assert same(stream.latest(CHAT), an_outlook())
+
+
+async def test_a_line_that_is_too_long_costs_its_event_alone() -> None:
+    long = f"event: outlook\ndata: {'x' * (MOST_CHARACTERS + 1)}\n\n"
+    stream = await after_following(Predictor(Body(long, an_event(an_outlook()))))
+    assert same(stream.latest(CHAT), an_outlook())
+    assert stream.malformed_events == 1
+
+
+def lines_of(*texts: str, most_characters: int = 100) -> list[str]:
+    cutter = LineCutter(most_characters=most_characters)
+    return [line for text in texts for line in cutter.feed(text)]
+
+
+def test_lines_end_in_three_ways_wherever_the_text_is_cut() -> None:
+    text = "a: 1\r\n\r\nb\rc\n\nd\u2028e\n"
+    wanted = ["a: 1", "", "b", "c", "", "d\u2028e"]
+    assert lines_of(text) == wanted
+    assert lines_of(*text) == wanted
+    assert lines_of("no end yet") == []
+
+
+def test_of_a_line_that_is_too_long_no_more_is_kept_than_shows_it() -> None:
+    [line, after] = lines_of("data: 12", "345678", "90\nok\n", most_characters=3)
+    assert (line, after) == ("data: 12345", "ok")

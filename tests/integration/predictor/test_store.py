@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,30 @@ def test_without_a_place_for_a_file_nothing_is_kept_and_nobody_is_stopped(
     assert store.read("lead-time") == ()
     assert_array_equal(kept(store, 0, 1), [NAN])
     assert "nothing is kept" in caplog.text
+
+
+@pytest.mark.parametrize("odd", ["abc", float("inf"), -1.0, 1e308, b"odd"])
+def test_a_row_that_can_t_be_demand_costs_its_step_alone_and_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, odd: object
+) -> None:
+    store = Store(tmp_path / "headstart.db")
+    store.record_demand(CHAT, "combined", a_series(1, 2, 3))
+    with contextlib.closing(sqlite3.connect(tmp_path / "headstart.db")) as other, other:
+        other.execute("UPDATE demand SET per_second = ? WHERE per_second = 2", (odd,))
+    for _ in range(2):
+        assert_array_equal(kept(store, 0, 3), [1, NAN, 3])
+    [line] = caplog.messages
+    assert line.endswith(f"demand of {CHAT}: rows that can't be demand are skipped: 1")
+
+
+def test_a_file_that_somebody_holds_is_waited_for_once_whatever_is_to_be_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(tmp_path / "headstart.db")
+    rows = [("start", "chat", str(number)) for number in range(50)]
+    with contextlib.closing(sqlite3.connect(tmp_path / "headstart.db")) as other, other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert not store.append_all(rows)
+    assert len(caplog.messages) == 1
+    assert store.append_all(rows)
+    assert [row.json for row in store.read("start")] == [str(number) for number in range(50)]

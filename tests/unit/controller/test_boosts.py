@@ -41,14 +41,23 @@ def heard(*alerts: Alert, now: float = NOW, before: Boosts | None = None) -> Boo
 
 
 def in_force(boosts: Boosts, now: float = NOW) -> dict[WorkloadName, Boost]:
-    return dict(boosts.in_force(now))
+    return dict(boosts.in_force(now, LIMITS))
 
 
 def test_a_boost_ends_by_itself() -> None:
     boosts = heard(an_alert(replicas=2.0))
     assert in_force(boosts, NOW + 599.9) == {CHAT: Boost(replicas=2.0)}
     assert in_force(boosts, NOW + 600.0) == {}
-    assert boosts.at(NOW + 600.0) == Boosts()
+    assert boosts.at(NOW + 600.0, LIMITS) == Boosts()
+
+
+def test_a_boost_from_before_the_clock_was_set_back_lives_no_longer_for_it() -> None:
+    boosts = heard(an_alert(replicas=2.0))
+    assert in_force(boosts, NOW - 60.0) == {CHAT: Boost(replicas=2.0)}
+    assert in_force(boosts, NOW - 3600.0) == {}
+    again = heard(an_alert(replicas=2.0), now=NOW - 3500.0, before=boosts)
+    assert in_force(again, NOW - 3000.0) == {CHAT: Boost(replicas=2.0)}
+    assert in_force(again, NOW - 2900.0) == {}
 
 
 def test_a_repeat_starts_its_time_anew() -> None:
@@ -114,9 +123,9 @@ def test_an_end_told_again_and_again_is_forgotten_in_time(moment: float | None) 
     boosts = heard(resolved(moment))
     for seconds in range(0, 600, 50):
         boosts = heard(resolved(moment), now=NOW + seconds, before=boosts)
-    assert boosts.at(NOW + 600.0) == Boosts()
+    assert boosts.at(NOW + 600.0, LIMITS) == Boosts()
     later = heard(resolved(NOW + 1.0), now=NOW + 500.0, before=heard(resolved(NOW)))
-    assert later.at(NOW + 600.0) != Boosts()
+    assert later.at(NOW + 600.0, LIMITS) != Boosts()
 
 
 @pytest.mark.parametrize("moment", [None, NOW - 1.0])
@@ -203,10 +212,10 @@ def test_whatever_is_told_boosts_are_bounded_and_end(told: list[tuple[Alert, flo
         now += later
         boosts, _ = boosts.with_alerts([alert], now=now, limits=LIMITS)
         assert len(boosts.heard) <= LIMITS.most_alerts
-        for boost in boosts.in_force(now).values():
+        for boost in boosts.in_force(now, LIMITS).values():
             assert 0.0 <= boost.replicas <= LIMITS.most_replicas
             assert 1.0 <= boost.multiplier <= LIMITS.most_multiplier
-    assert boosts.at(now + LIMITS.lasts_seconds) == Boosts()
+    assert boosts.at(now + LIMITS.lasts_seconds, LIMITS) == Boosts()
 
 
 @pytest.mark.parametrize(
@@ -224,7 +233,7 @@ def test_a_tick_plans_for_the_boost_within_the_policys_limits(
         NOW,
         policies=(a_policy(limits=limits),),
         settings=TickSettings(
-            fixed_lead_time_seconds=55.0, boosts=heard(an_alert(replicas=4.0)).in_force(NOW)
+            fixed_lead_time_seconds=55.0, boosts=heard(an_alert(replicas=4.0)).in_force(NOW, LIMITS)
         ),
     )
     [plan] = result.plans

@@ -16,6 +16,7 @@ from models.outlook import Outlook
 from tests.builders import CHAT
 
 FIRST, SECOND = TopicPartition("forecasts", 0), TopicPartition("forecasts", 1)
+CODE = WorkloadName("code")
 FENCE = Fence(group="predictors", era=1, generation=4)
 
 
@@ -187,6 +188,26 @@ def test_poison_is_counted_skipped_and_told_with_its_offset(
     assert (said(topic), topic.poison, topic.records) == (105.0, 2, 2)
     [line] = caplog.messages
     assert line.startswith("kafka: forecasts-0: record at offset 1 skipped: value: no JSON")
+
+
+def test_a_record_that_is_refused_leaves_the_last_outlook_which_says_so_until_the_next() -> None:
+    broker = Broker()
+    broker.say(100.0)
+    broker.say(100.0, workload=CODE)
+    broker.write(b"chat", b'{"workload": "chat", "publishedAt": -5}', broker.logs[FIRST][0].headers)
+    topic = a_topic(broker)
+    topic.turn(broker)
+    known, other = topic.latest(CHAT), topic.latest(CODE)
+    assert known is not None
+    assert other is not None
+    [why] = known.degraded
+    assert (known.published_at, other.degraded) == (100.0, ())
+    assert why.startswith("predictor: what it says now is not used: outlook.")
+    broker.say(105.0)
+    topic.turn(broker)
+    newest = topic.latest(CHAT)
+    assert newest is not None
+    assert (newest.published_at, newest.degraded) == (105.0, ())
 
 
 def test_a_new_connection_goes_on_where_the_last_one_ended() -> None:

@@ -77,3 +77,10 @@ def test_at_first_it_is_five_minutes(seen_seconds: float, expected: float) -> No
 def test_a_hold_that_the_policy_sets_is_kept_from_the_first_moment() -> None:
     policy = a_policy(ScaleDown(hold_seconds=30.0))
     assert hold_seconds(100.0, policy, seen_seconds=0.0) == 30.0
+
+
+def test_a_clock_that_is_set_back_moves_the_window_with_it() -> None:
+    hold = Hold().with_target(128, now=10_000.0, hold_seconds=60.0)
+    hold = hold.with_target(5, now=6_400.0, hold_seconds=60.0)
+    assert hold.highest == 128
+    assert hold.with_target(5, now=6_460.1, hold_seconds=60.0).highest == 5

@@ -269,3 +269,9 @@ def test_a_file_of_more_than_a_mebibyte_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"#" * (1024 * 1024 + 1))
     with pytest.raises(InvalidFileError, match="is too large: at most 1 MiB is allowed"):
         read_policies(path)
+
+
+def test_a_count_of_four_hundred_digits_is_refused_in_a_short_line() -> None:
+    [problem] = problems_of(LEAST + f"  limits: {{maxReplicas: {'9' * 400}}}\n")
+    assert problem.endswith("is not allowed: must be a whole number from 1 to 2147483647")
+    assert len(problem) < 200

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from controller.adapters.boost_memory import LocalBoosts
 from controller.boosts import Alert, Boost, BoostLimits
+from controller.errors import BoostsNotKeptError
 from headstart.boost_store import stored_boosts
 from predictor.adapters.store import Store
 from tests.builders import CHAT
@@ -19,7 +22,7 @@ def an_alert(name: str = "a", *, replicas: float = 2.0, is_firing: bool = True) 
 
 
 async def hear(boosts: LocalBoosts, *alerts: Alert, now: float = NOW) -> None:
-    before = boosts.known().at(now)
+    before = boosts.known().at(now, BoostLimits())
     after, _ = before.with_alerts(alerts, now=now, limits=BoostLimits())
     await boosts.keep(before, after)
 
@@ -35,8 +38,8 @@ async def test_boosts_and_their_ends_outlive_a_restart(tmp_path: Path) -> None:
     await hear(first, an_alert("b", is_firing=False))
     again = begun(tmp_path)
     assert again.known() == first.known()
-    assert dict(again.known().in_force(NOW)) == {CHAT: Boost(replicas=2.0)}
-    assert dict(again.known().in_force(NOW + 600.0)) == {}
+    assert dict(again.known().in_force(NOW, BoostLimits())) == {CHAT: Boost(replicas=2.0)}
+    assert dict(again.known().in_force(NOW + 600.0, BoostLimits())) == {}
 
 
 async def test_what_can_t_be_read_is_skipped_and_said(
@@ -57,4 +60,26 @@ async def test_without_a_store_they_are_kept_while_the_process_lives() -> None:
     assert len(changes) == 1
     await hear(boosts, an_alert(is_firing=False), now=NOW + 501.0)
     assert len(changes) == 2
-    assert dict(boosts.known().in_force(NOW + 501.0)) == {}
+    assert dict(boosts.known().in_force(NOW + 501.0, BoostLimits())) == {}
+
+
+async def test_what_can_t_be_written_now_is_in_force_refused_and_written_with_the_next_word(
+    tmp_path: Path,
+) -> None:
+    boosts = begun(tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as other, other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(BoostsNotKeptError, match="can't be written down now"):
+            await hear(boosts, *(an_alert(str(number)) for number in range(20)))
+    assert dict(boosts.known().in_force(NOW, BoostLimits())) == {CHAT: Boost(replicas=2.0)}
+    assert begun(tmp_path).known().heard == {}
+    # Told again, as after any 503, nothing about it is new.
+    await hear(boosts, an_alert("0"))
+    assert begun(tmp_path).known() == boosts.known()
+
+
+async def test_where_no_file_can_be_alerts_are_taken_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "state.db").mkdir()
+    boosts = begun(tmp_path)
+    await hear(boosts, an_alert())
+    assert dict(boosts.known().in_force(NOW, BoostLimits())) == {CHAT: Boost(replicas=2.0)}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
 from headstart.loop_memory import LoopMemory, remembered
+from models.codec import encode_measurement
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn, measurements
 from predictor.adapters.store import Store
@@ -70,3 +74,47 @@ def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
     store.close()
 
     assert (measurements(state.lead_times), dict(state.workloads)) == ((), {})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("level", 1e9),
+        ("level", -5.0),
+        ("leadTimeQuantile", 5.0),
+        ("leadTimeQuantile", 0.0),
+        ("peakPerSecond", 1e308),
+        ("usualPerSecond", 1e308),
+    ],
+)
+def test_a_calibration_beyond_what_can_be_learned_is_said_and_costs_nobody_else_theirs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, field: str, value: float
+) -> None:
+    store = Store(tmp_path / "state.db")
+    LoopMemory(store, a_state).observe(TickReport(now=0.0, fleet=None))
+    [row] = store.read("calibration")
+    store.append("calibration", "code", json.dumps({**json.loads(row.json), field: value}))
+
+    state = remembered(store)
+    store.close()
+
+    assert set(state.workloads) == {CHAT}
+    [line] = caplog.messages
+    assert line.startswith(f"a stored calibration of code can't be used: calibration.{field}: ")
+
+
+def test_a_start_of_years_is_skipped(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    wire = {**encode_measurement(a_start(1.0)), "seconds": 1e308}
+    store.append("start", "llama", json.dumps(wire))
+    assert measurements(remembered(store).lead_times) == ()
+    store.close()
+
+
+def test_a_clock_that_is_set_back_keeps_no_calibration_from_being_stored(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    memory = LoopMemory(store, a_state)
+    for now in (7200.0, 3600.0, 3605.0):
+        memory.observe(TickReport(now=now, fleet=None))
+    assert len(store.read("calibration")) == 2
+    store.close()

@@ -17,7 +17,7 @@ from models.codec import (
     encode_measurement,
     encode_outlook,
 )
-from models.forecast import Forecast, WorkloadName
+from models.forecast import QUANTILES, Forecast, WorkloadName
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement
 from models.outlook import DemandReading, Outlook
 
@@ -38,7 +38,7 @@ OUTLOOK = Outlook(
         per_second=2.5,
         sources=(("prometheus", 2.5), ("kafka", 2.0)),
     ),
-    forecast=FORECAST,
+    forecast=replace(FORECAST, quantiles=QUANTILES, values=np.arange(10.0).reshape(2, 5)),
     degraded=("kafka: 3 poison events",),
 )
 MEASUREMENT = LeadTimeMeasurement(
@@ -118,7 +118,19 @@ def test_whole_numbers_are_numbers() -> None:
     [
         (
             {"stepSeconds": 0},
-            "forecast.stepSeconds: 0.0 given, a finite number above 0 is allowed",
+            "forecast.stepSeconds: 0.0 given, a number from 0.001 to 86400 is allowed",
+        ),
+        (
+            {"stepSeconds": 5e-324},
+            "forecast.stepSeconds: 5e-324 given, a number from 0.001 to 86400 is allowed",
+        ),
+        (
+            {"issuedAt": -1e300},
+            "forecast.issuedAt: -1e+300 given, a number from 0 to 1e+11 is allowed",
+        ),
+        (
+            {"values": [[1, 1e308]]},
+            "forecast.values[0]: [1, 1e+308] given, a list of at most 1e+15 is allowed",
         ),
         ({"stepSeconds": "10"}, "forecast.stepSeconds: '10' given, a finite number is allowed"),
         ({"issuedAt": True}, "forecast.issuedAt: True given, a finite number is allowed"),
@@ -165,11 +177,31 @@ def test_a_wrong_forecast_is_refused_in_one_line(changes: dict[str, object], mes
         ({"degraded": [3]}, "outlook.degraded[0]: 3 given, a string is allowed"),
         (
             {"forecast": forecast_wire(stepSeconds=-1)},
-            "outlook.forecast.stepSeconds: -1.0 given, a finite number above 0 is allowed",
+            "outlook.forecast.stepSeconds: -1.0 given, a number from 0.001 to 86400 is allowed",
+        ),
+        (
+            {"forecast": forecast_wire()},
+            "outlook.forecast.quantiles: [0.5, 0.9] given, [0.5, 0.8, 0.9, 0.95, 0.99] is allowed",
+        ),
+        (
+            {"publishedAt": 1e300},
+            "outlook.publishedAt: 1e+300 given, a number from 0 to 1e+11 is allowed",
         ),
         (
             {"reading": {"measuredAt": 1, "windowSeconds": 1, "perSecond": -2, "sources": []}},
-            "outlook.reading.perSecond: -2.0 given, a finite number of at least 0 is allowed",
+            "outlook.reading.perSecond: -2.0 given, a number from 0 to 1e+12 is allowed",
+        ),
+        (
+            {"reading": {"measuredAt": 1, "windowSeconds": 1, "perSecond": 1e308, "sources": []}},
+            "outlook.reading.perSecond: 1e+308 given, a number from 0 to 1e+12 is allowed",
+        ),
+        (
+            {"reading": {"measuredAt": 1, "windowSeconds": 0, "perSecond": 2, "sources": []}},
+            "outlook.reading.windowSeconds: 0.0 given, a number from 0.001 to 86400 is allowed",
+        ),
+        (
+            {"reading": {"measuredAt": 1, "windowSeconds": 1e308, "perSecond": 2, "sources": []}},
+            "outlook.reading.windowSeconds: 1e+308 given, a number from 0.001 to 86400 is allowed",
         ),
         (
             {

@@ -351,6 +351,29 @@ async def test_a_change_is_logged_once(caplog: pytest.LogCaptureFixture) -> None
     ]
 
 
+async def test_what_a_source_remarked_is_not_called_over_while_it_fails(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first, other = FakeSource(), FakeSource("kafka", demand_at=lambda _: 50.0)
+    first.warnings = ("half of it is missing",)
+    parts = Parts(first, other)
+    await parts.tick(0)
+    with caplog.at_level(logging.INFO, logger="predictor"):
+        first.problem = "connection refused"
+        await parts.tick(10, 20)
+        first.problem = None
+        await parts.tick(30)
+        first.warnings = ()
+        await parts.tick(40)
+    assert [record.getMessage() for record in caplog.records] == [
+        "chat: kafka: disagrees with prometheus by a large factor",
+        "chat: prometheus: half of it is missing",
+        "chat: prometheus: connection refused",
+        "chat: over: prometheus: connection refused",
+        "chat: over: prometheus: half of it is missing",
+    ]
+
+
 async def test_a_workload_that_is_gone_is_forgotten_and_its_sources_closed() -> None:
     source = FakeSource()
     parts = Parts(source)

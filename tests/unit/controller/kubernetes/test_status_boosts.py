@@ -72,12 +72,12 @@ class Controller:
         self.boosts = StatusBoosts(server, self.cache, self._changed)
 
     async def hear(self, *alerts: Alert, now: float = NOW) -> None:
-        before = self.boosts.known().at(now)
+        before = self.boosts.known().at(now, LIMITS)
         after, _ = before.with_alerts(alerts, now=now, limits=LIMITS)
         await self.boosts.keep(before, after)
 
     def in_force(self, now: float = NOW) -> dict[WorkloadName, Boost]:
-        return dict(self.boosts.known().in_force(now))
+        return dict(self.boosts.known().in_force(now, LIMITS))
 
     def _changed(self) -> None:
         self.changes += 1
@@ -170,7 +170,7 @@ async def test_what_somebody_else_wrote_there_is_passed_over() -> None:
     texts = {
         "x": {"replicas": "many"},
         "y": 7,
-        "z": {"replicas": 1, "multiplier": 1, "endsAt": 2e3},
+        "z": {"replicas": 1, "multiplier": 1, "endsAt": 1.6e3},
     }
     status = {"boosts": texts}
     one.cache._hear(an_event("MODIFIED", a_policy_object("chat", 900, status=status)))
