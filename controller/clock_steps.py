@@ -11,7 +11,7 @@ from dataclasses import replace
 from controller.forecast_trust import ForecastTrust
 from controller.jumps import interrupted
 from controller.outcomes import Outcomes
-from controller.shadows import Shadows
+from controller.shadow_fleets import Shadows
 from controller.tick_state import WorkloadState
 from models.outlook import SET_BACK_SECONDS
 
