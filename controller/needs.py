@@ -15,8 +15,9 @@ from controller.policy import WorkloadPolicy
 from models.forecast import FloatArray
 from models.outlook import DemandReading
 
-#: The lower confidence bound of the rate just measured, in standard deviations of a count.
-_BURST_Z = 2.0
+#: The lower confidence bound of the rate just measured, in standard deviations of a count: for what
+#: is needed at once, and for a jump, which a backlog tells of besides.
+_BURST_Z, _JUMP_Z = 2.0, 1.0
 #: How soon a backlog shall be gone: while it lasts all that arrives is late. One that takes more
 #: than a few times the highest demand of late may last longer.
 _CLEAR_SECONDS, _CLEAR_LARGE_SECONDS = 10.0, 30.0
@@ -112,10 +113,10 @@ def _sure_per_second(reading: DemandReading | None, smooth_per_second: float) ->
     return max(newest, _surely(smooth_per_second, SMOOTH_WINDOW_SECONDS))
 
 
-def _surely(per_second: float, window_seconds: float) -> float:
+def _surely(per_second: float, window_seconds: float, deviations: float = _BURST_Z) -> float:
     """Return the lower confidence bound of a rate counted over a window (Poisson)."""
     count = per_second * window_seconds
-    return max(count - _BURST_Z * math.sqrt(count), 0.0) / window_seconds
+    return max(count - deviations * math.sqrt(count), 0.0) / window_seconds
 
 
 def _backlog_at_lead(
@@ -137,12 +138,12 @@ def _backlog_at_lead(
 def expected_per_second(
     jumps: Jumps, reading: DemandReading, smooth_per_second: float, *, seconds: float
 ) -> float:
-    """Return the rate to expect of the next seconds, of what the last reading surely showed.
+    """Return the rate to expect of the next seconds, of what the last reading showed of a jump.
 
     A few seconds' demand is a count, and chance alone lifts it by its root: that is no jump.
     """
     rate, mean = reading.per_second, smooth_per_second
-    sure = max(_surely(rate, reading.window_seconds), min(rate, mean))
+    sure = max(_surely(rate, reading.window_seconds, _JUMP_Z), min(rate, mean))
     return lasting_per_second(jumps, sure, mean, seconds=seconds)
 
 
