@@ -27,6 +27,8 @@ class SimulatedPool:
         self._nodes: dict[NodeName, Node] = {}
         self._free_gpus: dict[NodeName, int] = {}
         self._replicas: dict[ReplicaName, Replica] = {}
+        # By node: hundreds of replicas are not looked through for those of one.
+        self._phases: dict[NodeName, dict[ReplicaName, Phase]] = {}
         self._records: dict[ReplicaName, ReplicaRecord] = {}
         self._node_view: tuple[Node, ...] | None = None
         self._replica_view: tuple[Replica, ...] | None = None
@@ -112,7 +114,7 @@ class SimulatedPool:
         if self._nodes.pop(name, None) is None:
             return
         self._node_view = None
-        for replica in [one for one in self._replicas.values() if one.node == name]:
+        for replica in [self._replicas[one] for one in self._phases.get(name, ())]:
             # What had failed before its node went is not the node's doing.
             has_failed = replica.phase is Phase.FAILED
             self._end(replica, now, Outcome.FAILED if has_failed else Outcome.LOST)
@@ -179,6 +181,7 @@ class SimulatedPool:
 
     def _end(self, replica: Replica, now: float, outcome: Outcome) -> None:
         del self._replicas[replica.name]
+        del self._phases[replica.node][replica.name]
         self._records[replica.name] = replace(
             self._records[replica.name], released_at=now, outcome=outcome
         )
@@ -188,6 +191,7 @@ class SimulatedPool:
 
     def _put(self, replica: Replica) -> None:
         self._replicas[replica.name] = replica
+        self._phases.setdefault(replica.node, {})[replica.name] = replica.phase
         self._replica_view = None
         self._refresh_node(replica.node)
 
@@ -195,7 +199,6 @@ class SimulatedPool:
         node = self._nodes.get(name)
         if node is None:
             return
-        phases = [one.phase for one in self._replicas.values() if one.node == name]
-        state = node_state(node.unfit_reason, phases)
+        state = node_state(node.unfit_reason, list(self._phases.get(name, {}).values()))
         self._nodes[name] = replace(node, state=state)
         self._node_view = None
