@@ -21,6 +21,7 @@ from controller.tick_state import TickSettings, WorkloadState
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimeKey
 from models.outlook import DemandReading, Outlook
+from models.series import GLITCH_SECONDS
 
 _WINDOW_SECONDS = 60.0
 
@@ -85,7 +86,8 @@ def demand_served(
         outcomes,
         until=reading.measured_at,
         per_second=reading.per_second,
-        longest_gap_seconds=WINDOWS_AWAITED * reading.window_seconds,
+        # A leap that may be a glitch is not read for a while, and if it is none was demand.
+        longest_gap_seconds=WINDOWS_AWAITED * reading.window_seconds + GLITCH_SECONDS,
         capacity=policy.demand_per_replica,
         wait_seconds=policy.objective.wait_seconds,
     )

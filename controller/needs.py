@@ -147,9 +147,9 @@ def expected_per_second(
     return lasting_per_second(jumps, sure, mean, seconds=seconds)
 
 
-def is_late(backlog: float, per_second: float, policy: WorkloadPolicy) -> bool:
-    """Say whether a backlog is more than what is served in time at a rate."""
-    return backlog > per_second * policy.objective.wait_seconds
+def in_time_each(policy: WorkloadPolicy) -> float:
+    """Return how much may wait for each ready replica, and still be served in time."""
+    return policy.demand_per_replica * policy.objective.wait_seconds
 
 
 def lasting_seconds(lead_time_seconds: float) -> float:

@@ -24,7 +24,7 @@ from controller.needs import (
     WINDOWS_AWAITED,
     Need,
     fresh_reading,
-    is_late,
+    in_time_each,
     most_replicas,
     reactive_need,
     replicas_for,
@@ -113,8 +113,8 @@ def is_overdue(replica: Replica, observation: Observation) -> bool:
     have come costs little and is rarely late (Dean and Barroso 2013, "The tail at scale"). The
     first is left to come, or to be measured at its deadline.
     """
-    is_late = observation.now - replica.decided_at > observation.overdue_seconds
-    return replica.kind is StartKind.RESTORE and is_late
+    takes_long = observation.now - replica.decided_at > observation.overdue_seconds
+    return replica.kind is StartKind.RESTORE and takes_long
 
 
 def _room(observation: Observation, policy: WorkloadPolicy) -> int | None:
@@ -164,8 +164,8 @@ def _keep(observation: Observation, policy: WorkloadPolicy, hold: Hold, expected
         forecast is None or forecast.is_stale(now=observation.now)
     ):
         return expected
-    serving = (len(observation.ready) + observation.assumed) * policy.demand_per_replica
-    if is_late(observation.backlog, serving, policy):
+    ready = len(observation.ready) + observation.assumed
+    if observation.backlog > ready * in_time_each(policy):
         return expected
     return min(hold.highest, expected)
 

@@ -10,6 +10,7 @@ from controller.demand_curve import forecast_within
 from controller.needs import (
     clearing,
     expected_per_second,
+    in_time_each,
     lasting_seconds,
     most_replicas,
     sure_need,
@@ -66,8 +67,9 @@ def targeted(
         recent = shadows.needs[bisect_left(shadows.times, now - held) :]
         highest = np.maximum.reduce(recent, initial=0.0)
         if np.count_nonzero(queue):
-            in_time = existing * policy.demand_per_replica * policy.objective.wait_seconds
-            highest = np.where(queue > in_time, existing, highest)
+            ready = shadows.ready_at(shadows.times[-1], turn.observation.start_seconds)
+            is_late = queue > ready * in_time_each(policy)
+            highest = np.where(is_late, existing, highest)
         if policy.limits.max_step is not None:
             needs = np.minimum(needs, existing + policy.limits.max_step)
         needs = np.maximum(needs, np.minimum(highest, existing))

@@ -50,6 +50,14 @@ def test_a_part_of_demand_is_no_demand_that_was_served() -> None:
     assert after.outcomes.smooth_per_second == whole.outcomes.smooth_per_second
 
 
+def test_demand_that_was_not_read_while_it_might_be_a_glitch_waits_all_the_same() -> None:
+    # Steps of a minute: two of a leap are doubted, and the third, believed, tells of all three.
+    whole = after_a_minute(per_second=3.0)
+    leap = replace(a_reading(400.0, at=NOW + 240.0), window_seconds=60.0)
+    after = judged(whole, an_observation(now=NOW + 241.0, reading=leap))
+    assert after.outcomes.queue == pytest.approx(180.0 * 400.0 + whole.outcomes.queue)
+
+
 def after_a_minute(
     *replicas: Replica, per_second: float, settings: TickSettings = LEARNING
 ) -> WorkloadState:
