@@ -17,6 +17,7 @@ from models.codec import encode_measurement
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn, measurements
 from predictor.adapters.store import Store
+from tests.unit.bad_memories import BAD_MEMORIES
 
 CHAT = WorkloadName("chat")
 
@@ -76,19 +77,9 @@ def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
     assert (measurements(state.lead_times), dict(state.workloads)) == ((), {})
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("level", 1e9),
-        ("level", -5.0),
-        ("leadTimeQuantile", 5.0),
-        ("leadTimeQuantile", 0.0),
-        ("peakPerSecond", 1e308),
-        ("usualPerSecond", 1e308),
-    ],
-)
+@pytest.mark.parametrize(("field", "value"), BAD_MEMORIES)
 def test_a_calibration_beyond_what_can_be_learned_is_said_and_costs_nobody_else_theirs(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, field: str, value: float
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, field: str, value: object
 ) -> None:
     store = Store(tmp_path / "state.db")
     LoopMemory(store, a_state).observe(TickReport(now=0.0, fleet=None))
