@@ -94,9 +94,12 @@ def test_a_calibration_beyond_what_can_be_learned_is_said_and_costs_nobody_else_
     assert line.startswith(f"a stored calibration of code can't be used: calibration.{field}: ")
 
 
-def test_a_start_of_years_is_skipped(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("field", "value"), [("seconds", 1e308), ("sizeGib", 1.7e308)])
+def test_a_start_of_years_or_of_a_size_beyond_all_is_skipped(
+    tmp_path: Path, field: str, value: float
+) -> None:
     store = Store(tmp_path / "state.db")
-    wire = {**encode_measurement(a_start(1.0)), "seconds": 1e308}
+    wire = {**encode_measurement(a_start(1.0)), field: value}
     store.append("start", "llama", json.dumps(wire))
     assert measurements(remembered(store).lead_times) == ()
     store.close()
