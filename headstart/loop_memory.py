@@ -51,23 +51,29 @@ class LoopMemory:
         self._calibrated_at = float("-inf")
 
     def observe(self, report: TickReport) -> None:
-        """Keep what the last tick has learned; called after every tick."""
-        state, rows = self._state(), []
-        if state.lead_times is not self._seen:
-            rows += self._new_starts(state.lead_times)
+        """Keep what the last tick has learned; called after every tick.
+
+        What can't be kept now, as another holds the file, is tried again after the next one.
+        """
+        state = self._state()
+        rows = self._new_starts(state.lead_times)
         # Also if the clock was set back.
-        if abs(report.now - self._calibrated_at) >= _KEEP_SECONDS:
-            self._calibrated_at = report.now
+        is_due = abs(report.now - self._calibrated_at) >= _KEEP_SECONDS
+        if is_due:
             rows += [
                 (_CALIBRATION, name, json.dumps(encode_memory(workload)))
                 for name, workload in state.workloads.items()
             ]
-        self._store.append_all(rows)
+        if not self._store.append_all(rows):
+            return
+        if state.lead_times is not self._seen:
+            self._seen, self._kept = state.lead_times, set(measurements(state.lead_times))
+        if is_due:
+            self._calibrated_at = report.now
 
     def _new_starts(self, lead_times: LeadTimes) -> list[tuple[str, str, str]]:
-        """Return the rows of the starts that are not kept yet, and take them as kept."""
-        self._seen = lead_times
-        held = measurements(lead_times)
-        new = [one for one in held if one not in self._kept]
-        self._kept = set(held)
+        """Return the rows of the starts that are not kept yet."""
+        if lead_times is self._seen:
+            return []
+        new = [one for one in measurements(lead_times) if one not in self._kept]
         return [(_START, one.key.snapshot, json.dumps(encode_measurement(one))) for one in new]

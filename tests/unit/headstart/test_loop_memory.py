@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +66,27 @@ def test_a_start_is_stored_once(tmp_path: Path) -> None:
 
     assert len(store.read("start")) == 1
     store.close()
+
+
+def test_what_comes_while_another_holds_the_file_is_kept_once_it_is_let_go(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    state = TickState()
+    memory = LoopMemory(store, lambda: state)
+    state = a_state(a_start(1.0))
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as other, other:
+        other.execute("BEGIN EXCLUSIVE")
+        memory.observe(TickReport(now=0.0, fleet=None))
+    assert store.read("start") == store.read("calibration") == ()
+
+    for tick in (5.0, 10.0):
+        memory.observe(TickReport(now=tick, fleet=None))
+
+    kept = remembered(store)
+    rows = [len(store.read(kind)) for kind in ("start", "calibration")]
+    store.close()
+    assert measurements(kept.lead_times) == (a_start(1.0),)
+    assert kept.workloads == state.workloads
+    assert rows == [1, 1]
 
 
 def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
