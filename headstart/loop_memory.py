@@ -6,21 +6,12 @@ import json
 import logging
 from collections.abc import Callable
 
-from controller.objective import (
-    HIGHEST_LEAD_QUANTILE,
-    LEAST_LEVEL,
-    MOST_LEVEL,
-    USUAL_LEAD_QUANTILE,
-    Calibration,
-)
-from controller.outcomes import Outcomes
+from controller.memory_codec import decode_memory, encode_memory
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
 from models.codec import CodecError, decode_measurement, encode_measurement
-from models.fields import Fields
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimeMeasurement, LeadTimes, learn, measurements
-from models.series import MOST_PER_SECOND
 from predictor.adapters.store import Store
 
 _log = logging.getLogger(__name__)
@@ -43,7 +34,7 @@ def remembered(store: Store) -> TickState:
     workloads: dict[WorkloadName, WorkloadState] = {}
     for row in store.read(_CALIBRATION):
         try:
-            workloads[WorkloadName(row.key)] = _decoded(json.loads(row.json))
+            workloads[WorkloadName(row.key)] = decode_memory(json.loads(row.json))
         except (CodecError, ValueError) as error:
             _log.warning("a stored calibration of %s can't be used: %s", row.key, error)
     return TickState(workloads=workloads, lead_times=lead_times)
@@ -60,50 +51,29 @@ class LoopMemory:
         self._calibrated_at = float("-inf")
 
     def observe(self, report: TickReport) -> None:
-        """Keep what the last tick has learned; called after every tick."""
-        state, rows = self._state(), []
-        if state.lead_times is not self._seen:
-            rows += self._new_starts(state.lead_times)
+        """Keep what the last tick has learned; called after every tick.
+
+        What can't be kept now, as another holds the file, is tried again after the next one.
+        """
+        state = self._state()
+        rows = self._new_starts(state.lead_times)
         # Also if the clock was set back.
-        if abs(report.now - self._calibrated_at) >= _KEEP_SECONDS:
-            self._calibrated_at = report.now
+        is_due = abs(report.now - self._calibrated_at) >= _KEEP_SECONDS
+        if is_due:
             rows += [
-                (_CALIBRATION, name, json.dumps(_encoded(workload)))
+                (_CALIBRATION, name, json.dumps(encode_memory(workload)))
                 for name, workload in state.workloads.items()
             ]
-        self._store.append_all(rows)
+        if not self._store.append_all(rows):
+            return
+        if state.lead_times is not self._seen:
+            self._seen, self._kept = state.lead_times, set(measurements(state.lead_times))
+        if is_due:
+            self._calibrated_at = report.now
 
     def _new_starts(self, lead_times: LeadTimes) -> list[tuple[str, str, str]]:
-        """Return the rows of the starts that are not kept yet, and take them as kept."""
-        self._seen = lead_times
-        held = measurements(lead_times)
-        new = [one for one in held if one not in self._kept]
-        self._kept = set(held)
+        """Return the rows of the starts that are not kept yet."""
+        if lead_times is self._seen:
+            return []
+        new = [one for one in measurements(lead_times) if one not in self._kept]
         return [(_START, one.key.snapshot, json.dumps(encode_measurement(one))) for one in new]
-
-
-def _encoded(workload: WorkloadState) -> dict[str, float]:
-    return {
-        "level": workload.calibration.level,
-        "leadTimeQuantile": workload.calibration.lead_time_quantile,
-        "peakPerSecond": workload.outcomes.peak_per_second,
-        "usualPerSecond": workload.outcomes.usual_per_second,
-        "seenSeconds": workload.outcomes.seen_seconds,
-    }
-
-
-def _decoded(wire: object) -> WorkloadState:
-    fields = Fields(wire, "calibration")
-    return WorkloadState(
-        calibration=Calibration(
-            level=fields.between("level", LEAST_LEVEL, MOST_LEVEL),
-            lead_time_quantile=fields.between(
-                "leadTimeQuantile", USUAL_LEAD_QUANTILE, HIGHEST_LEAD_QUANTILE
-            ),
-        ),
-        outcomes=Outcomes(
-            peak_per_second=fields.between("peakPerSecond", 0.0, MOST_PER_SECOND),
-            usual_per_second=fields.between("usualPerSecond", 0.0, MOST_PER_SECOND),
-            seen_seconds=fields.at_least_zero("seenSeconds"),
-        ),
-    )

@@ -33,6 +33,8 @@ _LATEST = 1e11  # seconds since the epoch: three thousand years
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 86_400.0
 #: Years; more, and nobody can tell from it how long starts take.
 _LONGEST_START_SECONDS = 1e8
+#: As large as policies let a snapshot be.
+_MOST_GIB = 1e6
 #: What is known to come may be many times what was ever measured.
 _MOST_FORECAST = 1000 * MOST_PER_SECOND
 
@@ -128,13 +130,18 @@ def decode_measurement(wire: Mapping[str, object]) -> LeadTimeMeasurement:
             locality=fields.text("locality"),
             concurrency=fields.whole("concurrency"),
             kind=fields.text("kind"),
-            size_gib=None if fields.get("sizeGib") is None else fields.at_least_zero("sizeGib"),
+            size_gib=_size(fields),
         ),
         at=fields.number("at"),
         seconds=fields.between("seconds", 0.0, _LONGEST_START_SECONDS),
         ready=ready,
         failed=failed,
     )
+
+
+def _size(fields: Fields) -> float | None:
+    name = "sizeGib"
+    return None if fields.get(name) is None else fields.between(name, 0.0, _MOST_GIB)
 
 
 def _our_forecast(wire: object, path: str) -> Forecast:

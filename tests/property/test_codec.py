@@ -24,7 +24,7 @@ from models.series import MOST_PER_SECOND
 times = st.floats(min_value=0, max_value=1e11)
 spans = st.floats(min_value=0.001, max_value=86_400.0)
 rates = st.floats(min_value=0, max_value=MOST_PER_SECOND)
-amounts = st.floats(min_value=0, allow_infinity=False)
+sizes = st.floats(min_value=0, max_value=1e6)
 names = st.text().map(WorkloadName)
 
 
@@ -67,7 +67,7 @@ keys = st.builds(
     node_class=st.text(),
     locality=st.text(),
     concurrency=st.integers(min_value=0),
-    size_gib=st.none() | amounts,
+    size_gib=st.none() | sizes,
 )
 measurements = st.builds(
     LeadTimeMeasurement,

@@ -14,8 +14,7 @@ from controller.adapters.kubernetes.status_conditions import time_text
 from controller.cluster_view import Phase
 from controller.feedback import key_of
 from controller.learned import Learned
-from controller.objective import Calibration
-from controller.outcomes import Outcomes
+from controller.memory_codec import decode_memory, encode_memory
 from controller.plan import Plan
 from controller.policy import Mode, WorkloadPolicy
 from controller.tallies import Tally
@@ -78,7 +77,7 @@ def status_of(known: Known, before: Mapping[str, object]) -> Json:
         "replicas": _replicas(known),
         "leadTime": _lead_time(known),
         "leadTimeMeasurements": _measurements(known),
-        "calibration": encoded_memory(known.state.workloads.get(workload, WorkloadState())),
+        "calibration": encode_memory(known.state.workloads.get(workload, WorkloadState())),
         "forecastPeak": _peak(known),
         "lastPlan": _last_plan(known.plan),
         "outcomes": {
@@ -127,17 +126,7 @@ def remembered_measurements(status: Mapping[str, object]) -> tuple[LeadTimeMeasu
 def remembered_memory(status: Mapping[str, object]) -> WorkloadState:
     """Return what a status keeps of the loop's calibration, nothing where it can't be read."""
     try:
-        fields = Fields(status.get("calibration"), "calibration")
-        return WorkloadState(
-            calibration=Calibration(
-                level=fields.number("level"), lead_time_quantile=fields.number("leadTimeQuantile")
-            ),
-            outcomes=Outcomes(
-                peak_per_second=fields.at_least_zero("peakPerSecond"),
-                usual_per_second=fields.at_least_zero("usualPerSecond"),
-                seen_seconds=fields.at_least_zero("seenSeconds"),
-            ),
-        )
+        return decode_memory(status.get("calibration"))
     except CodecError:
         return WorkloadState()
 
@@ -153,17 +142,6 @@ def remembered_tally(status: Mapping[str, object]) -> Tally:
         )
     except CodecError:
         return Tally()
-
-
-def encoded_memory(workload: WorkloadState) -> Json:
-    """Return what a restart shall not lose of a workload's calibration."""
-    return {
-        "level": workload.calibration.level,
-        "leadTimeQuantile": workload.calibration.lead_time_quantile,
-        "peakPerSecond": workload.outcomes.peak_per_second,
-        "usualPerSecond": workload.outcomes.usual_per_second,
-        "seenSeconds": workload.outcomes.seen_seconds,
-    }
 
 
 def _replicas(known: Known) -> Json:

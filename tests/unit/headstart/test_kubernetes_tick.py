@@ -12,9 +12,9 @@ from typing import Any
 from controller.actions import Resize
 from controller.adapters.kubernetes.exchange import Json, Listing
 from controller.adapters.kubernetes.policies import WatchedPolicies
-from controller.adapters.kubernetes.status_text import encoded_memory
 from controller.cluster_view import Phase
 from controller.ended_starts import starts_judged
+from controller.memory_codec import encode_memory
 from controller.objective import Calibration
 from controller.policy import WorkloadPolicy
 from controller.tick_state import TickSettings, TickState, WorkloadState
@@ -62,7 +62,7 @@ def test_a_start_that_the_status_knows_is_not_measured_again_and_a_later_one_is(
     memory = WorkloadState(calibration=Calibration(level=3.0))
     status = {
         "leadTimeMeasurements": [encode_measurement(KNOWN)],
-        "calibration": encoded_memory(memory),
+        "calibration": encode_memory(memory),
     }
     known = replace(a_replica("known"), decided_at=95.0, ready_at=99.0)
     later = replace(a_replica("later"), decided_at=95.0, ready_at=101.0)

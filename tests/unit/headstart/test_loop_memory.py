@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from models.codec import encode_measurement
 from models.forecast import WorkloadName
 from models.lead_time import LeadTimeKey, LeadTimeMeasurement, LeadTimes, learn, measurements
 from predictor.adapters.store import Store
+from tests.unit.bad_memories import BAD_MEMORIES
 
 CHAT = WorkloadName("chat")
 
@@ -65,6 +68,27 @@ def test_a_start_is_stored_once(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_comes_while_another_holds_the_file_is_kept_once_it_is_let_go(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    state = TickState()
+    memory = LoopMemory(store, lambda: state)
+    state = a_state(a_start(1.0))
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as other, other:
+        other.execute("BEGIN EXCLUSIVE")
+        memory.observe(TickReport(now=0.0, fleet=None))
+    assert store.read("start") == store.read("calibration") == ()
+
+    for tick in (5.0, 10.0):
+        memory.observe(TickReport(now=tick, fleet=None))
+
+    kept = remembered(store)
+    rows = [len(store.read(kind)) for kind in ("start", "calibration")]
+    store.close()
+    assert measurements(kept.lead_times) == (a_start(1.0),)
+    assert kept.workloads == state.workloads
+    assert rows == [1, 1]
+
+
 def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
     store = Store(tmp_path / "state.db")
     store.append("start", "llama", "no JSON")
@@ -76,19 +100,9 @@ def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
     assert (measurements(state.lead_times), dict(state.workloads)) == ((), {})
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("level", 1e9),
-        ("level", -5.0),
-        ("leadTimeQuantile", 5.0),
-        ("leadTimeQuantile", 0.0),
-        ("peakPerSecond", 1e308),
-        ("usualPerSecond", 1e308),
-    ],
-)
+@pytest.mark.parametrize(("field", "value"), BAD_MEMORIES)
 def test_a_calibration_beyond_what_can_be_learned_is_said_and_costs_nobody_else_theirs(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, field: str, value: float
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, field: str, value: object
 ) -> None:
     store = Store(tmp_path / "state.db")
     LoopMemory(store, a_state).observe(TickReport(now=0.0, fleet=None))
@@ -103,9 +117,12 @@ def test_a_calibration_beyond_what_can_be_learned_is_said_and_costs_nobody_else_
     assert line.startswith(f"a stored calibration of code can't be used: calibration.{field}: ")
 
 
-def test_a_start_of_years_is_skipped(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("field", "value"), [("seconds", 1e308), ("sizeGib", 1.7e308)])
+def test_a_start_of_years_or_of_a_size_beyond_all_is_skipped(
+    tmp_path: Path, field: str, value: float
+) -> None:
     store = Store(tmp_path / "state.db")
-    wire = {**encode_measurement(a_start(1.0)), "seconds": 1e308}
+    wire = {**encode_measurement(a_start(1.0)), field: value}
     store.append("start", "llama", json.dumps(wire))
     assert measurements(remembered(store).lead_times) == ()
     store.close()

@@ -240,7 +240,11 @@ def test_a_wrong_outlook_is_refused_in_one_line(changes: dict[str, object], mess
         ),
         (
             {"sizeGib": -1},
-            "measurement.sizeGib: -1.0 given, a finite number of at least 0 is allowed",
+            "measurement.sizeGib: -1.0 given, a number from 0 to 1e+06 is allowed",
+        ),
+        (
+            {"sizeGib": 1.7e308},
+            "measurement.sizeGib: 1.7e+308 given, a number from 0 to 1e+06 is allowed",
         ),
     ],
 )

@@ -39,6 +39,7 @@ from models.forecast import WorkloadName
 from models.lead_time import LeadTimeMeasurement, LeadTimes, learn
 from models.outlook import Outlook
 from tests.builders import a_replica
+from tests.unit.bad_memories import BAD_MEMORIES
 from tests.unit.controller.builders import a_forecast, a_policy, an_outlook
 from tests.unit.controller.kubernetes.test_cluster import until
 from tests.unit.controller.kubernetes.watched import (
@@ -228,6 +229,14 @@ def test_calibration_and_counts_come_back() -> None:
     assert (again.hits, again.misses, again.waste_gpu_seconds) == (3, 4, 100.1)
     assert remembered_memory({}) == WorkloadState()
     assert remembered_tally({"outcomes": {"hits": -1}}) == Tally()
+
+
+@pytest.mark.parametrize(("field", "value"), BAD_MEMORIES)
+def test_a_calibration_beyond_what_can_be_learned_is_begun_anew(field: str, value: object) -> None:
+    memory = WorkloadState(calibration=Calibration(level=1.25))
+    wire = status_of(known(state=TickState(workloads={NAME: memory})), {})["calibration"]
+    assert remembered_memory({"calibration": wire}) == memory
+    assert remembered_memory({"calibration": {**wire, field: value}}) == WorkloadState()
 
 
 @dataclass
