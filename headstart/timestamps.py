@@ -19,6 +19,11 @@ _FIRST_MILLISECONDS = 1e11
 # Spreadsheets count days from the end of 1899. A trace in days has at most ten years.
 _DAY_OF_1970, _DAY_OF_2000, _DAY_OF_2100 = 25_569, 36_526, 73_051
 _MOST_DAYS = 3660.0
+# Whole numbers one apart may be seconds as well; of so few rows they are rather a year of days.
+_MOST_WHOLE_DAYS = 400
+# Spreadsheets write so many decimals of a day, which tell its seconds; fewer tell its minutes. Up
+# to three are milliseconds, and what is a whole part of a second may be one of a day as well.
+_DAY_DECIMALS, _SECOND_DECIMALS = 6, 3
 # 20260101: a number of seconds among numbers, so never ISO's compact form of a date.
 _COMPACT_LENGTH = 8
 
@@ -59,21 +64,47 @@ def day_number_hint(texts: Sequence[str], seconds: FloatArray, *, is_log: bool) 
     """Say what is wrong with times that look like a spreadsheet's, days since 1899; else nothing.
 
     ``seconds`` are what the texts would mean as unix time, some hours of the first day of 1970.
-    Whole days may be of counts by the day, but not of a log.
+    Seconds that do not count from 1970 may be as large, so that alone says nothing.
     """
     if plain_numbers(texts[:1]) is None or not len(seconds):
         return ""
     first, last = float(seconds.min()), float(seconds.max())
     if first < _DAY_OF_2000 or last >= _DAY_OF_2100 or last - first > _MOST_DAYS:
         return ""
-    are_daily = not is_log and len(seconds) > 1 and bool((np.diff(seconds) == 1.0).all())
-    if not (are_daily or bool((seconds % 1.0).any())):
+    if not (_are_times_of_day(seconds) if is_log else _are_bins_of_days(seconds)):
         return ""
     moment = datetime.fromtimestamp(round((seconds[0] - _DAY_OF_1970) * 86_400.0), UTC)
     return (
         f"looks like a spreadsheet's number of a day ({moment:%Y-%m-%dT%H:%M:%SZ}): {ALLOWED} "
         "(seconds that do not count from 1970 should count from 0)"
     )
+
+
+def _are_bins_of_days(numbers: FloatArray) -> bool:
+    spacing = np.diff(numbers)
+    if 0 < len(spacing) < _MOST_WHOLE_DAYS and bool((np.abs(spacing - 1.0) < 1e-5).all()):
+        return not bool((numbers % 1.0).any()) or _are_times_of_day(numbers)
+    # The middle one: lines left out are few, and rounding makes many of one spacing.
+    usual = float(np.median(spacing)) if len(spacing) else 0.0
+    is_part_of_second = abs(usual - round(usual, _SECOND_DECIMALS)) < 1e-6
+    return 0 < usual < 1 and not is_part_of_second and _are_times_of_day(numbers)
+
+
+def _are_times_of_day(numbers: FloatArray) -> bool:
+    """Say whether all are whole seconds (or minutes) of days, as precisely as they are written.
+
+    They are not if they are milliseconds: those of seconds are too often whole ones of a day.
+    """
+    decimals = _SECOND_DECIMALS
+    while decimals < _DAY_DECIMALS and not np.array_equal(np.round(numbers, decimals), numbers):
+        decimals += 1
+    if decimals == _SECOND_DECIMALS:
+        return False
+    unit = 1.0 if decimals == _DAY_DECIMALS else 60.0
+    of_day = numbers * 86_400.0
+    off = np.abs(of_day - unit * np.round(of_day / unit))
+    # Half of the last decimal, and a little for the floats themselves.
+    return bool((off <= 0.51 * 86_400.0 / 10.0**decimals).all())
 
 
 def has_zone(text: str) -> bool:

@@ -25,7 +25,7 @@ from predictor.ports import SourceReading
 
 #: Sources that differ by more than this factor measure different things.
 AGREEMENT_FACTOR = 1.25
-#: A step that is not believed is named for as many steps.
+#: A step that is not believed is named for as many steps, or until it has lasted.
 SAID_STEPS = 12
 
 
@@ -121,8 +121,8 @@ def doubts(answers: Sequence[Answer]) -> tuple[str, ...]:
         series = _complete(answer.reading)
         learned = without_glitches(series).values
         leaps = np.flatnonzero(np.isnan(learned) & ~np.isnan(series.values))
-        if len(leaps) and leaps[-1] >= len(learned) - SAID_STEPS:
-            last = int(leaps[-1])
+        last = int(leaps[-1]) if len(leaps) else -1
+        if 0 <= last >= len(learned) - SAID_STEPS and not _has_lasted(series, learned, last):
             is_believed = not np.isnan(without_leaps(series).values[last])
             sentences.append(
                 f"{answer.source}: a demand of {series.values[last]:g} at "
@@ -130,6 +130,16 @@ def doubts(answers: Sequence[Answer]) -> tuple[str, ...]:
                 f"before; not {'learned' if is_believed else 'believed'} unless it lasts"
             )
     return tuple(sentences)
+
+
+def _has_lasted(series: DemandSeries, learned: FloatArray, leap: int) -> bool:
+    """Say whether the first step learned after a leap was as far beyond what came before it."""
+    later = np.flatnonzero(~np.isnan(learned[leap + 1 :]))
+    if not len(later):
+        return False
+    # As if it were the first of the leap, whose other steps are missing here.
+    until = replace(series, values=learned[: leap + 2 + int(later[0])])
+    return bool(np.isnan(without_glitches(until).values[-1]))
 
 
 def _complete(reading: SourceReading) -> DemandSeries:

@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -180,8 +180,10 @@ class AlertIntake:
         try:
             await self._memory.keep(before, after)
         except BoostsNotKeptError as error:
+            self._count_in_force(before, after)
             raise self._overloaded(str(error)) from error
-        self._count(payload, after.begun_since(before), left_out)
+        self.counts.begun.update(after.begun_since(before))
+        self._count(payload, left_out)
         for fault in payload.faults:
             _log.warning("faulty alert, not taken: %s", fault)
         if payload.truncated:
@@ -189,14 +191,19 @@ class AlertIntake:
         if left_out:
             raise self._overloaded(f"more than {limits.most_alerts} alerts at once")
 
-    def _count(self, payload: Payload, begun: Sequence[WorkloadName], left_out: int) -> None:
+    def _count_in_force(self, before: Boosts, after: Boosts) -> None:
+        """Count what began though not all could be kept: when it is told again, it is no news."""
+        known = self.boosts
+        mine = {key: one for key, one in after.heard.items() if known.is_boosted_by(key)}
+        self.counts.begun.update(Boosts(heard=mine).begun_since(before))
+
+    def _count(self, payload: Payload, left_out: int) -> None:
         alerts = self.counts.alerts
         alerts["taken"] += len(payload.alerts) - left_out
         alerts["left_out"] += left_out
         alerts["faulty"] += payload.faulty
         alerts["passed_over"] += payload.passed_over
         alerts["truncated"] += payload.truncated
-        self.counts.begun.update(begun)
 
     def _overloaded(self, line: str) -> _RequestError:
         return _RequestError(503, line, {"Retry-After": str(self._settings.retry_after_seconds)})

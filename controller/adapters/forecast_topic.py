@@ -17,9 +17,8 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from kafka_link.client import CALL_TIMEOUT_MS
-from models.fields import CodecError
 from models.forecast import WorkloadName
-from models.forecast_record import Fence, ForecastRecord, decode_record, decode_workload
+from models.forecast_record import Fence, decode_fence, decode_record, decode_workload
 from models.outlook import Outlook, with_refusal
 
 _log = logging.getLogger(__name__)
@@ -40,6 +39,15 @@ class _Known:
     taken_at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal:
+    """Why the newest record of a workload is not used."""
+
+    partition: int
+    why: str
+    at: float
+
+
 class ForecastTopic:
     """The newest outlook of every workload; what was last known stays while the broker is away.
 
@@ -56,7 +64,7 @@ class ForecastTopic:
     ) -> None:
         """Begin with nothing known."""
         self._monotonic, self._clock = monotonic, clock
-        self._refusing: dict[WorkloadName, Outlook] = {}
+        self._refused: dict[WorkloadName, _Refusal] = {}
         self._known: dict[WorkloadName, _Known] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._unread: dict[TopicPartition, int] | None = None
@@ -74,11 +82,11 @@ class ForecastTopic:
         """
         if not self.is_caught_up:
             return None
-        return self._refusing.get(workload) or self._outlook(workload)
-
-    def _outlook(self, workload: WorkloadName) -> Outlook | None:
-        known = self._known.get(workload)
-        return known.outlook if known is not None else None
+        known, refusal = self._known.get(workload), self._refused.get(workload)
+        outlook = known.outlook if known is not None else None
+        if refusal is None:
+            return outlook
+        return with_refusal(outlook, workload, refusal.why, at=refusal.at)
 
     def attach(self, consumer: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         """Go on where reading ended; from the beginning where that is no longer there."""
@@ -127,14 +135,15 @@ class ForecastTopic:
         except Exception as error:  # Else this record would be read again without end.
             self.poison += 1
             self._log_poison(raw, error)
-            self._note_refused(raw, str(error)[:200])
+            # What goes wrong even here is counted and logged all the same.
+            with contextlib.suppress(Exception):
+                self._note_refused(raw, str(error)[:200])
             return
-        known = self._known.get(record.workload)
-        if known is not None and self._is_late(record, raw.partition, known):
+        if self._is_late(record.workload, record.fence, raw):
             self.late += 1
             return
         self.records += 1
-        self._refusing.pop(record.workload, None)
+        self._refused.pop(record.workload, None)
         self._known[record.workload] = _Known(
             partition=raw.partition,
             fence=record.fence,
@@ -142,25 +151,33 @@ class ForecastTopic:
             taken_at=self._monotonic(),
         )
 
-    def _is_late(self, record: ForecastRecord, partition: int, known: _Known) -> bool:
-        if partition != known.partition:
+    def _is_late(self, workload: WorkloadName, fence: Fence | None, raw: Any) -> bool:
+        known = self._known.get(workload)
+        if known is None:
+            return False
+        if raw.partition != known.partition:
             # A workload moves when partitions are added; where it was, it is removed.
-            return record.outlook is None
+            return raw.value is None
         is_in_force = self._monotonic() - known.taken_at < FENCE_SECONDS
-        return is_in_force and record.fence.yields_to(known.fence)
+        return is_in_force and fence is not None and fence.yields_to(known.fence)
 
     def _forget(self, partition: TopicPartition) -> None:
         """Let go of a partition's workloads: the topic was made anew, or its log lost."""
         number = partition.partition
         for workload in [name for name, one in self._known.items() if one.partition == number]:
             del self._known[workload]
-            self._refusing.pop(workload, None)
+        for workload in [name for name, one in self._refused.items() if one.partition == number]:
+            del self._refused[workload]
 
     def _note_refused(self, raw: Any, why: str) -> None:
-        with contextlib.suppress(CodecError):
-            workload = decode_workload(raw.key)
-            known = self._outlook(workload)
-            self._refusing[workload] = with_refusal(known, workload, why, at=self._clock())
+        """Have the workload say so, unless what its publisher says no longer counts."""
+        workload = decode_workload(raw.key)
+        fence = None
+        with contextlib.suppress(Exception):
+            fence = decode_fence(raw.headers)
+        if not self._is_late(workload, fence, raw):
+            at = self._clock()
+            self._refused[workload] = _Refusal(partition=raw.partition, why=why, at=at)
 
     def _log_poison(self, raw: Any, error: Exception) -> None:
         now = self._monotonic()

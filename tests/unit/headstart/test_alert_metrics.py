@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
 from controller.adapters.alertmanager import AlertIntake
+from controller.adapters.boost_memory import BoostMemory, LocalBoosts
 from headstart.alert_metrics import show_alerts
 from models.forecast import WorkloadName
 
@@ -16,10 +17,10 @@ CHAT, SEARCH = WorkloadName("inference/chat"), WorkloadName("inference/search")
 class Scrape:
     """An intake for some workloads, and a look at what it shows."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: BoostMemory | None = None) -> None:
         self.workloads = [CHAT, SEARCH]
         self.now = 1_000.0
-        self.intake = AlertIntake(lambda: self.workloads, None, lambda: self.now)
+        self.intake = AlertIntake(lambda: self.workloads, None, lambda: self.now, memory=memory)
         self.registry = CollectorRegistry()
         show_alerts(self.registry, self.intake, lambda: self.now)
 
@@ -48,6 +49,17 @@ async def test_repeats_are_one_boost_that_began() -> None:
     assert scrape.value("alert_requests_total", code="200") == 3
     assert scrape.value("boosts_total", workload=SEARCH) == 0
     assert scrape.value("boost_multiplier_ratio", workload=SEARCH) == 1
+
+
+async def test_a_boost_that_can_not_be_written_down_begins_once_all_the_same() -> None:
+    answers = iter([False, False, True])
+    scrape = Scrape(LocalBoosts(save=lambda _: next(answers)))
+    assert await scrape.post(an_alert()) == 503
+    assert scrape.value("boost_replicas", workload=CHAT) == 2
+    assert scrape.value("boosts_total", workload=CHAT) == 1
+    assert [await scrape.post(an_alert()) for _ in range(2)] == [503, 200]
+    assert scrape.value("boosts_total", workload=CHAT) == 1
+    assert scrape.value("alerts_total", outcome="taken") == 1
 
 
 async def test_a_boost_leaves_the_gauge_when_it_ends_and_one_that_comes_again_is_another() -> None:
