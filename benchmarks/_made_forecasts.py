@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from headstart.forecast_blocks import ForecastBlock
 from headstart.forecast_feed import ForecastFeed
-from headstart.scenario import Scenario, fed, forecast_blocks_of
+from headstart.scenario import Scenario, feed_of, forecast_blocks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -20,7 +20,7 @@ class MadeForecasts:
         """Return them as a replay asks for them, from the first on."""
         if scenario.grid().last != self.last:
             raise ValueError("scenario: forecasts were made for another reach")
-        return fed(scenario, iter(self.blocks))
+        return feed_of(scenario, iter(self.blocks))
 
 
 def made_forecasts(scenario: Scenario) -> MadeForecasts:

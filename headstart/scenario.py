@@ -69,10 +69,10 @@ def forecast_blocks_of(scenario: Scenario) -> Iterator[Iterator[ForecastBlock]]:
 def forecast_feed(scenario: Scenario) -> Iterator[ForecastFeed]:
     """Provide a scenario's own forecasts, to be asked in rising order of time."""
     with forecast_blocks_of(scenario) as blocks:
-        yield fed(scenario, blocks)
+        yield feed_of(scenario, blocks)
 
 
-def fed(scenario: Scenario, blocks: Iterator[ForecastBlock]) -> ForecastFeed:
+def feed_of(scenario: Scenario, blocks: Iterator[ForecastBlock]) -> ForecastFeed:
     """Return forecasts of every step, from the first on, as a scenario's loop would see them."""
     return ForecastFeed(
         scenario.policy.workload,
