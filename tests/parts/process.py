@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import os
 import signal
 import subprocess
 import tempfile
@@ -112,6 +113,8 @@ class ServerProcess:
         """Stop the process without ending it (SIGSTOP): its port is open and silent."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
+            # The signal is on its way, and until it has come to every thread one may answer.
+            os.waitpid(self._process.pid, os.WUNTRACED)
 
     def thaw(self) -> None:
         """Let a frozen process go on (SIGCONT)."""
