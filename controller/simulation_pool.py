@@ -199,6 +199,6 @@ class SimulatedPool:
         node = self._nodes.get(name)
         if node is None:
             return
-        state = node_state(node.unfit_reason, list(self._phases.get(name, {}).values()))
+        state = node_state(node.unfit_reason, self._phases.get(name, {}).values())
         self._nodes[name] = replace(node, state=state)
         self._node_view = None

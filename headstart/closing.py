@@ -12,7 +12,7 @@ from rich.table import Table
 from headstart.report.axes import hours_text, share_text
 from headstart.report.content import Comparison, ReportInput
 from headstart.report.sentences import (
-    change_text,
+    amount_text,
     is_met,
     money_text,
     objective_text,
@@ -64,4 +64,4 @@ def _own_against(gpu_seconds: float, own: float) -> str:
     """Write how much more or less Headstart takes, of what this one does: as sentences reckon."""
     if gpu_seconds <= 0:
         return ""
-    return change_text(own, gpu_seconds).removesuffix(" than").removesuffix(" as")
+    return amount_text(own, gpu_seconds)

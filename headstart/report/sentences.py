@@ -5,6 +5,9 @@ from __future__ import annotations
 from headstart.report.axes import count_text, hours_text, number_text, share_text, span_text
 from headstart.report.content import Comparison, ReportInput
 
+#: What differs by less than half a percent.
+SAME = "the same"
+
 
 def sentences(run: ReportInput) -> tuple[str, ...]:
     """Return all that is said of a run, in the order of reading."""
@@ -99,18 +102,24 @@ def money_text(row: Comparison) -> str:
 
 
 def change_text(own: float, other: float) -> str:
-    """Write how much less or more ``own`` is than ``other``, in percent."""
+    """Write how much less or more ``own`` is than ``other``, in percent; up to the other's name."""
+    change = amount_text(own, other)
+    return f"{change} as" if change == SAME else f"{change} than"
+
+
+def amount_text(own: float, other: float) -> str:
+    """Write how much less or more ``own`` is than ``other``, in percent, or that it is the same."""
     change = own / other - 1 if other > 0 else 0.0
     if abs(change) < 0.005:
-        return "the same as"
-    return f"{_percent(abs(change))} {'less' if change < 0 else 'more'} than"
+        return SAME
+    return f"{_percent(abs(change))} {'less' if change < 0 else 'more'}"
 
 
 def _difference(run: ReportInput, other: Comparison) -> str:
     """Say what Headstart saves in misses and in GPUs; one may be the price of the other."""
     own = run.own
-    gpus = change_text(own.gpu_seconds, other.gpu_seconds)
-    gpus = "as much GPU time" if gpus == "the same as" else gpus.removesuffix(" than") + " GPU time"
+    gpus = amount_text(own.gpu_seconds, other.gpu_seconds)
+    gpus = "as much GPU time" if gpus == SAME else f"{gpus} GPU time"
     late, late_other = 1 - own.attained_share, 1 - other.attained_share
     if late < 1e-6 < late_other:
         count = count_text(round(late_other * run.requests_total), "late request")
