@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from controller.cluster_view import DRAINING, FAILED, READY, RESTORING, Replica
+from controller.cluster_view import DRAINING, FAILED, READY, RESTORING, Replica, ReplicaName
 from controller.feedback import key_of
 from controller.pair_memory import PairMemory
 from controller.policy import WorkloadPolicy
-from controller.tick_state import WorkloadState
+from controller.tick_state import TickState, WorkloadState
+from models.forecast import WorkloadName
 from models.lead_time import LeadTimeMeasurement, LeadTimes, learn
+
+
+def all_starts_judged(
+    owned: Mapping[WorkloadName, Sequence[Replica]],
+    state: TickState,
+    now: float,
+    policies: Sequence[WorkloadPolicy],
+) -> tuple[TickState, list[str]]:
+    """Return the state with what the starts of all workloads have taught, and what to log.
+
+    All are judged before any is planned: one lead time is estimated from what all have learned.
+    """
+    lead_times, memory = state.lead_times, state.memory.at(now)
+    workloads: dict[WorkloadName, WorkloadState] = {}
+    lines: list[str] = []
+    for policy in policies:
+        name = policy.workload
+        workloads[name], lead_times, memory, said = starts_judged(
+            owned[name],
+            state.workloads[name],
+            policy,
+            lead_times,
+            memory,
+            now=now,
+        )
+        lines += said
+    judged = replace(state, workloads=workloads, lead_times=lead_times, memory=memory)
+    return judged, lines
+
+
+def measured_since(before: TickState, after: TickState) -> frozenset[ReplicaName]:
+    """Return whose start was found to have ended, of two states with the same workloads."""
+    return frozenset().union(
+        *(one.judged - before.workloads[name].judged for name, one in after.workloads.items())
+    )
 
 
 def starts_judged(

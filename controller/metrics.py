@@ -74,7 +74,6 @@ class ControllerMetrics:
         )
         self._starts = StartMetrics(registry)
         self._begin_cluster(registry)
-        self._last: TickReport | None = None
         self._workloads: frozenset[WorkloadName] = frozenset()
         self._counted: dict[tuple[str, WorkloadName], float] = {}
 
@@ -106,13 +105,11 @@ class ControllerMetrics:
             outlook = report.outlooks.get(workload)
             is_degraded = outlook is None or bool(outlook.degraded)
             self._gauges["degraded"].labels(workload).set(is_degraded)
-        if self._last is not None and self._last.fleet is not None:
-            self._starts.take(self._last.fleet, report.fleet, self._last.acted, self._workloads)
+        self._starts.take(report.fleet, report.acted, report.measured, self._workloads)
         summary = pool_summary(report.fleet)
         self._free.set(summary.free_gpus)
         for state, count in summary.counts.items():
             self._nodes.labels(state.value).set(count)
-        self._last = report
 
     def show_learned(self, learned: Learned) -> None:
         """Show what the loop has learned of one workload that has a policy."""

@@ -149,6 +149,7 @@ class Reconciler(Generic[State]):
             acted=acts.acted,
             refused=acts.refused,
             held_back=acts.held_back,
+            measured=result.measured,
             events=result.events,
             trouble=acts.trouble,
             is_cluster_up=acts.is_cluster_up,

@@ -5,7 +5,7 @@ Pure. Used for metrics and journals; the planner learns from the views themselve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -53,11 +53,16 @@ def phase_seconds(replica: Replica) -> tuple[tuple[str, float], ...]:
 
 
 def ended_starts(
-    before: Fleet, after: Fleet, acted: Iterable[Action] = ()
+    before: Fleet,
+    after: Fleet,
+    acted: Iterable[Action] = (),
+    measured: Container[ReplicaName] = (),
 ) -> tuple[EndedStart, ...]:
     """Return the starts that were under way in ``before`` and no longer are in ``after``.
 
-    So are those of replicas that came and got ready, or failed, between the two views.
+    So are those of replicas that came and got ready, or failed, between the two views, and those
+    that ``before`` does not have but that were ``measured`` in ``after``: a loop that has just
+    begun finds starts of the one before it.
     ``acted`` is what was asked of the cluster upon ``before``: a start that vanished without
     being cancelled was lost with its node.
     """
@@ -76,15 +81,15 @@ def ended_starts(
         ended.append(
             _ended(replica, successor, was_cancelled_at=before.seen_at, is_cancelled=is_cancelled)
         )
-    return (*ended, *_quick(before, after))
+    return (*ended, *_quick(before, after, measured))
 
 
-def _quick(before: Fleet, after: Fleet) -> Iterable[EndedStart]:
-    """Yield the starts that began and ended between two views."""
+def _quick(before: Fleet, after: Fleet, measured: Container[ReplicaName]) -> Iterable[EndedStart]:
+    """Yield the starts that ended between two views and were not seen under way."""
     known = {replica.name for replica in before.replicas}
     for replica in after.replicas:
-        is_new = replica.name not in known and replica.decided_at >= before.seen_at
-        if is_new and replica.phase is not Phase.RESTORING:
+        is_late = replica.decided_at >= before.seen_at or replica.name in measured
+        if replica.name not in known and is_late and replica.phase is not Phase.RESTORING:
             yield _ended(replica, replica, was_cancelled_at=before.seen_at, is_cancelled=False)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from controller.actions import Action
-from controller.cluster_view import Fleet
+from controller.cluster_view import Fleet, ReplicaName
 from controller.start_endings import ended_starts
 from models.forecast import WorkloadName
 
@@ -15,10 +15,12 @@ from models.forecast import WorkloadName
 DURATION_BUCKETS_SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 #: A part may be over in an instant, and is there for each phase besides: so not too many.
 PHASE_BUCKETS_SECONDS = (0.1, 0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320)
+#: Nothing is known from before the first view but what was measured there.
+_NOTHING_SEEN = Fleet(seen_at=float("inf"), nodes=(), replicas=())
 
 
 class StartMetrics:
-    """Collectors in one registry, fed with each two successive views of the cluster."""
+    """Collectors in one registry, fed with views of the cluster one after the other."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the collectors."""
@@ -42,16 +44,23 @@ class StartMetrics:
             buckets=PHASE_BUCKETS_SECONDS,
             registry=registry,
         )
+        self._last: tuple[Fleet, tuple[Action, ...]] = _NOTHING_SEEN, ()
 
     def take(
         self,
-        before: Fleet,
-        after: Fleet,
+        fleet: Fleet,
         acted: Iterable[Action],
+        measured: Container[ReplicaName],
         workloads: Collection[WorkloadName],
     ) -> None:
-        """Count what ended between two views, of the workloads that have a policy."""
-        for ended in ended_starts(before, after, acted):
+        """Count what ended since the last view, of the workloads that have a policy.
+
+        ``acted`` is what is asked of the cluster upon this view, ``measured`` whose start was found
+        to have ended.
+        """
+        last, asked = self._last
+        self._last = fleet, tuple(acted)
+        for ended in ended_starts(last, fleet, asked, measured):
             workload, kind = ended.workload, ended.kind.value
             if workload not in workloads:
                 continue

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from controller.actions import Action
 from controller.clock_steps import set_right
-from controller.cluster_view import Fleet, Replica, Worker
-from controller.ended_starts import starts_judged
+from controller.cluster_view import Fleet, Replica, ReplicaName, Worker
+from controller.ended_starts import all_starts_judged, measured_since
 from controller.feedback import begun, carried_out, demand_judged, forecast_judged
 from controller.forecast_trust import trusted
 from controller.observing import observed
@@ -37,11 +37,15 @@ from models.outlook import Outlook
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickResult:
-    """Plans, the actions that carry them out, the state for the next tick, and lines to log."""
+    """Plans, the actions that carry them out, the state for the next tick, and lines to log.
+
+    ``measured`` are the replicas whose start was found to have ended.
+    """
 
     plans: tuple[Plan, ...]
     actions: tuple[Action, ...]
     state: TickState
+    measured: frozenset[ReplicaName] = frozenset()
     events: tuple[str, ...] = ()
 
 
@@ -65,7 +69,9 @@ def tick(
 ) -> TickResult:
     """Judge what came of earlier plans, plan every workload anew, and place what must start."""
     owned = _by_workload(fleet.replicas, policies)
-    state, lines = _starts_judged(owned, state, now, policies)
+    before = _begun(state, policies, now)
+    state, lines = all_starts_judged(owned, before, now, policies)
+    measured = measured_since(before, state)
     workers = None if fleet.parking is None else workers_by_workload(fleet.parking)
     if workers is not None:
         state, more = host_parts_judged(workers, state, now, policies)
@@ -88,36 +94,18 @@ def tick(
         plans=tuple(plans),
         actions=_actions(plans, policies, owned, done, state, settings),
         state=state,
+        measured=measured,
         events=tuple(lines),
     )
 
 
-def _starts_judged(
-    owned: Mapping[WorkloadName, Sequence[Replica]],
-    state: TickState,
-    now: float,
-    policies: Sequence[WorkloadPolicy],
-) -> tuple[TickState, list[str]]:
-    """Return the state with what the starts of all workloads have taught, and what to log.
-
-    All are judged before any is planned: one lead time is estimated from what all have learned.
-    """
-    lead_times, memory = state.lead_times, state.memory.at(now)
-    workloads: dict[WorkloadName, WorkloadState] = {}
-    lines: list[str] = []
-    for policy in policies:
-        name = policy.workload
-        workloads[name], lead_times, memory, said = starts_judged(
-            owned[name],
-            set_right(state.workloads.get(name) or begun(policy), now=now),
-            policy,
-            lead_times,
-            memory,
-            now=now,
-        )
-        lines += said
-    judged = replace(state, workloads=workloads, lead_times=lead_times, memory=memory)
-    return judged, lines
+def _begun(state: TickState, policies: Sequence[WorkloadPolicy], now: float) -> TickState:
+    """Return the state with something known of each workload, none of it from after ``now``."""
+    workloads = {
+        policy.workload: set_right(state.workloads.get(policy.workload) or begun(policy), now=now)
+        for policy in policies
+    }
+    return replace(state, workloads=workloads)
 
 
 def _planned(

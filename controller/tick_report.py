@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from controller.actions import Action
-from controller.cluster_view import Fleet
+from controller.cluster_view import Fleet, ReplicaName
 from controller.plan import Plan
 from controller.policy import Mode
 from models.forecast import WorkloadName
@@ -33,6 +33,11 @@ class TickResult(Protocol[StateOut]):
     @property
     def state(self) -> StateOut:
         """What the next tick is given."""
+        ...
+
+    @property
+    def measured(self) -> frozenset[ReplicaName]:
+        """Whose start was found to have ended."""
         ...
 
     @property
@@ -63,7 +68,8 @@ class TickReport:
 
     ``fleet`` is None if the cluster did not answer, and ``trouble`` then says so; ``acted`` has
     the actions that the cluster accepted, ``held_back`` how many were not even asked for:
-    the mode forbade them, or the view had become too old. ``is_pause_kept`` if the cluster said
+    the mode forbade them, or the view had become too old. ``measured`` are the replicas whose
+    start was found to have ended. ``is_pause_kept`` if the cluster said
     when to come again.
     """
 
@@ -75,6 +81,7 @@ class TickReport:
     acted: tuple[Action, ...] = ()
     refused: tuple[RefusedAction, ...] = ()
     held_back: int = 0
+    measured: frozenset[ReplicaName] = frozenset()
     events: tuple[str, ...] = ()
     trouble: str = ""
     is_cluster_up: bool = True

@@ -123,6 +123,15 @@ def test_the_endings_and_durations_of_starts_are_counted() -> None:
     assert scrape.value("restore_duration_seconds_count", **restore) == 1
 
 
+def test_a_start_that_ended_before_the_first_view_is_counted_if_it_was_measured_there() -> None:
+    scrape = Scrape()
+    fleet = a_fleet(a_replica("a"), a_replica("b", phase=Phase.RESTORING), a_replica("old"))
+    measured = frozenset({"a"})
+    for _ in range(2):
+        scrape.metrics.observe(a_report(fleet=fleet, measured=measured))
+    assert scrape.value("restores_total", outcome="ready", workload="chat", kind="restore") == 1
+
+
 def test_each_known_phase_of_a_start_is_measured() -> None:
     scrape = Scrape()
     scrape.metrics.observe(

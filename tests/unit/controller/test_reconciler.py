@@ -67,6 +67,7 @@ class FakeResult:
     plans: tuple[Plan, ...] = ()
     actions: tuple[Action, ...] = ()
     state: int = 0
+    measured: frozenset[ReplicaName] = frozenset()
     events: tuple[str, ...] = ()
 
 
