@@ -87,6 +87,16 @@ def lasting_per_second(jumps: Jumps, rate: float, mean: float, *, seconds: float
     return mean + share * excess + (1.0 - share) * beyond
 
 
+def doubt(jumps: Jumps) -> float:
+    """Return how many standard deviations of a count to take for chance, not for a jump.
+
+    One, before any jump was seen to last; none where all of them did: demand that is no count of
+    single requests, or one of very many, does not scatter like one.
+    """
+    believed = _BELIEVED_JUMPS * _BELIEVED_SHARE / (jumps.seen + _BELIEVED_JUMPS)
+    return min(max(1.0 - (jumps.share - believed), 0.0), 1.0)
+
+
 def _usual(jumps: Jumps) -> float:
     """Return how high jumps are: their root mean square, 0 before the first."""
     return math.sqrt(jumps.squares / jumps.seen) if jumps.seen else 0.0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.jumps import Jumps, lasting_per_second
+from controller.jumps import Jumps, doubt, lasting_per_second
 from controller.observation import Observation
 from controller.outcomes import SMOOTH_WINDOW_SECONDS
 from controller.plan import Reason
@@ -15,9 +15,8 @@ from controller.policy import WorkloadPolicy
 from models.forecast import FloatArray
 from models.outlook import DemandReading
 
-#: The lower confidence bound of the rate just measured, in standard deviations of a count: for what
-#: is needed at once, and for a jump, which a backlog tells of besides.
-_BURST_Z, _JUMP_Z = 2.0, 1.0
+#: The lower confidence bound of the rate just measured, in standard deviations of a count.
+_BURST_Z = 2.0
 #: How soon a backlog shall be gone: while it lasts all that arrives is late. One that takes more
 #: than a few times the highest demand of late may last longer.
 _CLEAR_SECONDS, _CLEAR_LARGE_SECONDS = 10.0, 30.0
@@ -140,10 +139,11 @@ def expected_per_second(
 ) -> float:
     """Return the rate to expect of the next seconds, of what the last reading showed of a jump.
 
-    A few seconds' demand is a count, and chance alone lifts it by its root: that is no jump.
+    A few seconds' demand is a count, and chance alone lifts it by its root: that is no jump, as
+    far as jumps were not seen to last.
     """
     rate, mean = reading.per_second, smooth_per_second
-    sure = max(_surely(rate, reading.window_seconds, _JUMP_Z), min(rate, mean))
+    sure = max(_surely(rate, reading.window_seconds, doubt(jumps)), min(rate, mean))
     return lasting_per_second(jumps, sure, mean, seconds=seconds)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from controller.jumps import Jumps, interrupted, lasting_per_second, looked_at
+from controller.jumps import Jumps, doubt, interrupted, lasting_per_second, looked_at
 from controller.outcomes import Outcomes, served
 
 TICK = 5.0
@@ -34,6 +34,15 @@ def test_where_demand_is_chance_nothing_of_a_jump_lasts() -> None:
 def test_where_demand_is_steps_all_of_a_jump_lasts() -> None:
     steps = np.repeat(np.random.default_rng(3).uniform(5.0, 15.0, 60), 120)
     assert after(steps.tolist()).jumps.share > 0.95
+
+
+def test_jumps_are_doubted_until_some_have_lasted() -> None:
+    steps = np.repeat(np.random.default_rng(3).uniform(5.0, 15.0, 60), 120)
+    chance = np.random.default_rng(3).poisson(50.0, 4000) / TICK
+    assert doubt(Jumps()) == 1.0
+    # 28 jumps were seen.
+    assert doubt(after(steps.tolist()).jumps) < 0.2
+    assert doubt(after(chance.tolist()).jumps) > 0.95
 
 
 def test_of_bursts_of_half_a_minute_little_lasts_though_they_begin_on_the_minute() -> None:

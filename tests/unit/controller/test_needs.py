@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.jumps import Jumps
-from controller.needs import Need, most_replicas, reactive_need, replicas_for, within_limits
+from controller.needs import (
+    Need,
+    expected_per_second,
+    most_replicas,
+    reactive_need,
+    replicas_for,
+    within_limits,
+)
 from controller.observation import Observation
 from controller.plan import Reason
 from controller.policy import Limits, Objective
@@ -94,8 +101,8 @@ def test_the_rate_of_seconds_is_not_taken_to_go_on_for_minutes() -> None:
 
 def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
     # Two serve 4/s. Were the 12/s to stay, 400 waiting would be 400 + 55 * 8; of 5/s, 400 + 55.
-    # 12.8/s of 20 s are 256 requests, of which chance may have brought 16: 12/s but for that.
-    reading = replace(a_reading(12.8), window_seconds=20.0)
+    # So long a window leaves nothing to chance.
+    reading = replace(a_reading(12.0), window_seconds=1e9)
 
     def need(share: float) -> Need:
         seen = an_observation(
@@ -123,6 +130,19 @@ def test_what_chance_brings_within_seconds_is_no_jump() -> None:
 
     assert need(4.5, 5.0).reason is Reason.REACTIVE
     assert need(12.0, 40.0).reason is Reason.BACKLOG
+
+
+def test_where_jumps_last_none_is_taken_for_chance() -> None:
+    # 5 s at 12.8/s are 64 requests, give or take 8: 11.2/s but for chance.
+    reading = a_reading(12.8)
+
+    def expected(share: float, seen: float) -> float:
+        jumps = Jumps(share=share, seen=seen, squares=seen * 100.0)
+        return expected_per_second(jumps, reading, 10.0, seconds=65.0)
+
+    assert expected(0.75, 0.0) == pytest.approx(11.2)
+    assert expected(1.0, 1e6) == pytest.approx(12.8)
+    assert expected(0.5, 1e6) == pytest.approx(12.0)
 
 
 def test_of_a_backlog_what_may_wait_needs_nobody() -> None:

@@ -89,16 +89,16 @@ def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
     chance = Jumps(share=0.0, seen=1.0, squares=1e6)
     stays = after(burst, forecast=forecast).targets[-1, 0, MEDIAN]
     passes = after(burst, forecast=forecast, jumps=chance).targets[-1, 0, MEDIAN]
-    # 100 wait for ten replicas. Of 20/s 18 are no chance: when a start is ready they have made 260
-    # of them, and 10/s none more; to be cleared in ten seconds, beside what comes in.
-    assert (stays, passes) == (18.0 + 26.0, 10.0 + 10.0)
+    # 100 wait for ten replicas. When a start is ready 20/s have made 300 of them, and 10/s none
+    # more; to be cleared in ten seconds, beside what comes in.
+    assert (stays, passes) == (20.0 + 30.0, 10.0 + 10.0)
 
 
 def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
     patient = replace(POLICY, objective=Objective(wait_seconds=15.0))
     burst, forecast = [10.0] * 8 + [20.0], a_forecast(10.0)
-    # 260 would wait for ten replicas: 50 of them are five seconds' worth beyond the first ten.
-    assert after(burst, forecast=forecast, policy=patient).targets[-1, 0, MEDIAN] == 18.0 + 21.0
+    # 300 would wait for ten replicas: 50 of them are five seconds' worth beyond the first ten.
+    assert after(burst, forecast=forecast, policy=patient).targets[-1, 0, MEDIAN] == 20.0 + 25.0
 
 
 def test_while_demand_is_late_a_shadow_lets_nothing_go() -> None:
