@@ -18,7 +18,7 @@ from controller.cluster_view import (
     ReplicaName,
     StartKind,
 )
-from controller.demand_curve import DemandCurve, demand_curve
+from controller.demand_curve import DemandCurve, demand_curve, is_told
 from controller.hold import Hold, hold_seconds
 from controller.needs import (
     WINDOWS_AWAITED,
@@ -62,7 +62,8 @@ def plan(
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(others))
     need = within_limits(need, policy, expected, most)
-    held = hold_seconds(lead, policy, seen_seconds=observation.seen_seconds)
+    is_sure = is_told(observation, lead + tick_seconds)
+    held = hold_seconds(lead, policy, seen_seconds=observation.seen_seconds, is_told=is_sure)
     hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
     target = _held(need, _keep(observation, policy, hold, expected), most)
     planned = Plan(

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from headstart.demand_track import told_after
 from headstart.forecast_blocks import ForecastBlock
 from models.forecast import MOVING_AVERAGE, QUANTILES, Forecast, WorkloadName
 from models.horizons import HorizonGrid
@@ -22,9 +23,10 @@ class Forecasts(Protocol):
 
 
 class ForecastFeed:
-    """Forecasts of one workload, each seen when its last step had been measured.
+    """Forecasts of one workload, each seen when its last step had been measured, or was known.
 
-    ``delay_seconds`` is how late measurements are.
+    What is known of a step before it is over goes on to its end. ``delay_seconds`` is how late
+    measurements are.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class ForecastFeed:
         """Begin before the first step; ``blocks`` are the forecasts of every step."""
         self._series, self._grid, self._blocks = series, grid, blocks
         self._workload, self._delay = workload, delay_seconds
+        self._told_after = told_after(series.step_seconds)
         self._known = ~np.isnan(series.values)
         self._done = 0
         self._block: ForecastBlock | None = None
@@ -49,8 +52,9 @@ class ForecastFeed:
 
         A missing step brings no new forecast: the one before it stays in force.
         """
-        measured = (now - self._delay - self._series.start) / self._series.step_seconds
-        due = min(int(measured + 1e-9), len(self._series.values))
+        step = self._series.step_seconds
+        measured = now - self._delay - self._series.start + step - self._told_after
+        due = min(int(measured / step + 1e-9), len(self._series.values))
         if due > self._done:
             known = np.flatnonzero(self._known[self._done : due])
             if len(known):
@@ -62,11 +66,16 @@ class ForecastFeed:
         while self._block is None or self._block.end < steps:
             self._block = next(self._blocks)
         quantiles, is_gated = self._block.made_at(steps - 1)
+        values, since = self._grid.every_step(quantiles), steps
+        step = self._series.step_seconds
+        if self._told_after < step:
+            under_way = np.full((1, len(QUANTILES)), self._series.values[steps - 1])
+            values, since = np.concatenate([under_way, values]), steps - 1
         return Forecast(
             workload=self._workload,
-            issued_at=self._series.start + steps * self._series.step_seconds,
-            step_seconds=self._series.step_seconds,
+            issued_at=self._series.start + since * step,
+            step_seconds=step,
             quantiles=QUANTILES,
-            values=self._grid.every_step(quantiles),
+            values=values,
             basis=MOVING_AVERAGE if is_gated else "blend",
         )

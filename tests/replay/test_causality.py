@@ -57,11 +57,11 @@ def demand(*, seed: int) -> FloatArray:
     return np.asarray(np.floor(BIN_SECONDS * rate * generator.gamma(20.0, 0.05, BINS)))
 
 
-def played(requests: FloatArray) -> ReplayResult:
+def played(requests: FloatArray, *, bin_seconds: float = BIN_SECONDS) -> ReplayResult:
     return replay(
         Scenario(
             requests=requests,
-            bin_seconds=BIN_SECONDS,
+            bin_seconds=bin_seconds,
             origin=1_700_000_000.0,
             policy=WorkloadPolicy(workload=CHAT, demand_per_replica=6.0),
             environment=Environment(
@@ -147,3 +147,16 @@ def test_another_future_leaves_the_past_as_it_was(
 def targets(result: ReplayResult, since: float, until: float) -> list[float]:
     times = result.plans.column("time")
     return list(result.plans.column("target")[(times > since) & (times < until)])
+
+
+def test_plans_of_long_bins_know_none_that_has_yet_to_begin() -> None:
+    bin_seconds, since = 300.0, 40
+    requests = demand(seed=3)[: since + 5] * bin_seconds / BIN_SECONDS
+    changed = requests.copy()
+    changed[since:] *= 3.0
+    first, other = (played(one, bin_seconds=bin_seconds) for one in (requests, changed))
+    begins = since * bin_seconds
+    for mine, theirs in zip(plans(first, 0.0, begins), plans(other, 0.0, begins), strict=True):
+        assert_array_equal(mine, theirs)
+    assert replicas(first, begins) == replicas(other, begins)
+    assert replicas(first, begins + 300.0) != replicas(other, begins + 300.0)

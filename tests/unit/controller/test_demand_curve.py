@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.demand_curve import DemandCurve, demand_curve
+from controller.demand_curve import DemandCurve, demand_curve, is_told
 from tests.unit.controller.builders import (
     HORIZON_STEPS,
     NOW,
@@ -21,6 +21,17 @@ def curve_of(steps: list[float], *, age_seconds: float = 0.0) -> DemandCurve:
     curve = demand_curve(an_observation(forecast=forecast), MEDIAN)
     assert curve is not None
     return curve
+
+
+def test_demand_is_told_where_its_quantiles_are_one() -> None:
+    told = [2.0] * 5 + [0.0] * (HORIZON_STEPS - 5)
+    seen = an_observation(forecast=a_forecast(told, issued_at=NOW - 5.0))
+    assert is_told(seen, 5.0)
+    assert not is_told(an_observation(forecast=a_forecast(0.0)), 5.0)
+    assert not is_told(an_observation(forecast=a_forecast(2.0, spread=0.1)), 5.0)
+    assert not is_told(an_observation(reading=a_reading()), 5.0)
+    assert is_told(an_observation(forecast=a_forecast(2.0)), HORIZON_STEPS * STEP_SECONDS)
+    assert not is_told(an_observation(forecast=a_forecast(2.0)), HORIZON_STEPS * STEP_SECONDS + 1)
 
 
 def test_without_a_forecast_there_is_no_curve() -> None:
