@@ -62,8 +62,7 @@ def plan(
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(others))
     need = within_limits(need, policy, expected, most)
-    is_sure = is_told(observation, lead + tick_seconds)
-    held = hold_seconds(lead, policy, seen_seconds=observation.seen_seconds, is_told=is_sure)
+    held = _hold_seconds(observation, policy, tick_seconds)
     hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
     target = _held(need, _keep(observation, policy, hold, expected), most)
     planned = Plan(
@@ -84,6 +83,12 @@ def plan(
         upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
     )
     return planned, hold
+
+
+def _hold_seconds(observation: Observation, policy: WorkloadPolicy, tick_seconds: float) -> float:
+    lead, seen = observation.lead_time_seconds, observation.seen_seconds
+    told = is_told(observation, lead + tick_seconds)
+    return hold_seconds(lead, policy, seen_seconds=seen, is_told=told)
 
 
 def _level(observation: Observation, calibration: Calibration) -> float:
