@@ -12,10 +12,10 @@ from controller.needs import most_replicas
 from controller.policy import Cost
 from controller.simulation_records import Outcome, RecordKind
 from headstart.baselines import score_baselines
-from headstart.capacity_words import capacity_note
 from headstart.clairvoyant import plan_in_hindsight
 from headstart.limit_words import limit_note
 from headstart.parking_tally import ParkingTally, tally_parking
+from headstart.premises import premises
 from headstart.replay import ReplayResult
 from headstart.restore_hits import count_hits
 from headstart.results import Summary
@@ -101,7 +101,7 @@ def assess(scenario: Scenario, result: ReplayResult) -> Assessment:
 def _notes(scenario: Scenario, result: ReplayResult, *, has_bound: bool) -> tuple[str, ...]:
     """Return what is to be said of a replay's terms."""
     limits = limit_note(scenario.policy, result.plans, has_bound=has_bound)
-    notes = (capacity_note(scenario), limits)
+    notes = (*premises(scenario), limits)
     return tuple(note for note in notes if note)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from controller.policy import Cost
 from controller.simulation_records import RecordKind, ReplicaRecord
 from headstart.assessment import CLAIRVOYANT, REACTIVE, Assessment
-from headstart.capacity_words import capacity_note
 from headstart.output import prepare_folder, write_whole
+from headstart.premises import premises
 from headstart.replay import ReplayResult
 from headstart.report.content import Comparison, Decision, Fan, ReportInput
 from headstart.report.page import render_report
@@ -45,7 +45,7 @@ def report_input(
     plans, trial, score = result.plans, assessment.trial, assessment.score
     times = plans.column("time")
     measured = _measured(result)
-    premises = tuple(note for note in (capacity_note(scenario),) if note)
+    rests_on = premises(scenario)
     return ReportInput(
         title=title,
         times=times,
@@ -70,8 +70,8 @@ def report_input(
         measured_seconds=measured[:, 1],
         decisions=decisions,
         origin_epoch_seconds=scenario.origin,
-        premises=premises,
-        notes=tuple(note for note in assessment.notes if note not in premises),
+        premises=rests_on,
+        notes=tuple(note for note in assessment.notes if note not in rests_on),
     )
 
 

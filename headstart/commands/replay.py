@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from headstart.assessment import assess, summarize
-    from headstart.capacity_words import capacity_note
     from headstart.closing import closing_json, print_closing
     from headstart.output import prepare_folder
+    from headstart.premises import premises
     from headstart.progress import Watcher
     from headstart.replay import replay
     from headstart.run_report import report_input, write_run
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     trace, scenario = scenario_of(arguments)
     prepare_folder(arguments.out)
-    if note := capacity_note(scenario):
+    for note in premises(scenario):
         # Before the run, which may take long and then says little.
         sys.stderr.write(f"headstart: {note}\n")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What is said of a capacity that nobody gave."""
+"""What is said of figures' premises: a capacity that nobody gave, and bins that hide demand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from controller.environment import Environment
 from headstart.__main__ import main
 from headstart.assessment import assess
-from headstart.capacity_words import capacity_note
+from headstart.premises import bins_note, capacity_note, premises
 from headstart.replay import ReplayResult
 from headstart.scenario import Scenario
 from headstart.traces import Trace
@@ -90,3 +90,13 @@ def test_where_one_request_is_little_nothing_is_said(scenario: Scenario) -> None
 def test_it_begins_where_one_request_takes_two(per_minute: float, is_said: bool) -> None:
     # A replica serves a twentieth of these: in 62 s half a request, or one.
     assert (capacity_note(a_scenario(np.full(2880, per_minute))) != "") is is_said
+
+
+@pytest.mark.parametrize(
+    ("bin_seconds", "is_said"), [(1.0, False), (10.0, False), (60.0, False), (300.0, True)]
+)
+def test_bins_longer_than_a_loop_reads_are_named(bin_seconds: float, is_said: bool) -> None:
+    scenario = a_scenario(np.full(300, 6000.0), bin_seconds=bin_seconds)
+    assert (bins_note(scenario) != "") is is_said
+    assert not is_said or "bins of 300 s" in bins_note(scenario)
+    assert premises(scenario) == ((bins_note(scenario),) if is_said else ())

@@ -1,4 +1,4 @@
-"""What is to be said of a capacity that nobody gave, in a sentence. Pure."""
+"""What figures rest on that nobody said, in a sentence each. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,27 @@ import math
 
 import numpy as np
 
+from headstart.demand_track import told_after
 from headstart.scenario import Scenario
 
 #: From so many replicas for one request on, figures say more of the assumption than of anything.
 _SEVERAL = 2
+
+
+def premises(scenario: Scenario) -> tuple[str, ...]:
+    """Return what is to be said before and after a run of what its figures rest on."""
+    return tuple(note for note in (capacity_note(scenario), bins_note(scenario)) if note)
+
+
+def bins_note(scenario: Scenario) -> str:
+    """Say that long bins hide how rough demand is; empty if they are steps that a loop reads."""
+    bin_seconds = scenario.bin_seconds
+    if told_after(bin_seconds) >= bin_seconds:
+        return ""
+    return (
+        f"Inside each of the trace's bins of {bin_seconds:g} s demand is played as even. Real "
+        "demand is rougher and costs or misses more: a trace in bins of 10 s would tell."
+    )
 
 
 def capacity_note(scenario: Scenario) -> str:
