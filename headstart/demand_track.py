@@ -13,19 +13,11 @@ from models.series import DemandSeries, without_outages
 
 #: Demand is forecast in steps of at least this: finer ones are mostly noise.
 SHORTEST_STEP_SECONDS = 10.0
-#: Bins up to this long are steps that a loop measures in. Longer ones tell how demand was counted:
-#: inside them it is even, and the first of a loop's shortest steps tells the rest.
-_LONGEST_MEASURED_SECONDS = 60.0
 
 
 def step_of(bin_seconds: float) -> float:
     """Return the step in which demand of such bins is forecast."""
     return max(bin_seconds, SHORTEST_STEP_SECONDS)
-
-
-def told_after(step_seconds: float) -> float:
-    """Return how long after its start a step is known: once it is over, unless it is a long bin."""
-    return step_seconds if step_seconds <= _LONGEST_MEASURED_SECONDS else SHORTEST_STEP_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from headstart.demand_track import told_after
+from headstart.demand_track import SHORTEST_STEP_SECONDS
 from headstart.forecast_blocks import ForecastBlock
 from models.forecast import MOVING_AVERAGE, QUANTILES, Forecast, WorkloadName
 from models.horizons import HorizonGrid
@@ -23,10 +23,10 @@ class Forecasts(Protocol):
 
 
 class ForecastFeed:
-    """Forecasts of one workload, each seen when its last step had been measured, or was known.
+    """Forecasts of one workload, each seen when its last step was known.
 
-    What is known of a step before it is over goes on to its end. ``delay_seconds`` is how late
-    measurements are.
+    Demand inside a step is even: once as much of it as a loop measures in was measured, late by
+    ``delay_seconds``, it is known to its end.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ForecastFeed:
         """Begin before the first step; ``blocks`` are the forecasts of every step."""
         self._series, self._grid, self._blocks = series, grid, blocks
         self._workload, self._delay = workload, delay_seconds
-        self._told_after = told_after(series.step_seconds)
+        self._is_told_early = series.step_seconds > SHORTEST_STEP_SECONDS
         self._known = ~np.isnan(series.values)
         self._done = 0
         self._block: ForecastBlock | None = None
@@ -53,7 +53,7 @@ class ForecastFeed:
         A missing step brings no new forecast: the one before it stays in force.
         """
         step = self._series.step_seconds
-        measured = now - self._delay - self._series.start + step - self._told_after
+        measured = now - self._delay - self._series.start + step - SHORTEST_STEP_SECONDS
         due = min(int(measured / step + 1e-9), len(self._series.values))
         if due > self._done:
             known = np.flatnonzero(self._known[self._done : due])
@@ -68,7 +68,7 @@ class ForecastFeed:
         quantiles, is_gated = self._block.made_at(steps - 1)
         values, since = self._grid.every_step(quantiles), steps
         step = self._series.step_seconds
-        if self._told_after < step:
+        if self._is_told_early:
             under_way = np.full((1, len(QUANTILES)), self._series.values[steps - 1])
             values, since = np.concatenate([under_way, values]), steps - 1
         return Forecast(

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from headstart.demand_track import told_after
 from headstart.scenario import Scenario
 
 #: From so many replicas for one request on, figures say more of the assumption than of anything.
 _SEVERAL = 2
+#: Bins of up to a minute hide little of how rough demand is.
+_LONGEST_BIN_SECONDS = 60.0
 
 
 def premises(scenario: Scenario) -> tuple[str, ...]:
@@ -19,9 +20,9 @@ def premises(scenario: Scenario) -> tuple[str, ...]:
 
 
 def bins_note(scenario: Scenario) -> str:
-    """Say that long bins hide how rough demand is; empty if they are steps that a loop reads."""
+    """Say that long bins hide how rough demand is; empty where bins are short."""
     bin_seconds = scenario.bin_seconds
-    if told_after(bin_seconds) >= bin_seconds:
+    if bin_seconds <= _LONGEST_BIN_SECONDS:
         return ""
     return (
         f"Inside each of the trace's bins of {bin_seconds:g} s demand is played as even. Real "

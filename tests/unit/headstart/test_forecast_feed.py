@@ -27,18 +27,18 @@ def feed(step_seconds: float) -> ForecastFeed:
     return ForecastFeed(CHAT, series, grid, iter([block]), delay_seconds=DELAY)
 
 
-@pytest.mark.parametrize("step_seconds", [10.0, 60.0])
-def test_a_step_is_known_once_it_is_over_and_was_measured(step_seconds: float) -> None:
-    known = feed(step_seconds)
-    assert known.at(START + step_seconds + DELAY - 0.1) is None
-    forecast = known.at(START + step_seconds + DELAY)
+def test_a_step_of_ten_seconds_is_known_once_it_is_over_and_was_measured() -> None:
+    known = feed(10.0)
+    assert known.at(START + 10.0 + DELAY - 0.1) is None
+    forecast = known.at(START + 10.0 + DELAY)
     assert forecast is not None
-    assert forecast.issued_at == START + step_seconds
+    assert forecast.issued_at == START + 10.0
     assert forecast.values[:, 0].tolist() == [10.0, 15.0]
 
 
-def test_of_a_long_bin_the_first_ten_seconds_tell_the_rest() -> None:
-    known = feed(300.0)
+@pytest.mark.parametrize("step_seconds", [15.0, 60.0, 300.0])
+def test_of_a_longer_step_the_first_ten_seconds_tell_the_rest(step_seconds: float) -> None:
+    known = feed(step_seconds)
     assert known.at(START + 10.0 + DELAY - 0.1) is None
     forecast = known.at(START + 10.0 + DELAY)
     assert forecast is not None

@@ -95,7 +95,7 @@ def test_it_begins_where_one_request_takes_two(per_minute: float, is_said: bool)
 @pytest.mark.parametrize(
     ("bin_seconds", "is_said"), [(1.0, False), (10.0, False), (60.0, False), (300.0, True)]
 )
-def test_bins_longer_than_a_loop_reads_are_named(bin_seconds: float, is_said: bool) -> None:
+def test_bins_of_more_than_a_minute_are_named(bin_seconds: float, is_said: bool) -> None:
     scenario = a_scenario(np.full(300, 6000.0), bin_seconds=bin_seconds)
     assert (bins_note(scenario) != "") is is_said
     assert not is_said or "bins of 300 s" in bins_note(scenario)
