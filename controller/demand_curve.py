@@ -54,20 +54,13 @@ def forecast_within(observation: Observation, within_seconds: float) -> FloatArr
 
 
 def is_told(observation: Observation, within_seconds: float) -> bool:
-    """Say whether demand of the steps that begin within a while is there and leaves nothing open.
-
-    Its lowest quantile and its last are one: what demand is was told for the whole of a step.
-    """
+    """Say whether demand is known of all steps that begin within a while."""
     running = _running(observation)
     if running is None:
         return False
     forecast, first, begun = running
-    values = forecast.values
-    # Nearly always the first step says it.
-    if values[first, 0] != values[first, -1] or values[first, 0] <= 0.0:
-        return False
-    end = first + math.ceil((within_seconds + begun) / forecast.step_seconds)
-    return end <= len(values) and bool((values[first:end, 0] == values[first:end, -1]).all())
+    count = math.ceil((within_seconds + begun) / forecast.step_seconds)
+    return first + count <= forecast.told_steps
 
 
 def _running(observation: Observation) -> tuple[Forecast, int, float] | None:

@@ -41,7 +41,6 @@ class ForecastFeed:
         """Begin before the first step; ``blocks`` are the forecasts of every step."""
         self._series, self._grid, self._blocks = series, grid, blocks
         self._workload, self._delay = workload, delay_seconds
-        self._is_told_early = series.step_seconds > SHORTEST_STEP_SECONDS
         self._known = ~np.isnan(series.values)
         self._done = 0
         self._block: ForecastBlock | None = None
@@ -66,16 +65,15 @@ class ForecastFeed:
         while self._block is None or self._block.end < steps:
             self._block = next(self._blocks)
         quantiles, is_gated = self._block.made_at(steps - 1)
-        values, since = self._grid.every_step(quantiles), steps
-        step = self._series.step_seconds
-        if self._is_told_early:
-            under_way = np.full((1, len(QUANTILES)), self._series.values[steps - 1])
-            values, since = np.concatenate([under_way, values]), steps - 1
+        values, step = self._grid.every_step(quantiles), self._series.step_seconds
+        told = 1 if step > SHORTEST_STEP_SECONDS else 0
+        under_way = np.full((told, len(QUANTILES)), self._series.values[steps - 1])
         return Forecast(
             workload=self._workload,
-            issued_at=self._series.start + since * step,
+            issued_at=self._series.start + (steps - told) * step,
             step_seconds=step,
             quantiles=QUANTILES,
-            values=values,
+            values=np.concatenate([under_way, values]),
             basis=MOVING_AVERAGE if is_gated else "blend",
+            told_steps=told,
         )

@@ -25,7 +25,8 @@ class Forecast:
 
     ``values[i, j]`` is the demand per second not exceeded with probability ``quantiles[j]``
     during the step that ends ``(i + 1) * step_seconds`` after ``issued_at``.
-    ``issued_at`` is the end of the last measured step, in seconds since the epoch.
+    ``issued_at`` is the end of the last measured step, in seconds since the epoch, or where the
+    first of ``told_steps`` begins, of which demand is known to their end.
     """
 
     workload: WorkloadName
@@ -34,6 +35,7 @@ class Forecast:
     quantiles: tuple[float, ...]
     values: FloatArray
     basis: str
+    told_steps: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no consumer could use.
