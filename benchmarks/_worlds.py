@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -90,17 +91,24 @@ def _with_demand(world: World, times: Callable[[FloatArray], FloatArray]) -> Wor
     return replace(world, trace=changed, is_same_demand=False)
 
 
-def every_forecast(scenario: Scenario) -> tuple[Forecast, ...]:
+class KeptForecast(NamedTuple):
+    """A forecast, and since when it is known but for the delay of what is measured."""
+
+    known_at: float
+    forecast: Forecast
+
+
+def every_forecast(scenario: Scenario) -> tuple[KeptForecast, ...]:
     """Return every forecast of the scored part."""
-    kept: list[Forecast] = []
+    kept: list[KeptForecast] = []
     delay = scenario.environment.metrics.delay_seconds
     start = scenario.origin + scenario.warmup_seconds
     end = scenario.origin + len(scenario.requests) * scenario.bin_seconds
     with forecast_feed(scenario) as feed:
         for now in np.arange(start - 60.0, end + delay, 5.0).tolist():
             newest = feed.at(now)
-            if newest is not None and (not kept or kept[-1] is not newest):
-                kept.append(newest)
+            if newest is not None and (not kept or kept[-1].forecast is not newest):
+                kept.append(KeptForecast(now - delay, newest))
     return tuple(kept)
 
 
@@ -121,19 +129,19 @@ class NoiseForecasts:
         if self._newest is None or self._newest.issued_at != real.issued_at:
             draws = self._generator.standard_normal((len(real.values), len(QUANTILES)))
             values = np.sort(self._usual * np.exp(draws), axis=1)
-            self._newest = replace(real, values=values)
+            self._newest = replace(real, values=values, known_steps=0)
         return self._newest
 
 
 class KeptForecasts:
     """Forecasts made once, for several worlds that differ in how late they are."""
 
-    def __init__(self, kept: tuple[Forecast, ...], *, delay_seconds: float) -> None:
-        """Take them in the order in which they were issued."""
+    def __init__(self, kept: tuple[KeptForecast, ...], *, delay_seconds: float) -> None:
+        """Take them in the order in which they were known."""
         self._kept, self._delay = kept, delay_seconds
-        self._issued = [forecast.issued_at for forecast in kept]
+        self._known = [one.known_at for one in kept]
 
     def at(self, now: float) -> Forecast | None:
-        """Return the newest that was issued a delay ago."""
-        count = int(np.searchsorted(self._issued, now - self._delay + 1e-6, side="right"))
-        return self._kept[count - 1] if count else None
+        """Return the newest that was known a delay ago, had nothing been late."""
+        count = int(np.searchsorted(self._known, now - self._delay + 1e-6, side="right"))
+        return self._kept[count - 1].forecast if count else None

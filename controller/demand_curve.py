@@ -53,14 +53,14 @@ def forecast_within(observation: Observation, within_seconds: float) -> FloatArr
     return forecast.values[first : first + max(count, 1)]
 
 
-def is_told(observation: Observation, within_seconds: float) -> bool:
+def is_known(observation: Observation, within_seconds: float) -> bool:
     """Say whether demand is known of all steps that begin within a while."""
     running = _running(observation)
     if running is None:
         return False
     forecast, first, begun = running
     count = math.ceil((within_seconds + begun) / forecast.step_seconds)
-    return first + count <= forecast.told_steps
+    return first + count <= forecast.known_steps
 
 
 def _running(observation: Observation) -> tuple[Forecast, int, float] | None:

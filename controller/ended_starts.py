@@ -42,11 +42,19 @@ def all_starts_judged(
     return judged, lines
 
 
-def measured_since(before: TickState, after: TickState) -> frozenset[ReplicaName]:
-    """Return whose start was found to have ended, of two states with the same workloads."""
-    return frozenset().union(
-        *(one.judged - before.workloads[name].judged for name, one in after.workloads.items())
-    )
+def measured_since(
+    owned: Mapping[WorkloadName, Sequence[Replica]],
+    before: TickState,
+    after: TickState,
+    *,
+    now: float,
+) -> frozenset[ReplicaName]:
+    """Return whose start was found to have ended in ``after``, if it is known how long it took."""
+    ended: frozenset[ReplicaName] = frozenset()
+    for name, state in after.workloads.items():
+        if fresh := state.judged - before.workloads[name].judged:
+            ended |= {one.name for one in owned[name] if one.name in fresh and _taken(one, now) > 0}
+    return ended
 
 
 def starts_judged(
@@ -66,7 +74,7 @@ def starts_judged(
     lines = []
     # In the order in which they ended: who came ready meanwhile speaks for starts given up now.
     for replica in sorted(fresh, key=lambda one: one.ready_at or now):
-        taken = (replica.ready_at or now) - replica.decided_at
+        taken = _taken(replica, now)
         if taken > 0:
             lead_times = learn(lead_times, _measured(replica, policy, taken))
         if not _has_come(replica):
@@ -79,6 +87,11 @@ def starts_judged(
     alive = {replica.name for replica in replicas}
     judged = (known & alive) | {replica.name for replica in fresh}
     return state._replace(judged=judged), lead_times, memory, tuple(lines)
+
+
+def _taken(replica: Replica, now: float) -> float:
+    """Return how long a start took, or has taken; 0 or less where nobody knows."""
+    return (replica.ready_at or now) - replica.decided_at
 
 
 def _is_overtaken(hung: Replica, replicas: Sequence[Replica]) -> bool:

@@ -66,8 +66,9 @@ def judged(
 ) -> ForecastTrust:
     """Return the trust after a new reading and a new forecast, if there are.
 
-    What a forecast says of half a minute ahead is compared, once that is measured, with what
-    came and with ``plain_per_second``, the mean demand of now.
+    What a forecast says of half a minute ahead, or of half a minute after what was known, is
+    compared, once that is measured, with what came and with ``plain_per_second``, the mean demand
+    of now.
     """
     if outlook is None:
         return trust
@@ -78,7 +79,10 @@ def judged(
     forecast = outlook.forecast
     if forecast is None or forecast.issued_at <= trust.issued_at or _is_announced(forecast):
         return trust
-    return _awaiting(trust, forecast, now + _SOON_SECONDS, plain_per_second)
+    # What was known when it was issued is no forecast.
+    known_until = forecast.issued_at + forecast.known_steps * forecast.step_seconds
+    due_at = max(now, known_until) + _SOON_SECONDS
+    return _awaiting(trust, forecast, due_at, plain_per_second)
 
 
 def trusted(outlook: Outlook | None, trust: ForecastTrust) -> Outlook | None:

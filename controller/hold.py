@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from controller.demand_curve import is_known
+from controller.observation import Observation
 from controller.policy import WorkloadPolicy
 from models.outlook import SET_BACK_SECONDS
 
@@ -43,16 +45,28 @@ class Hold:
         return self.entries[0][1] if self.entries else 0
 
 
+def held_seconds(
+    observation: Observation,
+    policy: WorkloadPolicy,
+    tick_seconds: float,
+    seen_seconds: float = math.inf,
+) -> float:
+    """Return how long a replica outlives its last need, by what is known of demand now."""
+    lead = observation.lead_time_seconds
+    known = is_known(observation, lead + tick_seconds)
+    return hold_seconds(lead, policy, seen_seconds=seen_seconds, is_known=known)
+
+
 def hold_seconds(
     lead_time_seconds: float,
     policy: WorkloadPolicy,
     *,
     seen_seconds: float = math.inf,
-    is_told: bool = False,
+    is_known: bool = False,
 ) -> float:
     """Return how long a replica outlives its last need, demand having been seen for so long.
 
-    Not at all if demand ``is_told`` for as long as a start takes: who is needed sooner is needed
+    Not at all if demand ``is_known`` for as far as a plan looks: who is needed by then is needed
     already.
 
     To let go and start again costs a lead time of a GPU, to keep costs the time itself: about
@@ -61,7 +75,7 @@ def hold_seconds(
     """
     if policy.scale_down.hold_seconds is not None:
         return policy.scale_down.hold_seconds
-    if is_told:
+    if is_known:
         return 0.0
     first = _FIRST_HOLD_SECONDS * math.exp2(-seen_seconds / _HALVED_AFTER_SECONDS)
     return max(_HOLD_OF_LEAD_TIME * lead_time_seconds, _SHORTEST_HOLD_SECONDS, first)

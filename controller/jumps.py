@@ -90,8 +90,8 @@ def lasting_per_second(jumps: Jumps, rate: float, mean: float, *, seconds: float
 def doubt(jumps: Jumps) -> float:
     """Return how many standard deviations of a count to take for chance, not for a jump.
 
-    One, before any jump was seen to last; none where all of them did: demand that is no count of
-    single requests, or one of very many, does not scatter like one.
+    One, before any jump was seen to last, towards none as more of them did: demand that is no count
+    of single requests, or one of very many, does not scatter like one.
     """
     believed = _BELIEVED_JUMPS * _BELIEVED_SHARE / (jumps.seen + _BELIEVED_JUMPS)
     return min(max(1.0 - (jumps.share - believed), 0.0), 1.0)

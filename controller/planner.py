@@ -18,8 +18,8 @@ from controller.cluster_view import (
     ReplicaName,
     StartKind,
 )
-from controller.demand_curve import DemandCurve, demand_curve, is_told
-from controller.hold import Hold, hold_seconds
+from controller.demand_curve import DemandCurve, demand_curve
+from controller.hold import Hold, held_seconds
 from controller.needs import (
     WINDOWS_AWAITED,
     Need,
@@ -62,7 +62,7 @@ def plan(
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(others))
     need = within_limits(need, policy, expected, most)
-    held = _hold_seconds(observation, policy, tick_seconds)
+    held = held_seconds(observation, policy, tick_seconds, observation.seen_seconds)
     hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
     target = _held(need, _keep(observation, policy, hold, expected), most)
     planned = Plan(
@@ -83,12 +83,6 @@ def plan(
         upcoming=_upcoming(curve, observation, policy, max(target.replicas, expected)),
     )
     return planned, hold
-
-
-def _hold_seconds(observation: Observation, policy: WorkloadPolicy, tick_seconds: float) -> float:
-    lead, seen = observation.lead_time_seconds, observation.seen_seconds
-    told = is_told(observation, lead + tick_seconds)
-    return hold_seconds(lead, policy, seen_seconds=seen, is_told=told)
 
 
 def _level(observation: Observation, calibration: Calibration) -> float:

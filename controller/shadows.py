@@ -15,8 +15,7 @@ from bisect import bisect_left
 
 import numpy as np
 
-from controller.demand_curve import is_told
-from controller.hold import hold_seconds
+from controller.hold import held_seconds
 from controller.level_account import Account
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
@@ -58,8 +57,7 @@ def shadowed(
     queue, long, short = _caught_up(shadows, turn)
     # As long as replicas are held in the long run: what a longer hold of the first hour spares
     # says nothing of a level.
-    now, lead = observation.now, observation.lead_time_seconds
-    held = hold_seconds(lead, policy, is_told=is_told(observation, lead + tick_seconds))
+    now, held = observation.now, held_seconds(observation, policy, tick_seconds)
     needs = needed(shadows, turn, queue)
     # Twice what the slowest take: by the next turn starts may be known to be slower.
     kept = 2 * turn.until - now - max(held, 2 * observation.start_seconds[-1]) - 60.0

@@ -71,7 +71,7 @@ def tick(
     owned = _by_workload(fleet.replicas, policies)
     before = _begun(state, policies, now)
     state, lines = all_starts_judged(owned, before, now, policies)
-    measured = measured_since(before, state)
+    measured = measured_since(owned, before, state, now=now)
     workers = None if fleet.parking is None else workers_by_workload(fleet.parking)
     if workers is not None:
         state, more = host_parts_judged(workers, state, now, policies)

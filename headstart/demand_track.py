@@ -56,13 +56,17 @@ class DemandTrack:
         return self.origin + self.bin_seconds * (len(self.cumulative) - 1)
 
     def series(self, step_seconds: float) -> DemandSeries:
-        """Return demand in steps; a step that an outage or a missing bin touches is missing."""
+        """Return demand in steps; one that a missing bin touches is missing.
+
+        So is one of which the first ten seconds were not measured for an outage: they tell it.
+        """
         count = int((self.end - self.origin) / step_seconds + 1e-9)
         edges = np.arange(count + 1, dtype=np.float64) * step_seconds
         values = np.diff(self._arrived(edges)) / step_seconds
         values[np.diff(self._lost(edges)) > 0] = np.nan
         for outage in self.metrics.outages:
-            hit = (edges[1:] > outage.from_seconds) & (edges[:-1] < outage.to_seconds)
+            told = edges[:-1] + SHORTEST_STEP_SECONDS
+            hit = (told > outage.from_seconds) & (edges[:-1] < outage.to_seconds)
             values[hit] = np.nan
         return DemandSeries(
             start=self.origin, step_seconds=step_seconds, values=np.maximum(values, 0.0)

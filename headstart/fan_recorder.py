@@ -24,11 +24,13 @@ class FanRecorder:
     def see(self, tick: ReplayTick) -> None:
         """Note what the forecast says of the moment when a restore decided now would serve."""
         forecast = tick.forecast
-        if forecast is None or forecast.issued_at == self._issued_at:
+        if forecast is None:
+            return
+        if forecast.issued_at == self._issued_at and not forecast.known_steps:
             return
         self._issued_at = forecast.issued_at
         lead = tick.plan.lead_time_seconds
-        # The forecast is a delay older than the tick; the step is counted from its own end.
+        # The forecast is older than the tick; steps are counted from when it was issued.
         age = max(0.0, tick.plan.at - forecast.issued_at)
         step = min(int((age + lead) / forecast.step_seconds), len(forecast.values) - 1)
         self._times.append(tick.now + lead)

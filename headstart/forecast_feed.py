@@ -47,7 +47,7 @@ class ForecastFeed:
         self._newest: Forecast | None = None
 
     def at(self, now: float) -> Forecast | None:
-        """Return the newest forecast made of what was measured by ``now``; ask in rising order.
+        """Return the newest forecast made of what was known by ``now``; ask in rising order.
 
         A missing step brings no new forecast: the one before it stays in force.
         """
@@ -75,5 +75,5 @@ class ForecastFeed:
             quantiles=QUANTILES,
             values=np.concatenate([under_way, values]),
             basis=MOVING_AVERAGE if is_gated else "blend",
-            told_steps=told,
+            known_steps=told,
         )

@@ -1,4 +1,4 @@
-"""What figures rest on that nobody said, in a sentence each. Pure."""
+"""What a run's figures rest on and do not show, in a sentence each. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from headstart.scenario import Scenario
 
 #: From so many replicas for one request on, figures say more of the assumption than of anything.
 _SEVERAL = 2
-#: Bins of up to a minute hide little of how rough demand is.
+#: Bins of up to a minute hide little of how rough demand is: a few percent of the cost.
 _LONGEST_BIN_SECONDS = 60.0
 
 

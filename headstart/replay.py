@@ -1,7 +1,8 @@
 """What would have happened: the live loop's own tick on a trace, in virtual time.
 
 At no time does the loop see beyond now: readings are late by the metrics' delay, forecasts are
-made of the steps measured so far, and a changed future leaves everything before it as it was.
+made of the steps known so far (demand inside one is even, so its first ten seconds tell it), and a
+changed future leaves everything before it as it was.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ class Forecast:
     ``values[i, j]`` is the demand per second not exceeded with probability ``quantiles[j]``
     during the step that ends ``(i + 1) * step_seconds`` after ``issued_at``.
     ``issued_at`` is the end of the last measured step, in seconds since the epoch, or where the
-    first of ``told_steps`` begins, of which demand is known to their end.
+    first of ``known_steps`` begins, of which demand is known to their end: in replays alone, and
+    not part of what is published.
     """
 
     workload: WorkloadName
@@ -35,13 +36,14 @@ class Forecast:
     quantiles: tuple[float, ...]
     values: FloatArray
     basis: str
-    told_steps: int = 0
+    known_steps: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no consumer could use.
 
         Raises:
-            ValueError: if shapes disagree, a quantile falls, or a value is negative or missing.
+            ValueError: if shapes disagree, more is known than is forecast, a quantile falls, or a
+                value is negative or missing.
         """
         if self.step_seconds <= 0:
             raise ValueError(f"step_seconds: {self.step_seconds} is not above 0")
@@ -49,6 +51,8 @@ class Forecast:
             raise ValueError(
                 f"values: shape {self.values.shape} does not end in {len(self.quantiles)} quantiles"
             )
+        if not 0 <= self.known_steps <= len(self.values):
+            raise ValueError(f"known_steps: {self.known_steps} is not from 0 to {len(self.values)}")
         # A value that is missing makes both comparisons false.
         low, high = self.values.min(initial=0.0), self.values.max(initial=0.0)
         if not (low >= 0.0 and high < np.inf):

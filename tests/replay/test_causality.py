@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import headstart.scenario
-from controller.environment import Environment, StandbyNodes, StartLatency
+from controller.environment import Environment, Metrics, Outage, StandbyNodes, StartLatency
 from controller.policy import WorkloadPolicy
 from controller.simulation_records import ReplicaRecord
 from headstart.replay import ReplayResult, replay
@@ -57,7 +57,9 @@ def demand(*, seed: int) -> FloatArray:
     return np.asarray(np.floor(BIN_SECONDS * rate * generator.gamma(20.0, 0.05, BINS)))
 
 
-def played(requests: FloatArray, *, bin_seconds: float = BIN_SECONDS) -> ReplayResult:
+def played(
+    requests: FloatArray, *, bin_seconds: float = BIN_SECONDS, outages: tuple[Outage, ...] = ()
+) -> ReplayResult:
     return replay(
         Scenario(
             requests=requests,
@@ -67,6 +69,7 @@ def played(requests: FloatArray, *, bin_seconds: float = BIN_SECONDS) -> ReplayR
             environment=Environment(
                 restore=StartLatency(median_seconds=40.0, failure_share=0.1, hang_share=0.05),
                 standby=StandbyNodes(nodes=60),
+                metrics=Metrics(outages=outages),
             ),
             warmup_seconds=WARMUP_SECONDS,
         )
@@ -160,3 +163,17 @@ def test_plans_of_long_bins_know_none_that_has_yet_to_begin() -> None:
         assert_array_equal(mine, theirs)
     assert replicas(first, begins) == replicas(other, begins)
     assert replicas(first, begins + 300.0) != replicas(other, begins + 300.0)
+
+
+def test_an_outage_late_in_a_long_bin_changes_nothing_before_it() -> None:
+    bin_seconds, since = 300.0, 30
+    requests = demand(seed=3)[: since + 5] * bin_seconds / BIN_SECONDS
+    begins = since * bin_seconds + 200.0
+    outage = Outage(from_seconds=begins, to_seconds=begins + 60.0)
+    sound = played(requests, bin_seconds=bin_seconds)
+    dark = played(requests, bin_seconds=bin_seconds, outages=(outage,))
+    for mine, theirs in zip(plans(sound, 0.0, begins), plans(dark, 0.0, begins), strict=True):
+        assert_array_equal(mine, theirs)
+    assert replicas(sound, begins) == replicas(dark, begins)
+    lit, unlit = (plans(one, begins, begins + 60.0)[0] for one in (sound, dark))
+    assert not np.array_equal(lit, unlit, equal_nan=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.demand_curve import DemandCurve, demand_curve, is_told
+from controller.demand_curve import DemandCurve, demand_curve, is_known
 from tests.unit.controller.builders import (
     HORIZON_STEPS,
     NOW,
@@ -25,13 +25,13 @@ def curve_of(steps: list[float], *, age_seconds: float = 0.0) -> DemandCurve:
     return curve
 
 
-def test_demand_is_told_as_far_as_all_steps_of_a_while_are() -> None:
+def test_demand_is_known_as_far_as_all_steps_of_a_while_are() -> None:
     # The forecast is half a step old, and tells two steps.
-    told = replace(a_forecast(2.0, issued_at=NOW - 5.0), told_steps=2)
+    told = replace(a_forecast(2.0, issued_at=NOW - 5.0), known_steps=2)
     seen = an_observation(forecast=told)
-    assert [is_told(seen, within) for within in (1.0, 15.0, 15.1)] == [True, True, False]
-    assert not is_told(an_observation(forecast=a_forecast(2.0)), 5.0)
-    assert not is_told(an_observation(reading=a_reading()), 5.0)
+    assert [is_known(seen, within) for within in (1.0, 15.0, 15.1)] == [True, True, False]
+    assert not is_known(an_observation(forecast=a_forecast(2.0)), 5.0)
+    assert not is_known(an_observation(reading=a_reading()), 5.0)
 
 
 def test_without_a_forecast_there_is_no_curve() -> None:

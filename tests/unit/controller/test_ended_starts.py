@@ -7,10 +7,11 @@ from controller.ended_starts import starts_judged
 from controller.feedback import key_of
 from controller.pair_memory import PairMemory
 from controller.policy import Restore
-from controller.tick_state import WorkloadState
+from controller.tick import tick
+from controller.tick_state import TickSettings, TickState, WorkloadState
 from models.lead_time import LeadTimes, measurements
 from models.lead_time_values import LeadTimeMeasurement
-from tests.builders import CHAT, a_replica
+from tests.builders import CHAT, a_fleet, a_replica
 from tests.unit.controller.builders import NOW, a_policy
 
 POLICY = a_policy(restore=Restore(snapshot="llama", size_gib=13.0))
@@ -86,6 +87,19 @@ def test_a_success_is_forgiven_its_nodes_failures() -> None:
         [a_replica("after")], WorkloadState(), POLICY, LeadTimes(), failed_there, now=NOW
     )
     assert memory == PairMemory()
+
+
+def test_a_tick_names_whose_start_it_measured_once_and_none_of_which_nothing_is_known() -> None:
+    # Who served before the first look is given one time for all.
+    known = replace(a_replica("known"), decided_at=100.0, ready_at=142.5)
+    unknown = replace(a_replica("unknown"), decided_at=100.0, ready_at=100.0)
+    coming = a_replica("coming", phase=Phase.RESTORING, deadline_at=NOW + 1.0)
+    fleet = a_fleet(known, unknown, coming)
+    state = TickState()
+    for measured in ({"known"}, set()):
+        result = tick(fleet, {}, state, NOW, policies=[POLICY], settings=TickSettings())
+        state = result.state
+        assert result.measured == measured
 
 
 def test_each_start_is_judged_once() -> None:

@@ -116,6 +116,15 @@ def test_what_lies_beyond_the_horizon_is_not_judged() -> None:
     assert trust.awaited == ()
 
 
+def test_what_was_known_is_no_forecast() -> None:
+    outlook = outlook_at(0.0, demand=10.0, forecast=30.0)
+    assert outlook.forecast is not None
+    known = replace(outlook, forecast=replace(outlook.forecast, known_steps=4))
+    for one, due_at in ((outlook, 35.0), (known, 70.0)):
+        (awaited,) = judged(ForecastTrust(), one, now=5.0, plain_per_second=10.0).awaited
+        assert awaited.due_at == due_at
+
+
 def test_what_was_announced_is_neither_judged_nor_withheld() -> None:
     announced = replace(said(30.0, 0.0), basis="blend" + KNOWN_EVENTS)
     outlook = an_outlook(reading=a_reading(10.0, at=0.0), forecast=announced)

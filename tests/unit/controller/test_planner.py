@@ -192,12 +192,12 @@ def test_the_hold_is_three_quarters_of_a_lead_time_unless_the_policy_sets_it() -
     assert releases_after(61.0, policy=POLICY, lead_time=100.0) == 3
 
 
-def test_nothing_is_held_where_demand_is_told_for_longer_than_a_start_takes() -> None:
+def test_nothing_is_held_where_demand_is_known_for_longer_than_a_start_takes() -> None:
     held = Hold().with_target(4, now=NOW - 5.0, hold_seconds=1e9)
     unset = replace(POLICY, scale_down=ScaleDown())
 
-    def releases(told_steps: int, policy: WorkloadPolicy) -> int:
-        forecast = replace(a_forecast(1.0), told_steps=told_steps)
+    def releases(known_steps: int, policy: WorkloadPolicy) -> int:
+        forecast = replace(a_forecast(1.0), known_steps=known_steps)
         seen = an_observation(ready=4, forecast=forecast, lead_time_seconds=100.0)
         return len(planned(seen, policy=policy, hold=held).releases)
 

@@ -51,6 +51,15 @@ def test_a_start_that_came_and_ended_between_two_views_is_seen(
     assert ended.ending is ending
 
 
+def test_of_those_not_seen_under_way_the_measured_have_ended_too() -> None:
+    unseen = a_fleet(seen_at=float("inf"))
+    after = a_fleet(a_replica("a"), a_replica("b"), a_replica("late", phase=Phase.RESTORING))
+    measured = frozenset({ReplicaName("a"), ReplicaName("late")})
+    (ended,) = ended_starts(unseen, after, (), measured)
+    assert (ended.ending, ended.seconds) == (Ending.READY, 60.0)
+    assert ended_starts(after, after, (), measured) == ()
+
+
 def test_a_replica_that_was_there_before_the_loop_looked_is_no_ending() -> None:
     old = a_replica(started_at=99.0)
     assert ended_starts(a_fleet(seen_at=100.0), a_fleet(old, seen_at=200.0)) == ()

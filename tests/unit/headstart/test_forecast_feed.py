@@ -32,7 +32,7 @@ def test_a_step_of_ten_seconds_is_known_once_it_is_over_and_was_measured() -> No
     assert known.at(START + 10.0 + DELAY - 0.1) is None
     forecast = known.at(START + 10.0 + DELAY)
     assert forecast is not None
-    assert (forecast.issued_at, forecast.told_steps) == (START + 10.0, 0)
+    assert (forecast.issued_at, forecast.known_steps) == (START + 10.0, 0)
     assert forecast.values[:, 0].tolist() == [10.0, 15.0]
 
 
@@ -42,7 +42,7 @@ def test_of_a_longer_step_the_first_ten_seconds_tell_the_rest(step_seconds: floa
     assert known.at(START + 10.0 + DELAY - 0.1) is None
     forecast = known.at(START + 10.0 + DELAY)
     assert forecast is not None
-    assert (forecast.issued_at, forecast.told_steps) == (START, 1)
+    assert (forecast.issued_at, forecast.known_steps) == (START, 1)
     assert forecast.values[0].tolist() == [1.0] * len(QUANTILES)
     assert forecast.values[1:, 0].tolist() == [10.0, 15.0]
 

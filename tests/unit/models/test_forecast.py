@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,14 @@ def test_a_falling_quantile_is_refused() -> None:
 def test_values_that_are_not_a_row_of_quantiles_a_step_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="does not end in 2 quantiles"):
         a_forecast(np.ones(shape))
+
+
+@pytest.mark.parametrize("steps", [-1, 3])
+def test_no_more_is_known_than_is_forecast(steps: int) -> None:
+    forecast = a_forecast([[1, 1], [1, 2]])
+    assert replace(forecast, known_steps=2).known_steps == 2
+    with pytest.raises(ValueError, match=f"known_steps: {steps} is not from 0 to 2"):
+        replace(forecast, known_steps=steps)
 
 
 def test_a_step_of_nothing_is_refused() -> None:
