@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from controller.demand_curve import is_known
-from controller.observation import Observation
 from controller.policy import WorkloadPolicy
 from models.outlook import SET_BACK_SECONDS
 
@@ -43,18 +41,6 @@ class Hold:
     def highest(self) -> int:
         """The highest target of the window, 0 before the first."""
         return self.entries[0][1] if self.entries else 0
-
-
-def held_seconds(
-    observation: Observation,
-    policy: WorkloadPolicy,
-    tick_seconds: float,
-    seen_seconds: float = math.inf,
-) -> float:
-    """Return how long a replica outlives its last need, by what is known of demand now."""
-    lead = observation.lead_time_seconds
-    known = is_known(observation, lead + tick_seconds)
-    return hold_seconds(lead, policy, seen_seconds=seen_seconds, is_known=known)
 
 
 def hold_seconds(

@@ -18,8 +18,8 @@ from controller.cluster_view import (
     ReplicaName,
     StartKind,
 )
-from controller.demand_curve import DemandCurve, demand_curve
-from controller.hold import Hold, held_seconds
+from controller.demand_curve import DemandCurve, demand_curve, held_seconds
+from controller.hold import Hold
 from controller.needs import (
     WINDOWS_AWAITED,
     Need,

@@ -15,7 +15,7 @@ from bisect import bisect_left
 
 import numpy as np
 
-from controller.hold import held_seconds
+from controller.demand_curve import held_seconds
 from controller.level_account import Account
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes

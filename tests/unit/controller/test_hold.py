@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.hold import Hold, held_seconds, hold_seconds
+from controller.demand_curve import held_seconds
+from controller.hold import Hold, hold_seconds
 from controller.policy import Mode, ScaleDown, WorkloadPolicy
 from models.forecast import WorkloadName
 from tests.unit.controller.builders import a_forecast, an_observation
