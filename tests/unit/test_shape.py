@@ -92,7 +92,7 @@ def test_the_docstring_does_not_count_as_a_function_s_length() -> None:
     assert long_functions(f"def too_long():\n{docstring}{body}    b = 2\n") == ["too_long (41)"]
 
 
-def test_a_path_of_one_machine_is_known_from_a_web_path() -> None:
+def test_a_path_of_one_machine_is_told_from_a_web_path() -> None:
     assert MACHINE_PATH.findall("open('/ro" + "ot/x')") == ["/ro" + "ot/x"]
     assert MACHINE_PATH.findall("GET example.dev/home/page, ./home/x, /v1/work") == []
 

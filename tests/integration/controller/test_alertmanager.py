@@ -101,7 +101,7 @@ async def test_an_alert_boosts_until_it_is_resolved() -> None:
     assert receiver.in_force() == {}
 
 
-async def test_a_faulty_alert_is_known_and_logged_as_one_not_as_passed_over(
+async def test_a_faulty_alert_is_told_and_logged_as_one_not_as_passed_over(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     receiver = Receiver()

@@ -84,7 +84,7 @@ def test_what_can_t_be_rendered_costs_no_tick() -> None:
     assert spool.waiting() == 0
 
 
-def test_a_file_that_fails_costs_no_tick_and_what_it_missed_is_known_later(tmp_path: Path) -> None:
+def test_a_file_that_fails_costs_no_tick_and_what_it_missed_is_told_later(tmp_path: Path) -> None:
     file = tmp_path / "spool"
     spool = EventSpool(file)
     teller = a_teller(spool)
@@ -99,7 +99,7 @@ def test_a_file_that_fails_costs_no_tick_and_what_it_missed_is_known_later(tmp_p
     assert ids(spool) == ["restore.started/chat-1", "restore.ready/chat-1"]
 
 
-def test_what_can_t_be_read_is_known_anew(tmp_path: Path) -> None:
+def test_what_can_t_be_read_is_told_anew(tmp_path: Path) -> None:
     file = tmp_path / "spool"
     EventSpool(file).keep([], {CHAT: Told()}, 0.0)
     with sqlite3.connect(file) as db:

@@ -162,7 +162,7 @@ def expected(record: ReplicaRecord) -> list[tuple[str, str]]:
     return stages
 
 
-def test_every_action_is_known_once_and_each_life_in_order(story: Story) -> None:
+def test_every_action_is_told_once_and_each_life_in_order(story: Story) -> None:
     told = replica_stages(story.events)
     lives = {record.replica: expected(record) for record in story.records}
     assert {name: told[name][: len(life)] for name, life in lives.items()} == lives

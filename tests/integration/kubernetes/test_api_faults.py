@@ -211,7 +211,7 @@ async def test_an_error_in_the_stream_is_raised_by_its_code(
         await watched(api)
 
 
-async def test_every_request_is_known_with_its_outcome(api: KubernetesApi, server: Server) -> None:
+async def test_every_request_is_told_with_its_outcome(api: KubernetesApi, server: Server) -> None:
     seen: list[Exchange] = []
     api.subscribe(seen.append)
     await api.get("/x")

@@ -201,7 +201,7 @@ async def test_a_cold_start_needs_no_restore(control_plane: ControlPlane, namesp
 
 
 @pytest.mark.parametrize("reason", ["RestoreFailed", "RestoreIncompatible"])
-async def test_a_failed_restore_is_known_with_its_reason_and_cancelled(
+async def test_a_failed_restore_is_told_with_its_reason_and_cancelled(
     control_plane: ControlPlane, namespace: str, reason: str
 ) -> None:
     notes = {"lab_restore": "fails", "lab_failure-reason": reason}

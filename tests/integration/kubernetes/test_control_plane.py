@@ -198,7 +198,7 @@ def test_a_killed_api_server_comes_back_with_its_data(
     assert control_plane.get("configmap", "kept", "-n", namespace)["metadata"]["name"] == "kept"
 
 
-def test_a_watch_from_before_the_history_was_forgotten_is_known_so(
+def test_a_watch_from_before_the_history_was_forgotten_is_told_so(
     control_plane: ControlPlane, namespace: str
 ) -> None:
     control_plane.kubectl("create", "configmap", "old", "-n", namespace)

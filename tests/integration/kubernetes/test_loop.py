@@ -65,7 +65,7 @@ def test_a_foreseen_ramp_is_met_one_lead_time_ahead_and_the_nodes_stand_by_again
             node = nodes_of(plane, pool)[pod["spec"]["nodeName"]]
             assert node["spec"]["unschedulable"] is True
         plane.until(lambda: states(plane, pool).count("serving") == 4, "four nodes serve")
-        plane.until(lambda: is_known(plane, namespace), "the status tells the story")
+        plane.until(lambda: is_told(plane, namespace), "the status tells the story")
         plane.until(
             lambda: len(pods_of(plane, namespace)) == 1,
             "all but one released",
@@ -182,7 +182,7 @@ def kind_of(reference: dict[str, str]) -> str:
     return "/".join(filter(None, (reference["resource"], reference.get("subresource"))))
 
 
-def is_known(plane: ControlPlane, namespace: str) -> bool:
+def is_told(plane: ControlPlane, namespace: str) -> bool:
     """Say whether kubectl shows four ready, and why."""
     titles, row = plane.kubectl("get", "prp", "-n", namespace).splitlines()
     assert titles.split("  ")[0] == "NAME"

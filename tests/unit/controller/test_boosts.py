@@ -96,7 +96,7 @@ def test_a_firing_told_late_does_not_bring_a_resolved_one_back(twice: int) -> No
 
 
 @pytest.mark.parametrize("earlier", [0.0, 20.0, 3600.0])
-def test_an_end_ends_a_boost_though_its_beginning_is_known_otherwise(earlier: float) -> None:
+def test_an_end_ends_a_boost_though_its_beginning_is_told_otherwise(earlier: float) -> None:
     boosts = heard(fired(NOW - 10.0), fired(NOW - 10.0 - earlier), resolved(NOW))
     assert in_force(boosts) == {}
 
@@ -110,7 +110,7 @@ def test_what_began_after_the_end_fires_again() -> None:
     assert in_force(heard(resolved(NOW - 5.0), before=boosts)) == {}
 
 
-def test_what_is_known_without_a_moment_is_the_newest_word() -> None:
+def test_what_is_told_without_a_moment_is_the_newest_word() -> None:
     boosts = heard(fired(), resolved(), fired())
     assert in_force(boosts) == BOOSTED
     assert in_force(heard(resolved(), before=boosts)) == {}
@@ -206,7 +206,7 @@ _ALERTS = st.builds(
 
 
 @given(told=st.lists(st.tuples(_ALERTS, st.floats(min_value=0.0, max_value=1000.0))))
-def test_whatever_is_known_boosts_are_bounded_and_end(told: list[tuple[Alert, float]]) -> None:
+def test_whatever_is_told_boosts_are_bounded_and_end(told: list[tuple[Alert, float]]) -> None:
     boosts, now = Boosts(), NOW
     for alert, later in told:
         now += later

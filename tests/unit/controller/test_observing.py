@@ -82,7 +82,7 @@ def test_where_nothing_is_learned_no_shares_are_told() -> None:
     assert start_seconds(fixed_lead_time_seconds=math.pi) == ()
 
 
-def test_all_that_is_known_is_known() -> None:
+def test_all_that_is_known_is_told() -> None:
     """Field by field: nothing is left as it would be if nobody had said anything."""
     policy = replace(a_policy(), mode=Mode.OBSERVE)
     ready = [a_replica(name) for name in "ab"]

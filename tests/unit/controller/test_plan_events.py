@@ -46,7 +46,7 @@ def at(seconds: float, plan: Plan = QUIET) -> Plan:
     return plan._replace(at=NOW + seconds)
 
 
-def test_a_rise_is_known_once_with_when_how_high_and_how_many() -> None:
+def test_a_rise_is_told_once_with_when_how_high_and_how_many() -> None:
     [event] = told_of([a_report(), a_report(at(5, RISING)), a_report(at(10, RISING))])
     assert event.id == f"ramp.predicted/chat-{NOW * 1000:.0f}"
     assert event.data["peakPerSecond"] == 9.0
@@ -62,7 +62,7 @@ def test_starts_that_the_forecast_asks_for_now_are_a_rise_too() -> None:
     assert told_of([a_report(plan._replace(reason=Reason.REACTIVE))]) == []
 
 
-def test_a_rise_that_grew_or_came_back_is_known_again() -> None:
+def test_a_rise_that_grew_or_came_back_is_told_again() -> None:
     more = RISING._replace(upcoming=(Upcoming(start_at=NOW + 30, count=5),))
     assert len(told_of([a_report(RISING), a_report(at(5, more))])) == 2
     assert len(told_of([a_report(RISING), a_report(at(60, RISING))])) == 1
@@ -73,7 +73,7 @@ def test_without_a_forecast_there_is_no_rise_to_tell() -> None:
     assert told_of([a_report(RISING, outlooks={})]) == []
 
 
-def test_a_lead_time_is_known_when_it_has_changed_by_a_fifth() -> None:
+def test_a_lead_time_is_told_when_it_has_changed_by_a_fifth() -> None:
     leads = [60.0, 65.0, 72.0, 80.0, 57.0]
     events = told_of(a_report(QUIET._replace(lead_time_seconds=one)) for one in leads)
     changes = [(event.data["beforeSeconds"], event.data["afterSeconds"]) for event in events]
@@ -87,7 +87,7 @@ def test_lead_times_of_a_second_may_flutter() -> None:
     assert told_of(a_report(QUIET._replace(lead_time_seconds=one)) for one in leads) == []
 
 
-def test_a_forecast_is_known_degraded_and_recovered_once_it_has_been_for_a_while() -> None:
+def test_a_forecast_is_told_degraded_and_recovered_once_it_has_been_for_a_while() -> None:
     bad = ("prometheus: does not answer",)
     seconds = [0.0, 5.0, 5.0 + TURNED_SECONDS, 50.0, 90.0, 95.0, 95.0 + TURNED_SECONDS]
     faults = [(), bad, bad, bad, bad, (), ()]
@@ -105,7 +105,7 @@ def test_a_flutter_is_not_told() -> None:
     assert told_of(a_report(at(9.0 * i), degraded=one) for i, one in enumerate(faults)) == []
 
 
-def test_of_a_workload_that_is_only_observed_nothing_is_known() -> None:
+def test_of_a_workload_that_is_only_observed_nothing_is_told() -> None:
     assert told_of([a_report(RISING, mode=Mode.OBSERVE)]) == []
     assert len(told_of([a_report(RISING, mode=Mode.RECOMMEND)])) == 1
 

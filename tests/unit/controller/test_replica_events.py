@@ -37,7 +37,7 @@ def ids(events: list[CloudEvent]) -> list[str]:
     return [event.id for event in events]
 
 
-def test_a_whole_life_is_known_in_its_order_and_each_thing_once() -> None:
+def test_a_whole_life_is_told_in_its_order_and_each_thing_once() -> None:
     looks = [RESTORING, RESTORING, READY, READY, DRAINING, DRAINING]
     events, _ = told_after(*(a_fleet(one) for one in looks), a_fleet())
     assert ids(events) == [
@@ -48,7 +48,7 @@ def test_a_whole_life_is_known_in_its_order_and_each_thing_once() -> None:
     assert [event.time for event in events] == [40.0, 100.0, 100.0]
 
 
-def test_a_worker_is_known_of_once_it_has_a_gpu() -> None:
+def test_a_worker_is_told_of_once_it_has_a_gpu() -> None:
     worker = a_worker(decided_at=0.0)
     events, _ = told_after(
         with_parking(a_fleet(), worker), with_parking(a_fleet(RESTORING)), with_parking(a_fleet())

@@ -392,7 +392,7 @@ def test_who_is_spare_is_what_no_start_of_now_needs() -> None:
     assert spare(2) == ["blocked", "young", "old"]
 
 
-def test_a_host_part_measured_well_is_known() -> None:
+def test_a_host_part_measured_well_is_told() -> None:
     settings = TickSettings()
     fleet = with_parking(a_fleet(*ready(2), nodes=8), waiting("w", 2))
     result = a_tick(fleet, settings=settings)

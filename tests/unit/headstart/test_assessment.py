@@ -158,7 +158,7 @@ def test_where_money_decides_gpus_and_late_requests_are_compared_in_it() -> None
     assert f"costs {other.money:,.2f}," in render_report(content)
 
 
-def test_the_others_keep_to_the_limits_and_it_is_known_where_these_decided(tmp_path: Path) -> None:
+def test_the_others_keep_to_the_limits_and_it_is_told_where_these_decided(tmp_path: Path) -> None:
     scenario = a_scenario()
     assessment, content = capped(scenario, Reason.MAX_REPLICAS)
     assert (assessment.trial.min_replicas, assessment.trial.max_replicas) == (1, 2)
@@ -175,7 +175,7 @@ def test_the_others_keep_to_the_limits_and_it_is_known_where_these_decided(tmp_p
     assert json.loads((tmp_path / "summary.json").read_text())["notes"] == [note]
 
 
-def test_where_no_limit_decided_none_is_known() -> None:
+def test_where_no_limit_decided_none_is_told() -> None:
     assessment, content = capped(a_scenario(), Reason.FORECAST)
     assert assessment.notes == ()
     assert "Limits" not in closing(content)

@@ -52,12 +52,12 @@ def test_bins_of_minutes_are_told_from_seconds(minutes: int, decimals: int) -> N
     )
 
 
-def test_a_year_of_days_is_known_from_seconds_whenever_in_the_day_they_begin() -> None:
+def test_a_year_of_days_is_told_from_seconds_whenever_in_the_day_they_begin() -> None:
     for first in (46_083.0, 46_083 + 6 / 24 + 15 / 1440):
         assert "2026-03-02T0" in hint(spaced(first, 1, 366, 6), is_log=False)
 
 
-def test_a_log_of_whole_seconds_of_days_is_known_from_seconds() -> None:
+def test_a_log_of_whole_seconds_of_days_is_told_from_seconds() -> None:
     seconds = np.random.default_rng(7).integers(0, 86_400 * 30, 2_000)
     texts = [f"{46_083 + one / 86_400:.6f}" for one in sorted(seconds.tolist())]
     assert "2026-03-02T01:37:15Z" in hint(texts, is_log=True)

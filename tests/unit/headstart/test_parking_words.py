@@ -86,7 +86,7 @@ def test_cold_starts_are_told_from_promotions_and_drops_by_their_reason() -> Non
 
 
 @pytest.mark.parametrize("mode", [Mode.OBSERVE, Mode.RECOMMEND])
-def test_who_may_not_act_is_known_of_restores_and_not_of_cold_starts(mode: Mode) -> None:
+def test_who_may_not_act_is_told_of_restores_and_not_of_cold_starts(mode: Mode) -> None:
     rule = a_policy(mode=mode)
     outlooks = {CHAT: an_outlook(reading=a_reading(3.0), forecast=a_forecast(3.0))}
     settings = TickSettings(fixed_lead_time_seconds=10.0, fixed_parking_seconds=20.0)

@@ -139,7 +139,7 @@ def test_demand_counts_from_the_origin() -> None:
     assert score(a_trial(1, 3, origin=100.0, start=110.0, end=120.0), always(9)).demand == 30
 
 
-def test_late_share_is_known_by_bin() -> None:
+def test_late_share_is_told_by_bin() -> None:
     shares = late_share_per_bin(a_trial(4, 0, 0, 1), always(1), bin_seconds=10)
 
     assert shares == pytest.approx([0.8, np.nan, np.nan, 0], nan_ok=True)

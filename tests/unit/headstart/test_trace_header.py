@@ -70,7 +70,7 @@ def test_what_may_be_a_count_is_named(text: str, column: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["time,count\n0,1", "time;count\n0;1", ""])
-def test_without_a_timestamp_all_that_is_accepted_is_known(text: str) -> None:
+def test_without_a_timestamp_all_that_is_accepted_is_told(text: str) -> None:
     assert problem(text) == ALLOWED
 
 

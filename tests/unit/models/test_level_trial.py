@@ -36,7 +36,7 @@ def test_bursts_that_recur_are_told_relative_to_a_long_level() -> None:
     assert half_life_of(counted(quarter_hourly(2 * DAY_STEPS))) == LONG_HALF_LIFE
 
 
-def test_demand_that_wanders_is_known_relative_to_a_short_level() -> None:
+def test_demand_that_wanders_is_told_relative_to_a_short_level() -> None:
     walk = np.exp(np.random.default_rng(2).normal(0.0, 0.03, 2 * DAY_STEPS).cumsum())
     assert half_life_of(counted(20.0 * np.clip(walk, 0.1, 10.0))) == LEVEL_HALF_LIFE
 

@@ -52,7 +52,7 @@ def test_bursts_are_found_in_demand_that_is_twenty_times_higher_by_day() -> None
     assert cycle_of(demand * day) == pytest.approx(1500.0, abs=1.0)
 
 
-def test_a_pace_without_a_clock_is_known_by_what_follows_soon() -> None:
+def test_a_pace_without_a_clock_is_told_by_what_follows_soon() -> None:
     # Each burst begins a cycle after the last one, give or take: after a day nobody knows when.
     demand, generator = np.full(4 * DAY_STEPS, 10.0), np.random.default_rng(3)
     for start in np.cumsum(generator.normal(150.0, 4.0, 220)).astype(int):
@@ -75,7 +75,7 @@ def test_bursts_of_a_single_step_are_found_or_left_to_the_hour(
         assert found == pytest.approx(period * step_seconds, abs=1.0)
 
 
-def test_a_cycle_is_known_to_a_fraction_of_a_step() -> None:
+def test_a_cycle_is_told_to_a_fraction_of_a_step() -> None:
     assert cycle_of(bursts_each(437.0, days=4.0)) == pytest.approx(437.0, abs=0.5)
     assert cycle_of(bursts_each(420.0, days=4.0)) == 420.0
 

@@ -92,7 +92,7 @@ async def test_a_version_that_is_too_old_makes_it_list_anew() -> None:
     assert told == ["ADDED a", "DELETED a"]
 
 
-async def test_versions_that_are_always_too_old_are_waited_out_until_something_is_known() -> None:
+async def test_versions_that_are_always_too_old_are_waited_out_until_something_is_told() -> None:
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Counted(CacheSettings):
         failures: list[int] = field(default_factory=list)
@@ -169,7 +169,7 @@ async def test_a_stream_that_fell_silent_was_right_only_until_it_was_last_heard(
     assert cache.fresh_at(clock.now) == 1000.0
 
 
-async def test_a_stream_that_is_known_at_once_that_its_version_is_too_old_proves_nothing() -> None:
+async def test_a_stream_that_is_told_at_once_that_its_version_is_too_old_proves_nothing() -> None:
     clock = HandClock(1000.0)
 
     class Forgetful(FakeSource):

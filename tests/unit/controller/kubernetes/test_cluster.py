@@ -200,7 +200,7 @@ async def test_the_gate_opens_once_restored_and_ready_and_the_phases_are_written
     assert replica.ready_at == NOW + 5.0
 
 
-async def test_a_failed_restore_is_known_and_never_gets_through_the_gate() -> None:
+async def test_a_failed_restore_is_told_and_never_gets_through_the_gate() -> None:
     server = FakeServer()
     server.put("nodes", a_node_object())
     async with running(server) as cluster:

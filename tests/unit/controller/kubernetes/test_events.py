@@ -83,7 +83,7 @@ def test_starts_refused_for_good_are_told_once_in_a_while_in_the_server_s_words(
     assert (first.workload, first.subject) == (second.workload, second.subject)
 
 
-def test_a_start_that_ended_is_known_well_or_badly() -> None:
+def test_a_start_that_ended_is_told_well_or_badly() -> None:
     under_way = a_fleet(Phase.RESTORING)
     assert told(under_way, a_report(a_fleet(Phase.READY))) == [
         ("RestoreReady", "r1 on node-00 is ready after 60.0 s")
@@ -107,7 +107,7 @@ def test_a_ready_start_tells_how_long_each_phase_took() -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.READY, Phase.RESTORING])
-def test_a_replica_that_went_without_our_doing_is_known(phase: Phase) -> None:
+def test_a_replica_that_went_without_our_doing_is_told(phase: Phase) -> None:
     before, gone = a_fleet(phase), a_fleet()
     assert told(before, a_report(gone)) == [
         ("ReplicaLost", "r1 on node-00 is gone: its pod was deleted")
@@ -130,14 +130,14 @@ async def test_what_was_cancelled_is_not_called_lost() -> None:
     assert [body["reason"] for _, body in api.made] == ["RestoreCancelled"]
 
 
-def test_a_node_that_turns_unfit_is_known_once_with_the_reason() -> None:
+def test_a_node_that_turns_unfit_is_told_once_with_the_reason() -> None:
     unfit = a_fleet(unfit="not Ready")
     [notice] = notices_of(a_fleet(), a_report(unfit))
     assert (notice.node, notice.note) == ("node-00", "not used for restores: not Ready")
     assert told(unfit, a_report(unfit)) == []
 
 
-def test_what_recommend_would_do_is_known_and_observe_tells_nothing() -> None:
+def test_what_recommend_would_do_is_told_and_observe_tells_nothing() -> None:
     plans = (a_plan(starts=2),)
     report = a_report(a_fleet(), plans=plans, mode=Mode.RECOMMEND)
     assert told(None, report) == [

@@ -30,7 +30,7 @@ def cordoned(server: FakeServer) -> int:
     return sum(CORDONED_BY in annotations_of(node) for node in server.all("nodes").values())
 
 
-async def test_new_nodes_are_all_cordoned_before_any_is_known_to_stand_by() -> None:
+async def test_new_nodes_are_all_cordoned_before_any_is_told_to_stand_by() -> None:
     server = a_new_pool()
     async with running(server):
         await until(lambda: cordoned(server) == NODES, "all are cordoned")

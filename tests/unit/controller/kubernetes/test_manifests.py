@@ -111,7 +111,7 @@ def test_a_template_without_containers_is_refused_in_one_line() -> None:
         ("False", "RestoreIncompatible", Stage.FAILED, True),
     ],
 )
-def test_nvidias_condition_is_known_apart_by_its_reason(
+def test_nvidias_condition_is_told_apart_by_its_reason(
     status: str, reason: str, stage: Stage, incompatible: bool
 ) -> None:
     told = a_condition(("nvidia.com/Restored", status, reason))

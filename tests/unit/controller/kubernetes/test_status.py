@@ -296,7 +296,7 @@ async def test_what_moves_all_the_time_is_written_once_a_minute() -> None:
     assert writer.writes == 3
 
 
-async def test_a_policy_that_never_was_good_is_known_so() -> None:
+async def test_a_policy_that_never_was_good_is_told_so() -> None:
     api, clock = Patches(), HandClock(NOW)
     writer = a_writer(api, clock, capacity={"demandPerReplica": 0})
     assert await writer.write_if_due(NAME)
