@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from controller.environment import Change, Environment, Metrics, Outage, StandbyNodes
+from headstart.demand_track import SHORTEST_STEP_SECONDS
 from headstart.forecast_feed import Forecasts
 from headstart.scenario import Scenario, forecast_feed
 from headstart.traces import Trace, default_warmup
@@ -91,24 +91,17 @@ def _with_demand(world: World, times: Callable[[FloatArray], FloatArray]) -> Wor
     return replace(world, trace=changed, is_same_demand=False)
 
 
-class KeptForecast(NamedTuple):
-    """A forecast, and since when it is known but for the delay of what is measured."""
-
-    known_at: float
-    forecast: Forecast
-
-
-def every_forecast(scenario: Scenario) -> tuple[KeptForecast, ...]:
+def every_forecast(scenario: Scenario) -> tuple[Forecast, ...]:
     """Return every forecast of the scored part."""
-    kept: list[KeptForecast] = []
+    kept: list[Forecast] = []
     delay = scenario.environment.metrics.delay_seconds
     start = scenario.origin + scenario.warmup_seconds
     end = scenario.origin + len(scenario.requests) * scenario.bin_seconds
     with forecast_feed(scenario) as feed:
         for now in np.arange(start - 60.0, end + delay, 5.0).tolist():
             newest = feed.at(now)
-            if newest is not None and (not kept or kept[-1].forecast is not newest):
-                kept.append(KeptForecast(now - delay, newest))
+            if newest is not None and (not kept or kept[-1] is not newest):
+                kept.append(newest)
     return tuple(kept)
 
 
@@ -136,12 +129,16 @@ class NoiseForecasts:
 class KeptForecasts:
     """Forecasts made once, for several worlds that differ in how late they are."""
 
-    def __init__(self, kept: tuple[KeptForecast, ...], *, delay_seconds: float) -> None:
-        """Take them in the order in which they were known."""
+    def __init__(self, kept: tuple[Forecast, ...], *, delay_seconds: float) -> None:
+        """Take them in the order in which they were issued."""
         self._kept, self._delay = kept, delay_seconds
-        self._known = [one.known_at for one in kept]
+        # Of a step that is known to its end the beginning was measured.
+        self._measured = [
+            forecast.issued_at + (SHORTEST_STEP_SECONDS if forecast.known_steps else 0.0)
+            for forecast in kept
+        ]
 
     def at(self, now: float) -> Forecast | None:
-        """Return the newest that was known a delay ago, had nothing been late."""
-        count = int(np.searchsorted(self._known, now - self._delay + 1e-6, side="right"))
-        return self._kept[count - 1].forecast if count else None
+        """Return the newest that is made of what was measured a delay ago."""
+        count = int(np.searchsorted(self._measured, now - self._delay + 1e-6, side="right"))
+        return self._kept[count - 1] if count else None

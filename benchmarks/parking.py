@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks._traffic import generated, trace_paths
-from benchmarks._worlds import KeptForecast, KeptForecasts, every_forecast
+from benchmarks._worlds import KeptForecasts, every_forecast
 from controller.environment import Environment, Parking, StandbyNodes, StartLatency
 from headstart.assessment import trial_of
 from headstart.baselines import play_hpa
@@ -29,6 +29,7 @@ from headstart.scoring import Score, score
 from headstart.traces import Trace, default_warmup, read_trace
 from headstart.trial import Capacity
 from headstart.world_files import default_policy
+from models.forecast import Forecast
 
 _PARTS = ((10.7, 3.6), (45.0, 15.0))
 _SIGMA = 0.35
@@ -77,7 +78,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _rows(trace: Trace, parts: Sequence[tuple[float, float]]) -> Iterator[str]:
-    kept: tuple[KeptForecast, ...] | None = None
+    kept: tuple[Forecast, ...] | None = None
     for host, device in parts:
         for name, shares in (("sound", {}), ("10 % fail, 5 % hang", _TROUBLE)):
             worlds = [_one_stage(host, device, shares), _two_stages(host, device, shares)]
@@ -113,7 +114,7 @@ def _scenario(trace: Trace, environment: Environment) -> Scenario:
     )
 
 
-def _played(scenario: Scenario, kept: tuple[KeptForecast, ...]) -> Run:
+def _played(scenario: Scenario, kept: tuple[Forecast, ...]) -> Run:
     delay = scenario.environment.metrics.delay_seconds
     result = replay(scenario, forecasts=KeptForecasts(kept, delay_seconds=delay))
     trial = trial_of(scenario, result)

@@ -19,14 +19,7 @@ import numpy as np
 
 from benchmarks._traffic import generated, trace_paths
 from benchmarks._verdict import TITLES, Case, row
-from benchmarks._worlds import (
-    KeptForecast,
-    KeptForecasts,
-    NoiseForecasts,
-    World,
-    every_forecast,
-    worlds,
-)
+from benchmarks._worlds import KeptForecasts, NoiseForecasts, World, every_forecast, worlds
 from controller.environment import Environment, StartLatency
 from headstart.assessment import trial_of
 from headstart.baselines import play_hpa
@@ -37,6 +30,7 @@ from headstart.scoring import Score, score
 from headstart.traces import Trace, default_warmup, read_trace
 from headstart.trial import Capacity
 from headstart.world_files import default_policy
+from models.forecast import Forecast
 
 _SEED = 7
 
@@ -81,7 +75,7 @@ def _first_days(trace: Trace, days: float) -> Trace:
 def _cases(trace: Trace, median_seconds: float, only: str) -> Iterator[Case]:
     """Yield the scores of each world; those of the same demand share their forecasts."""
     environment = Environment(restore=StartLatency(median_seconds=median_seconds))
-    kept: tuple[KeptForecast, ...] | None = None
+    kept: tuple[Forecast, ...] | None = None
     for world in worlds(trace, environment):
         if only not in world.name:
             continue
@@ -110,7 +104,7 @@ def _scenario(world: World, usual: Trace) -> Scenario:
     )
 
 
-def _forecasts(world: World, kept: tuple[KeptForecast, ...] | None) -> Forecasts | None:
+def _forecasts(world: World, kept: tuple[Forecast, ...] | None) -> Forecasts | None:
     if not world.is_same_demand or kept is None:
         return None
     forecasts = KeptForecasts(kept, delay_seconds=world.environment.metrics.delay_seconds)

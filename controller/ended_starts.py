@@ -52,7 +52,9 @@ def measured_since(
     """Return whose start was found to have ended in ``after``, if it is known how long it took."""
     ended: frozenset[ReplicaName] = frozenset()
     for name, state in after.workloads.items():
-        if fresh := state.judged - before.workloads[name].judged:
+        known = before.workloads[name]
+        if state is not known:
+            fresh = state.judged - known.judged
             ended |= {one.name for one in owned[name] if one.name in fresh and _taken(one, now) > 0}
     return ended
 

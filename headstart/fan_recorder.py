@@ -26,6 +26,7 @@ class FanRecorder:
         forecast = tick.forecast
         if forecast is None:
             return
+        # Within a step that is known the look ahead may pass its end.
         if forecast.issued_at == self._issued_at and not forecast.known_steps:
             return
         self._issued_at = forecast.issued_at

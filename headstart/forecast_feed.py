@@ -66,14 +66,14 @@ class ForecastFeed:
             self._block = next(self._blocks)
         quantiles, is_gated = self._block.made_at(steps - 1)
         values, step = self._grid.every_step(quantiles), self._series.step_seconds
-        told = 1 if step > SHORTEST_STEP_SECONDS else 0
-        under_way = np.full((told, len(QUANTILES)), self._series.values[steps - 1])
+        known_steps = int(step > SHORTEST_STEP_SECONDS)
+        under_way = np.full((known_steps, len(QUANTILES)), self._series.values[steps - 1])
         return Forecast(
             workload=self._workload,
-            issued_at=self._series.start + (steps - told) * step,
+            issued_at=self._series.start + (steps - known_steps) * step,
             step_seconds=step,
             quantiles=QUANTILES,
             values=np.concatenate([under_way, values]),
             basis=MOVING_AVERAGE if is_gated else "blend",
-            known_steps=told,
+            known_steps=known_steps,
         )

@@ -178,8 +178,7 @@ def test_a_target_is_held_before_a_replica_goes() -> None:
 def test_the_hold_is_three_quarters_of_a_lead_time_unless_the_policy_sets_it() -> None:
     def releases_after(seconds: float, *, policy: WorkloadPolicy, lead_time: float) -> int:
         held = Hold().with_target(4, now=NOW - seconds, hold_seconds=1e9)
-        forecast = a_forecast(1.0)
-        seen = an_observation(ready=4, forecast=forecast, lead_time_seconds=lead_time)
+        seen = an_observation(ready=4, forecast=a_forecast(1.0), lead_time_seconds=lead_time)
         return len(planned(seen, policy=policy, hold=held).releases)
 
     unset = replace(POLICY, scale_down=ScaleDown())
@@ -223,8 +222,7 @@ def test_while_requests_are_late_what_was_started_for_them_is_kept() -> None:
 def test_it_is_longer_while_demand_has_not_been_seen_for_long() -> None:
     held = Hold().with_target(4, now=NOW - 200.0, hold_seconds=1e9)
     unset = replace(POLICY, scale_down=ScaleDown())
-    forecast = a_forecast(1.0)
-    seen = an_observation(ready=4, forecast=forecast, lead_time_seconds=100.0)
+    seen = an_observation(ready=4, forecast=a_forecast(1.0), lead_time_seconds=100.0)
     releases = [
         len(planned(seen._replace(seen_seconds=seconds), policy=unset, hold=held).releases)
         for seconds in (0.0, 600.0, 86400.0)
