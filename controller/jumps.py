@@ -93,8 +93,12 @@ def doubt(jumps: Jumps) -> float:
     One, before any jump was seen to last, towards none as more of them did: demand that is no count
     of single requests, or one of very many, does not scatter like one.
     """
-    believed = _BELIEVED_JUMPS * _BELIEVED_SHARE / (jumps.seen + _BELIEVED_JUMPS)
-    return min(max(1.0 - (jumps.share - believed), 0.0), 1.0)
+    return min(max(1.0 - (jumps.share - _believed(jumps.seen)), 0.0), 1.0)
+
+
+def _believed(seen: float) -> float:
+    """Return what of a share is belief, once so many jumps were seen."""
+    return _BELIEVED_JUMPS * _BELIEVED_SHARE / (seen + _BELIEVED_JUMPS)
 
 
 def _usual(jumps: Jumps) -> float:
@@ -116,9 +120,8 @@ def _with_watched(jumps: Jumps, *, at: float, demand: float) -> Jumps:
     products = jumps.products * _KEPT + excess * lasted
     squares = jumps.squares * _KEPT + excess * excess
     measured = min(max(products / squares, 0.0), 1.0)
-    believed = _BELIEVED_JUMPS * _BELIEVED_SHARE
     return Jumps(
-        share=(seen * measured + believed) / (seen + _BELIEVED_JUMPS),
+        share=seen * measured / (seen + _BELIEVED_JUMPS) + _believed(seen),
         seen=seen,
         products=products,
         squares=squares,
