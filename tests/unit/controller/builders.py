@@ -16,7 +16,7 @@ from tests.builders import CHAT, a_replica
 
 NOW = 10_000.0
 #: Where all of each jump lasts.
-LASTING = Jumps(share=1.0)
+LASTING = Jumps(share=1.0, seen=1e9, squares=1e15)
 STEP_SECONDS = 10.0
 HORIZON_STEPS = 30
 

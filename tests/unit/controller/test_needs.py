@@ -125,7 +125,9 @@ def test_what_chance_brings_within_seconds_is_no_jump() -> None:
     # the 5 that wait for it are gone soon; 5 s at 12/s are 60, give or take 8: far more than 18.
     def need(per_second: float, backlog: float) -> Need:
         reading = a_reading(per_second)
-        seen = an_observation(ready=2, reading=reading, smooth_per_second=3.5, backlog=backlog)
+        seen = an_observation(
+            ready=2, reading=reading, smooth_per_second=3.5, backlog=backlog, jumps=Jumps()
+        )
         return need_of(seen, expected=2)
 
     assert need(4.5, 5.0).reason is Reason.REACTIVE

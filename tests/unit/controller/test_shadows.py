@@ -13,6 +13,7 @@ from controller.shadow_fleets import LEVELS, Shadows
 from controller.shadows import shadowed
 from models.forecast import Forecast
 from tests.unit.controller.builders import (
+    LASTING,
     NOW,
     a_forecast,
     a_policy,
@@ -24,9 +25,6 @@ MEDIAN = int(np.flatnonzero(LEVELS == 0.0)[0])
 SURE = int(np.flatnonzero(LEVELS == 4.0)[0])
 POLICY = a_policy(hold_seconds=20.0)
 
-#: Many jumps were seen, and all of each lasted.
-PROVEN = Jumps(share=1.0, seen=1e9, squares=1e15)
-
 
 def after(
     demands: list[float],
@@ -35,7 +33,7 @@ def after(
     forecast: Forecast | None = None,
     boost_per_second: float = 0.0,
     start_seconds: tuple[float, ...] | None = None,
-    jumps: Jumps = PROVEN,
+    jumps: Jumps = LASTING,
 ) -> Shadows:
     """Return the shadows after readings of 10 s with these demands; a restore takes 20 s."""
     shadows = Shadows(began_at_level=1.5)
