@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from controller.flows import Flow, with_flow
 from controller.jumps import Jumps, interrupted, looked_at
 
 _RECENT_SECONDS = 14 * 86400.0
@@ -29,7 +30,7 @@ class Outcomes(NamedTuple):
     ``until`` is up to when demand has been taken in. ``ready_log`` has (time, ready replicas)
     from the last change at or before ``until`` on. ``window_*`` collect since ``window_start``,
     ``recent_*`` fade over two weeks. ``peak_per_second`` is the highest half-minute mean, which
-    fades over days. ``jumps`` says how much of a jump lasts.
+    fades over days. ``jumps`` says how much of a jump lasts. ``flows`` are the readings of late.
     """
 
     until: float | None = None
@@ -48,6 +49,7 @@ class Outcomes(NamedTuple):
     smooth_per_second: float = 0.0
     peak_per_second: float = 0.0
     jumps: Jumps = Jumps()
+    flows: tuple[Flow, ...] = ()
 
 
 class _Left(NamedTuple):
@@ -144,6 +146,7 @@ def _counted(
         smooth_per_second=smooth,
         peak_per_second=max(peak, smooth),
         jumps=jumps,
+        flows=with_flow(outcomes.flows, Flow(seconds, per_second)),
     )
 
 

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from controller.demand_curve import held_seconds
+from controller.flows import Flow, newest_of
 from controller.level_account import Account
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
@@ -89,7 +91,8 @@ def _caught_up(shadows: Shadows, turn: Turn) -> tuple[FloatArray, Account, Accou
     seconds, demand = outcomes.seen_seconds - shadows.seconds, outcomes.demand - shadows.demand
     if not (shadows.times and 0 < since < seconds + 1.0):
         return np.zeros_like(shadows.queue), shadows.long, shadows.short
-    queue, late = _served(shadows, turn, demand / seconds, seconds)
+    flows = newest_of(outcomes.flows, seconds=seconds, demand=demand)
+    queue, late = _served(shadows, turn, flows)
     more = Account.of(demand, late, _mean_of_quarters(shadows.targets[-1]) * seconds)
     return (
         queue,
@@ -98,16 +101,14 @@ def _caught_up(shadows: Shadows, turn: Turn) -> tuple[FloatArray, Account, Accou
     )
 
 
-def _served(
-    shadows: Shadows, turn: Turn, per_second: float, seconds: float
-) -> tuple[FloatArray, FloatArray]:
+def _served(shadows: Shadows, turn: Turn, flows: Sequence[Flow]) -> tuple[FloatArray, FloatArray]:
     """Let demand flow past the replicas of every shadow; return the queues and what was late."""
     policy, queue = turn.policy, shadows.queue
     starts, late = turn.observation.start_seconds, np.zeros(len(LEVELS))
-    pieces = math.ceil(seconds / _TURN_SECONDS - 1e-6)
-    piece = seconds / pieces
-    for number in range(pieces):
-        middle = shadows.until + (number + 0.5) * piece
+    at = shadows.until
+    for seconds, per_second in _pieces(flows):
+        middle = at + seconds / 2
+        at += seconds
         # Most of the time nothing waits in any of them, and nothing will.
         if not np.count_nonzero(queue):
             least = shadows.least_ready(middle, starts[-1]) * policy.demand_per_replica
@@ -115,15 +116,23 @@ def _served(
                 continue
         service = shadows.ready_at(middle, starts) * policy.demand_per_replica
         limit = service * policy.objective.wait_seconds
-        after = queue + (per_second - service) * piece
+        after = queue + (per_second - service) * seconds
         high, apart = np.maximum(queue, after), np.abs(queue - after)
         # The share of the time for which the queue is longer than can be served in time.
         beyond = (high - limit) / np.maximum(apart, 1e-12)
         share = np.minimum(np.maximum(beyond, 0.0), 1.0)
-        late = late + _mean_of_quarters(share) * (per_second * piece)
+        late = late + _mean_of_quarters(share) * (per_second * seconds)
         longest = _LONGEST_QUEUE_SECONDS * np.maximum(service, per_second)
         queue = np.minimum(np.maximum(after, 0.0), longest)
     return queue, late
+
+
+def _pieces(flows: Sequence[Flow]) -> Iterator[Flow]:
+    """Cut flows into pieces of a turn at the most: within each, replicas are taken as one number."""
+    for seconds, per_second in flows:
+        count = math.ceil(seconds / _TURN_SECONDS - 1e-6)
+        for _ in range(count):
+            yield Flow(seconds / count, per_second)
 
 
 def _mean_of_quarters(each: FloatArray) -> FloatArray:
