@@ -128,7 +128,7 @@ def _served(shadows: Shadows, turn: Turn, flows: Sequence[Flow]) -> tuple[FloatA
 
 
 def _pieces(flows: Sequence[Flow]) -> Iterator[Flow]:
-    """Cut flows into pieces of a turn at the most: within each, replicas are taken as one number."""
+    """Cut flows into pieces of a turn at the most, each with one number of replicas."""
     for seconds, per_second in flows:
         count = math.ceil(seconds / _TURN_SECONDS - 1e-6)
         for _ in range(count):

@@ -1,4 +1,4 @@
-"""A fleet that never changes is the same at every level: shadows must lose of demand what it lost."""
+"""A fleet that never changes is the same at every level: shadows must lose what it lost."""
 
 from __future__ import annotations
 
