@@ -1,15 +1,16 @@
 """Demand of late as it was read, piece by piece: a mean of two readings hides what fell between.
 
 Where demand is chance from one ten seconds to the next, half of one reading and half of the next
-are calmer than either, and who reckons queues by their mean finds a seventh of what is late.
+are calmer than either, and who reckons queues by their mean finds too little of what is late.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: What is older is of no use once so many seconds have come since, before the newest reading.
-KEPT_SECONDS = 10.0
+#: How often the shadows take their turn: two ticks are as good as one for comparing levels. What
+#: came before that and the newest reading was of an earlier turn, and is forgotten.
+TURN_SECONDS = 10.0
 
 
 class Flow(NamedTuple):
@@ -24,7 +25,7 @@ def with_flow(flows: tuple[Flow, ...], newest: Flow) -> tuple[Flow, ...]:
     if flows and flows[-1].per_second == newest.per_second:
         return (*flows[:-1], Flow(flows[-1].seconds + newest.seconds, newest.per_second))
     since, first = 0.0, len(flows)
-    while first > 0 and since < KEPT_SECONDS - 1e-6:
+    while first > 0 and since < TURN_SECONDS - 1e-6:
         first -= 1
         since += flows[first].seconds
     return (*flows[first:], newest)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from controller.demand_curve import held_seconds
-from controller.flows import Flow, newest_of
+from controller.flows import TURN_SECONDS, Flow, newest_of
 from controller.level_account import Account
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
@@ -26,8 +26,6 @@ from controller.shadow_fleets import LEVELS, Shadows, Turn
 from controller.shadow_plans import needed, targeted
 from models.forecast import FloatArray
 
-#: How often the shadows take their turn: two ticks are as good as one for comparing levels.
-_TURN_SECONDS = 10.0
 #: What is remembered: most of two weeks to choose from, and some hours to notice a change by.
 _MEMORY_SECONDS, _SHORT_MEMORY_SECONDS = 14 * 86400.0, 6 * 3600.0
 #: No queue stands for longer: who waits for minutes has gone away.
@@ -47,7 +45,7 @@ def shadowed(
     Nothing happens until some seconds of demand are new. After a gap, of which outcomes say
     nothing, the queues begin empty.
     """
-    if outcomes.until is None or outcomes.until - shadows.until < _TURN_SECONDS - 1e-6:
+    if outcomes.until is None or outcomes.until - shadows.until < TURN_SECONDS - 1e-6:
         return shadows
     turn = Turn(
         observation=observation,
@@ -130,7 +128,7 @@ def _served(shadows: Shadows, turn: Turn, flows: Sequence[Flow]) -> tuple[FloatA
 def _pieces(flows: Sequence[Flow]) -> Iterator[Flow]:
     """Cut flows into pieces of a turn at the most, each with one number of replicas."""
     for seconds, per_second in flows:
-        count = math.ceil(seconds / _TURN_SECONDS - 1e-6)
+        count = math.ceil(seconds / TURN_SECONDS - 1e-6)
         for _ in range(count):
             yield Flow(seconds / count, per_second)
 
