@@ -20,7 +20,7 @@ from controller.shadow_fleets import LEVELS, Shadows
 from models.forecast import FloatArray
 
 #: The share of the allowed misses to aim at; the rest is for what shadows don't know.
-_AIM = 0.65
+_AIM = 0.75
 #: How the aim is paced by what was missed and served so far: over how long a time to come it is
 #: to be made up for, and within which shares of the aim.
 _PACE_SECONDS, _LOWEST_PACE, _HIGHEST_PACE = 86400.0, 0.5, 1.1
