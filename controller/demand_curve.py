@@ -69,6 +69,10 @@ def held_seconds(
 
 def is_known(observation: Observation, within_seconds: float) -> bool:
     """Say whether demand is known of all steps that begin within a while."""
+    forecast = observation.outlook.forecast if observation.outlook else None
+    # Outside of replays nothing ever is, and every tick asks.
+    if forecast is None or not forecast.known_steps:
+        return False
     running = _running(observation)
     if running is None:
         return False

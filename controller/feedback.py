@@ -15,7 +15,7 @@ from controller.observation import Observation
 from controller.outcomes import Outcomes, served, with_ready
 from controller.plan import Plan
 from controller.policy import ACT, WorkloadPolicy
-from controller.shadow_fleets import Shadows
+from controller.shadow_fleets import Shadows, Turn
 from controller.shadows import shadowed
 from controller.tick_state import TickSettings, WorkloadState
 from models.forecast import WorkloadName
@@ -98,15 +98,16 @@ def demand_judged(
     policy: WorkloadPolicy,
     observation: Observation,
     outcomes: Outcomes,
+    shadows: Shadows | None,
     settings: TickSettings,
 ) -> WorkloadState:
-    """Return the state with new outcomes, seen by the shadows; once a minute, correct the level."""
+    """Return the state with new outcomes and shadows; once a minute, correct the level."""
     now, is_new = observation.now, state.began_at is None
     state = WorkloadState(
         calibration=state.calibration,
         hold=_hold_found(observation) if is_new else state.hold,
         outcomes=outcomes,
-        shadows=_shadows_after(state, outcomes, policy, observation, settings),
+        shadows=shadows,
         trust=state.trust,
         judged=state.judged,
         slow_restores=state.slow_restores or _overruns(observation),
@@ -129,22 +130,38 @@ def _present(ready: Sequence[Replica], others: Sequence[Replica]) -> int:
     return len(ready) + len([one for one in others if one.phase is RESTORING])
 
 
-def _shadows_after(
-    state: WorkloadState,
-    outcomes: Outcomes,
-    policy: WorkloadPolicy,
-    observation: Observation,
+def shadows_after(
+    states: Sequence[WorkloadState],
+    seen: Sequence[tuple[Observation, Outcomes]],
+    policies: Sequence[WorkloadPolicy],
     settings: TickSettings,
-) -> Shadows | None:
-    """Return the shadows once they have seen what outcomes have; None while nothing is learned."""
+) -> Sequence[Shadows | None]:
+    """Return workloads' shadows once they have seen what outcomes have.
+
+    There are none while nothing is learned.
+    """
     if settings.fixed_lead_time_seconds is not None:
-        return None
-    shadows = state.shadows or Shadows(
+        return [None] * len(states)
+    return shadowed(
+        [
+            Turn(
+                shadows=state.shadows or _shadows_begun(state, outcomes),
+                observation=observation,
+                policy=policy,
+                outcomes=outcomes,
+                tick_seconds=settings.tick_seconds,
+            )
+            for state, (observation, outcomes), policy in zip(states, seen, policies, strict=True)
+        ]
+    )
+
+
+def _shadows_begun(state: WorkloadState, outcomes: Outcomes) -> Shadows:
+    return Shadows(
         began_at_level=state.calibration.level,
         demand=outcomes.demand,
         seconds=outcomes.seen_seconds,
     )
-    return shadowed(shadows, observation, policy, outcomes, tick_seconds=settings.tick_seconds)
 
 
 def _overruns(observation: Observation) -> bool:

@@ -7,6 +7,7 @@ multiplies demand by 1.15 a unit. Which level is in force the shadows say (level
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,10 +118,14 @@ class LevelWeights:
 
 
 def highest_demand(
-    values: FloatArray, weights: LevelWeights, *, peak_per_second: float
+    values: FloatArray, firsts: Sequence[int], weights: LevelWeights, *, peak_per_second: FloatArray
 ) -> FloatArray:
-    """Return the highest demand per second of any step at each level, as ``demand_at`` has it."""
+    """Return the highest demand per second at each level [workloads, levels], as ``demand_at`` has.
+
+    ``values`` [steps, quantiles] are the steps of all workloads, those of each from ``firsts`` on;
+    ``peak_per_second`` [workloads] is the highest that was seen of each.
+    """
     at_levels = values @ weights.of_quantiles
-    highest = np.maximum.reduce(at_levels, initial=0.0)
-    bound = np.maximum(highest, _ABOVE_PEAK * peak_per_second)
+    highest = np.maximum(np.maximum.reduceat(at_levels, firsts, axis=0), 0.0)
+    bound = np.maximum(highest, _ABOVE_PEAK * peak_per_second[:, None])
     return np.asarray(np.minimum(highest * weights.raised, bound))

@@ -22,16 +22,19 @@ LEVELS = np.array(
     [-1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.5, 5, 6, 7, 8, 10, 12], dtype=float
 )
 LEVEL_WEIGHTS = LevelWeights.of(LEVELS)
+#: Of each quarter of starts and each level: nothing. Shared by all, and never written to.
+NOTHING = np.zeros((START_QUARTERS, len(LEVELS)))
+NOTHING.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shadows:
     """The shadows of one workload.
 
-    ``times[i]`` is when row i of ``needs`` and ``targets`` [times, quarters of starts, levels] was
-    reckoned; ``queue`` [quarters of starts, levels] is what waits in each. ``until`` is up to when
-    demand has been taken in, ``demand`` and ``seconds`` are the running totals of then.
-    ``began_at_level`` is the level believed in before any evidence.
+    ``times[i]`` is when ``needs[i]`` and ``targets[i]`` [quarters of starts, levels] were reckoned,
+    ``least[i]`` is the least of the targets; ``queue`` [quarters of starts, levels] is what waits
+    in each. ``until`` is up to when demand has been taken in, ``demand`` and ``seconds`` are the
+    running totals of then. ``began_at_level`` is the level believed in before any evidence.
     """
 
     began_at_level: float
@@ -39,9 +42,10 @@ class Shadows:
     demand: float = 0.0
     seconds: float = 0.0
     times: tuple[float, ...] = ()
-    needs: FloatArray = field(default_factory=lambda: np.zeros((0, START_QUARTERS, len(LEVELS))))
-    targets: FloatArray = field(default_factory=lambda: np.zeros((0, START_QUARTERS, len(LEVELS))))
-    queue: FloatArray = field(default_factory=lambda: np.zeros((START_QUARTERS, len(LEVELS))))
+    needs: tuple[FloatArray, ...] = ()
+    targets: tuple[FloatArray, ...] = ()
+    least: tuple[float, ...] = ()
+    queue: FloatArray = field(default_factory=lambda: NOTHING)
     long: Account = field(default_factory=lambda: Account.nothing(len(LEVELS)))
     short: Account = field(default_factory=lambda: Account.nothing(len(LEVELS)))
 
@@ -51,24 +55,49 @@ class Shadows:
         The youngest are let go first, so what is ready is the least that was wanted.
         """
         last = max(bisect_right(self.times, instant) - 1, 0)
+        firsts = [
+            min(max(bisect_right(self.times, instant - start) - 1, 0), last)
+            for start in start_seconds
+        ]
+        begin = min(firsts)
+        wanted = np.array(self.targets[begin : last + 1])
         ready = np.empty((START_QUARTERS, len(LEVELS)))
-        for quarter, start in zip(range(START_QUARTERS), start_seconds, strict=True):
-            first = min(max(bisect_right(self.times, instant - start) - 1, 0), last)
-            np.minimum.reduce(self.targets[first : last + 1, quarter], out=ready[quarter])
+        for quarter, first in zip(range(START_QUARTERS), firsts, strict=True):
+            np.minimum.reduce(wanted[first - begin :, quarter], out=ready[quarter])
         return ready
 
     def least_ready(self, instant: float, longest_start: float) -> float:
         """Return what all had ready, and perhaps more by far: it is found sooner than all of it."""
         last = max(bisect_right(self.times, instant) - 1, 0)
         first = min(max(bisect_right(self.times, instant - longest_start) - 1, 0), last)
-        return float(np.minimum.reduce(self.targets[first : last + 1], axis=None))
+        return min(self.least[first : last + 1])
 
 
 class Turn(NamedTuple):
-    """One turn of all shadows: what is seen, and demand that is taken in up to ``until``."""
+    """One turn of all shadows of one workload: what is seen, and outcomes with new demand."""
 
+    shadows: Shadows
     observation: Observation
     policy: WorkloadPolicy
     outcomes: Outcomes
-    until: float
     tick_seconds: float
+
+    @property
+    def until(self) -> float:
+        """Up to when demand is taken in; before all time if none was measured."""
+        until = self.outcomes.until
+        return -math.inf if until is None else until
+
+
+class Flown(NamedTuple):
+    """What demand since the last turn left: ``queue`` [quarters of starts, levels].
+
+    ``late`` [levels] is None if nothing was late in any of them; ``waits`` says that something
+    still is in the queue. Of a gap nothing is known: no demand, no seconds.
+    """
+
+    queue: FloatArray
+    waits: bool = False
+    late: FloatArray | None = None
+    demand: float = 0.0
+    seconds: float = 0.0

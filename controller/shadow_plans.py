@@ -1,8 +1,10 @@
-"""What each shadow plans: as the planner does, of all levels and quarters of starts at once."""
+"""What shadows plan: as the planner does, of all workloads, levels, quarters of starts at once."""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,28 +19,40 @@ from controller.needs import (
     unhurried_seconds,
 )
 from controller.objective import highest_demand
-from controller.policy import WorkloadPolicy
-from controller.shadow_fleets import LEVEL_WEIGHTS, LEVELS, Shadows, Turn
-from models.forecast import FloatArray
+from controller.observation import START_QUARTERS
+from controller.shadow_fleets import LEVEL_WEIGHTS, NOTHING, Flown, Turn
+from models.forecast import QUANTILES, FloatArray
+
+#: Without a forecast the highest demand of it is none.
+_NO_FORECAST = np.zeros((1, len(QUANTILES)))
 
 
-def needed(shadows: Shadows, turn: Turn, queue: FloatArray) -> FloatArray:
-    """Return how many replicas each shadow needs now, [levels] if all quarters need the same."""
-    observation, policy, outcomes = turn.observation, turn.policy, turn.outcomes
-    values = forecast_within(observation, observation.lead_time_seconds + turn.tick_seconds)
-    smooth = outcomes.smooth_per_second
-    least = float(sure_need(observation, policy, smooth, blind=values is None))
-    if values is None:
-        needs = np.full(len(LEVELS), least)
-    else:
-        peak = highest_demand(values, LEVEL_WEIGHTS, peak_per_second=outcomes.peak_per_second)
-        needs = np.maximum(_replicas(peak, policy), least)
-    return np.maximum(needs, _clearing(shadows, turn, queue)) if np.count_nonzero(queue) else needs
+def needed(turns: Sequence[Turn], flown: Sequence[Flown]) -> FloatArray:
+    """Return how many replicas shadows need now, [workloads, quarters of starts, levels]."""
+    values, firsts, least, ahead = [], [], [], 0
+    for turn in turns:
+        seen = turn.observation
+        near = forecast_within(seen, seen.lead_time_seconds + turn.tick_seconds)
+        smooth = turn.outcomes.smooth_per_second
+        least.append(float(sure_need(seen, turn.policy, smooth, blind=near is None)))
+        values.append(_NO_FORECAST if near is None else near)
+        firsts.append(ahead)
+        ahead += len(values[-1])
+    peaks = np.array([turn.outcomes.peak_per_second for turn in turns])
+    demand = highest_demand(np.concatenate(values), firsts, LEVEL_WEIGHTS, peak_per_second=peaks)
+    capacity = np.array([turn.policy.demand_per_replica for turn in turns])
+    needs = np.maximum(_replicas(demand, capacity[:, None]), np.array(least)[:, None])
+    of_quarters = np.repeat(needs[:, None], START_QUARTERS, axis=1)
+    for of_workload, turn, one in zip(of_quarters, turns, flown, strict=True):
+        if one.waits:
+            np.maximum(of_workload, _clearing(turn, one.queue), out=of_workload)
+    return of_quarters
 
 
-def _clearing(shadows: Shadows, turn: Turn, queue: FloatArray) -> FloatArray:
+def _clearing(turn: Turn, queue: FloatArray) -> FloatArray:
     """Return the replicas that clear each shadow's backlog, as the planner does."""
-    observation, capacity = turn.observation, turn.policy.demand_per_replica
+    shadows, observation = turn.shadows, turn.observation
+    capacity = turn.policy.demand_per_replica
     reading = observation.outlook.reading if observation.outlook else None
     rate = reading.per_second if reading else 0.0
     ready = shadows.ready_at(shadows.times[-1], observation.start_seconds)
@@ -54,29 +68,55 @@ def _clearing(shadows: Shadows, turn: Turn, queue: FloatArray) -> FloatArray:
     left = np.maximum(backlog + (expected - serving) * lasting - in_time, 0.0)
     left[backlog <= 0.0] = 0.0
     soon = clearing(left, turn.outcomes.peak_per_second)
-    return np.where(left > 0, _replicas(expected + soon, turn.policy), 0.0)
+    return np.where(left > 0, _replicas(expected + soon, capacity), 0.0)
 
 
 def targeted(
-    shadows: Shadows, turn: Turn, needs: FloatArray, queue: FloatArray, held: float
+    turns: Sequence[Turn],
+    flown: Sequence[Flown],
+    needs: FloatArray,
+    existing: FloatArray,
+    held: Sequence[float],
 ) -> FloatArray:
-    """Return what each shadow wants: its need, or what it holds, all of it while demand is late."""
-    now, policy = turn.observation.now, turn.policy
-    if shadows.times:
-        existing = shadows.targets[-1]
-        recent = shadows.needs[bisect_left(shadows.times, now - held) :]
-        highest = np.maximum.reduce(recent, initial=0.0)
-        if np.count_nonzero(queue):
+    """Return what shadows want, [workloads, quarters of starts, levels].
+
+    It is their need, or what they hold of what is ``existing``; all of it while demand is late.
+    """
+    limits = [turn.policy.limits for turn in turns]
+    highest = _highest_held(turns, needs, held)
+    wanted = needs
+    if any(one.max_step is not None for one in limits):
+        steps = [
+            math.inf if one.max_step is None or not turn.shadows.times else one.max_step
+            for one, turn in zip(limits, turns, strict=True)
+        ]
+        wanted = np.minimum(needs, existing + np.array(steps)[:, None, None])
+    for of_workload, there, turn, one in zip(highest, existing, turns, flown, strict=True):
+        if one.waits:
+            shadows = turn.shadows
             ready = shadows.ready_at(shadows.times[-1], turn.observation.start_seconds)
-            is_late = queue > ready * in_time_each(policy)
-            highest = np.where(is_late, existing, highest)
-        if policy.limits.max_step is not None:
-            needs = np.minimum(needs, existing + policy.limits.max_step)
-        needs = np.maximum(needs, np.minimum(highest, existing))
-    needs = np.maximum(needs, float(policy.limits.min_replicas))
-    most = most_replicas(policy)
-    return needs if most is None else np.minimum(needs, float(most))
+            is_late = one.queue > ready * in_time_each(turn.policy)
+            np.copyto(of_workload, there, where=is_late)
+    wanted = np.maximum(wanted, np.minimum(highest, existing))
+    fewest = np.array([float(one.min_replicas) for one in limits])
+    most = [most_replicas(turn.policy) for turn in turns]
+    bounds = np.array([math.inf if one is None else float(one) for one in most])
+    wanted = np.maximum(wanted, fewest[:, None, None])
+    return np.asarray(np.minimum(wanted, bounds[:, None, None]))
 
 
-def _replicas(per_second: FloatArray, policy: WorkloadPolicy) -> FloatArray:
-    return np.asarray(np.ceil(per_second / policy.demand_per_replica - 1e-9))
+def _highest_held(turns: Sequence[Turn], needs: FloatArray, held: Sequence[float]) -> FloatArray:
+    """Return the highest need of each hold, that of now included, shaped like ``needs``."""
+    rows: list[FloatArray] = []
+    firsts = []
+    for turn, need, seconds in zip(turns, needs, held, strict=True):
+        firsts.append(len(rows))
+        shadows = turn.shadows
+        rows.extend(shadows.needs[bisect_left(shadows.times, turn.observation.now - seconds) :])
+        rows.append(need)
+    together = np.concatenate(rows).reshape(-1, *NOTHING.shape)
+    return np.asarray(np.maximum.reduceat(together, firsts, axis=0))
+
+
+def _replicas(per_second: FloatArray, capacity: FloatArray | float) -> FloatArray:
+    return np.asarray(np.ceil(per_second / capacity - 1e-9))

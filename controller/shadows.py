@@ -5,7 +5,8 @@ missed can be reckoned from the demand that was measured and the forecasts that 
 level need be tried out on requests. Each shadow plans as the planner does, and its queue is a
 fluid, first in, first out. Each level is played four times, with starts that take as long as each
 quarter of them was learned to: one replica more is ready soon or late, never by a quarter, and a
-queue loses more by a late start than it gains by an early one. Together they are one array.
+queue loses more by a late start than it gains by an early one. Shadows of many workloads are
+reckoned together: an array of all takes hardly longer than one of a few.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from controller.demand_curve import held_seconds
 from controller.flows import TURN_SECONDS, Flow, newest_of
 from controller.level_account import Account
-from controller.observation import START_QUARTERS, Observation
-from controller.outcomes import Outcomes
-from controller.policy import WorkloadPolicy
-from controller.shadow_fleets import LEVELS, Shadows, Turn
+from controller.observation import START_QUARTERS
+from controller.shadow_fleets import LEVELS, NOTHING, Flown, Shadows, Turn
 from controller.shadow_plans import needed, targeted
 from models.forecast import FloatArray
 
@@ -30,80 +30,121 @@ from models.forecast import FloatArray
 _MEMORY_SECONDS, _SHORT_MEMORY_SECONDS = 14 * 86400.0, 6 * 3600.0
 #: No queue stands for longer: who waits for minutes has gone away.
 _LONGEST_QUEUE_SECONDS = 300.0
+#: So many workloads are reckoned together, and no more: their arrays stay in the caches.
+_TOGETHER = 256
 
 
-def shadowed(
-    shadows: Shadows,
-    observation: Observation,
-    policy: WorkloadPolicy,
-    outcomes: Outcomes,
-    *,
-    tick_seconds: float,
-) -> Shadows:
-    """Return the shadows after the demand that outcomes have taken in since, and one more plan.
+class _Row(NamedTuple):
+    """What one workload's shadows need and want now, [quarters of starts, levels]."""
 
-    Nothing happens until some seconds of demand are new. After a gap, of which outcomes say
-    nothing, the queues begin empty.
+    needs: FloatArray
+    targets: FloatArray
+    least: float
+    held_seconds: float
+
+
+def shadowed(turns: Sequence[Turn]) -> list[Shadows]:
+    """Return shadows after the demand that outcomes have taken in since, and one more plan.
+
+    Nothing happens to a workload's until some seconds of its demand are new. After a gap, of which
+    outcomes say nothing, its queues begin empty.
     """
-    if outcomes.until is None or outcomes.until - shadows.until < TURN_SECONDS - 1e-6:
-        return shadows
-    turn = Turn(
-        observation=observation,
-        policy=policy,
-        outcomes=outcomes,
-        until=outcomes.until,
-        tick_seconds=tick_seconds,
-    )
-    queue, long, short = _caught_up(shadows, turn)
+    after = [turn.shadows for turn in turns]
+    due = [at for at, turn in enumerate(turns) if _is_due(turn)]
+    for first in range(0, len(due), _TOGETHER):
+        places = due[first : first + _TOGETHER]
+        taken = _taken([turns[place] for place in places])
+        for place, shadows in zip(places, taken, strict=True):
+            after[place] = shadows
+    return after
+
+
+def _is_due(turn: Turn) -> bool:
+    until = turn.outcomes.until
+    return until is not None and until - turn.shadows.until >= TURN_SECONDS - 1e-6
+
+
+def _taken(turns: Sequence[Turn]) -> list[Shadows]:
+    """Return the shadows of workloads after a turn of all of them."""
+    flown = [_flown(turn) for turn in turns]
+    existing = np.concatenate(
+        [turn.shadows.targets[-1] if turn.shadows.targets else NOTHING for turn in turns]
+    ).reshape(-1, *NOTHING.shape)
+    accounts = _accounted(turns, flown, existing)
     # As long as replicas are held in the long run: what a longer hold of the first hour spares
     # says nothing of a level.
-    now, held = observation.now, held_seconds(observation, policy, tick_seconds)
-    needs = needed(shadows, turn, queue)
+    held = [held_seconds(turn.observation, turn.policy, turn.tick_seconds) for turn in turns]
+    needs = needed(turns, flown)
+    targets = targeted(turns, flown, needs, existing, held)
+    least = np.minimum.reduce(targets, axis=(1, 2)).tolist()
+    rows = map(_Row, needs, targets, least, held)
+    return [_after(*one) for one in zip(turns, flown, accounts, rows, strict=True)]
+
+
+def _after(turn: Turn, flown: Flown, accounts: tuple[Account, Account], row: _Row) -> Shadows:
+    """Return one workload's shadows after a turn."""
+    shadows, outcomes, now = turn.shadows, turn.outcomes, turn.observation.now
     # Twice what the slowest take: by the next turn starts may be known to be slower.
-    kept = 2 * turn.until - now - max(held, 2 * observation.start_seconds[-1]) - 60.0
+    slowest = max(row.held_seconds, 2 * turn.observation.start_seconds[-1])
+    kept = 2 * turn.until - now - slowest - 60.0
     first = max(bisect_left(shadows.times, kept) - 1, 0)
+    # Rows are copied: a part of an array keeps all of it, and one workload that falls silent would
+    # keep those of all others.
     return Shadows(
         began_at_level=shadows.began_at_level,
         until=turn.until,
         demand=outcomes.demand,
         seconds=outcomes.seen_seconds,
         times=(*shadows.times[first:], now),
-        needs=_with_row(shadows.needs[first:], needs),
-        targets=_with_row(shadows.targets[first:], targeted(shadows, turn, needs, queue, held)),
-        queue=queue,
-        long=long,
-        short=short,
+        needs=(*shadows.needs[first:], row.needs.copy()),
+        targets=(*shadows.targets[first:], row.targets.copy()),
+        least=(*shadows.least[first:], row.least),
+        queue=flown.queue,
+        long=accounts[0],
+        short=accounts[1],
     )
 
 
-def _with_row(rows: FloatArray, row: FloatArray) -> FloatArray:
-    """Return rows [times, quarters, levels] with one more, which may be the same for quarters."""
-    longer = np.empty((len(rows) + 1, START_QUARTERS, len(LEVELS)))
-    longer[:-1], longer[-1] = rows, row
-    return longer
-
-
-def _caught_up(shadows: Shadows, turn: Turn) -> tuple[FloatArray, Account, Account]:
-    """Return the queues and accounts after the demand since the last turn."""
-    outcomes, since = turn.outcomes, turn.until - shadows.until
+def _flown(turn: Turn) -> Flown:
+    """Return what the demand since a workload's last turn left."""
+    shadows, outcomes = turn.shadows, turn.outcomes
+    since = turn.until - shadows.until
     seconds, demand = outcomes.seen_seconds - shadows.seconds, outcomes.demand - shadows.demand
     if not (shadows.times and 0 < since < seconds + 1.0):
-        return np.zeros_like(shadows.queue), shadows.long, shadows.short
+        return Flown(NOTHING)
     flows = newest_of(outcomes.flows, seconds=seconds, demand=demand)
-    queue, late = _served(shadows, turn, flows)
-    more = Account.of(demand, late, _mean_of_quarters(shadows.targets[-1]) * seconds)
-    return (
-        queue,
-        shadows.long.after(more, fade=math.exp(-seconds / _MEMORY_SECONDS)),
-        shadows.short.after(more, fade=math.exp(-seconds / _SHORT_MEMORY_SECONDS)),
-    )
+    queue, late = _served(turn, flows)
+    return Flown(queue, bool(np.count_nonzero(queue)), late, demand, seconds)
 
 
-def _served(shadows: Shadows, turn: Turn, flows: Sequence[Flow]) -> tuple[FloatArray, FloatArray]:
+def _accounted(
+    turns: Sequence[Turn], flown: Sequence[Flown], existing: FloatArray
+) -> list[tuple[Account, Account]]:
+    """Return the long and the short account of each workload, what there was having faded."""
+    before = np.concatenate(
+        [account.of_levels for turn in turns for account in (turn.shadows.long, turn.shadows.short)]
+    ).reshape(len(turns), 2, 2, len(LEVELS))
+    fades = [
+        (math.exp(-one.seconds / _MEMORY_SECONDS), math.exp(-one.seconds / _SHORT_MEMORY_SECONDS))
+        for one in flown
+    ]
+    after = before * np.array(fades)[:, :, None, None]
+    seconds = np.array([one.seconds for one in flown])
+    after[:, :, 1] += (_mean_of_quarters(existing) * seconds[:, None])[:, None]
+    accounts = []
+    for turn, one, (fade, short_fade), of_levels in zip(turns, flown, fades, after, strict=True):
+        if one.late is not None:
+            of_levels[:, 0] += one.late
+        long, short = turn.shadows.long.demand * fade, turn.shadows.short.demand * short_fade
+        kept = of_levels.copy()
+        accounts.append((Account(long + one.demand, kept[0]), Account(short + one.demand, kept[1])))
+    return accounts
+
+
+def _served(turn: Turn, flows: Sequence[Flow]) -> tuple[FloatArray, FloatArray | None]:
     """Let demand flow past the replicas of every shadow; return the queues and what was late."""
-    policy, queue = turn.policy, shadows.queue
-    starts, late = turn.observation.start_seconds, np.zeros(len(LEVELS))
-    at = shadows.until
+    shadows, policy, starts = turn.shadows, turn.policy, turn.observation.start_seconds
+    queue, late, at = shadows.queue, None, shadows.until
     for seconds, per_second in _pieces(flows):
         middle = at + seconds / 2
         at += seconds
@@ -119,7 +160,8 @@ def _served(shadows: Shadows, turn: Turn, flows: Sequence[Flow]) -> tuple[FloatA
         # The share of the time for which the queue is longer than can be served in time.
         beyond = (high - limit) / np.maximum(apart, 1e-12)
         share = np.minimum(np.maximum(beyond, 0.0), 1.0)
-        late = late + _mean_of_quarters(share) * (per_second * seconds)
+        missed = _mean_of_quarters(share) * (per_second * seconds)
+        late = missed if late is None else late + missed
         longest = _LONGEST_QUEUE_SECONDS * np.maximum(service, per_second)
         queue = np.minimum(np.maximum(after, 0.0), longest)
     return queue, late
@@ -134,4 +176,5 @@ def _pieces(flows: Sequence[Flow]) -> Iterator[Flow]:
 
 
 def _mean_of_quarters(each: FloatArray) -> FloatArray:
-    return np.asarray(np.add.reduce(each) / START_QUARTERS)
+    """Return the mean over quarters of [..., quarters, levels]."""
+    return np.asarray(np.add.reduce(each, axis=-2) / START_QUARTERS)

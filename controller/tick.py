@@ -10,27 +10,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 from controller.actions import Action
 from controller.clock_steps import set_right
-from controller.cluster_view import Fleet, Replica, ReplicaName, Worker
+from controller.cluster_view import Fleet, Replica, ReplicaName
 from controller.ended_starts import all_starts_judged, measured_since
-from controller.feedback import begun, carried_out, demand_judged, forecast_judged
+from controller.feedback import begun
 from controller.forecast_trust import trusted
-from controller.observing import observed
 from controller.parking_actions import parking_actions
-from controller.parking_feedback import host_parts_judged, host_times, workers_by_workload
+from controller.parking_feedback import host_parts_judged, workers_by_workload
 from controller.placement import after_placement, assign
 from controller.plan import Plan
 from controller.plan_actions import actions_of, is_placed
-from controller.planner import plan
+from controller.planning import all_planned, found
 from controller.policy import ACT, WorkloadPolicy
 from controller.pool_shares import within_pools
 from controller.stages import Stages, staged
 from controller.start_requests import placement_requests, without_cancelled
 from controller.tick_state import TickSettings, TickState, WorkloadState
-from controller.worker_needs import workers_wanted
 from models.forecast import WorkloadName
 from models.outlook import Outlook
 
@@ -47,15 +44,6 @@ class TickResult:
     state: TickState
     measured: frozenset[ReplicaName] = frozenset()
     events: tuple[str, ...] = ()
-
-
-class _Found(NamedTuple):
-    """What there is of one workload; ``workers`` is None where restores have one stage."""
-
-    replicas: Sequence[Replica]
-    outlook: Outlook | None
-    workers: Sequence[Worker] | None
-    ending_gpus: int
 
 
 def tick(
@@ -76,16 +64,10 @@ def tick(
     if workers is not None:
         state, more = host_parts_judged(workers, state, now, policies)
         lines += more
-    plans: list[Plan] = []
-    workloads: dict[WorkloadName, WorkloadState] = {}
-    ending = dict(fleet.ending_gpus)
-    for policy in policies:
-        name = policy.workload
-        there = None if workers is None else workers.get(name, ())
-        found = _Found(owned[name], outlooks.get(name), there, ending.get(name, 0))
-        planned, workloads[name], said = _planned(found, state, now, policy, settings)
-        plans.append(planned)
-        lines += said
+    plans, workloads, more = all_planned(
+        found(fleet, owned, outlooks, workers, policies), state, now, policies, settings
+    )
+    lines += more
     plans = within_pools(plans, policies, fleet, partial(_believed, outlooks, workloads))
     done = _placed(fleet, plans, policies, state, settings)
     state = _state_after(state, workloads, done)
@@ -106,38 +88,6 @@ def _begun(state: TickState, policies: Sequence[WorkloadPolicy], now: float) -> 
         for policy in policies
     }
     return replace(state, workloads=workloads)
-
-
-def _planned(
-    found: _Found,
-    known: TickState,
-    now: float,
-    policy: WorkloadPolicy,
-    settings: TickSettings,
-) -> tuple[Plan, WorkloadState, tuple[str, ...]]:
-    """Judge what became of one workload's demand and plan it; return state, and what to log."""
-    state = known.workloads[policy.workload]
-    trust, said = forecast_judged(state, found.outlook, policy.workload, settings, now=now)
-    seen, outcomes = observed(
-        found.replicas, trusted(found.outlook, trust), known, now, policy, settings
-    )
-    if found.ending_gpus:
-        seen = seen._replace(ending_gpus=found.ending_gpus)
-    judged = demand_judged(state, policy, seen, outcomes, settings)
-    planned, hold = plan(
-        seen, policy, judged.calibration, judged.hold, tick_seconds=settings.tick_seconds
-    )
-    if found.workers is not None:
-        wanted = workers_wanted(
-            seen,
-            policy,
-            target=planned.target,
-            level=judged.calibration.level,
-            host_seconds=host_times(found.workers, known, policy, settings, now=now).seconds,
-            tick_seconds=settings.tick_seconds,
-        )
-        planned = planned._replace(parking=wanted)
-    return planned, carried_out(judged, planned, policy, hold, trust), said
 
 
 def _believed(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
-from controller.feedback import carried_out, demand_judged, demand_served, key_of
+from controller.feedback import carried_out, demand_judged, demand_served, key_of, shadows_after
 from controller.forecast_trust import ForecastTrust
 from controller.hold import Hold
 from controller.objective import Calibration
@@ -39,7 +39,8 @@ def judged(
         ready=len(seen.ready),
         lead_time_seconds=seen.lead_time_seconds,
     )
-    return demand_judged(state, POLICY, seen, outcomes, settings)
+    (shadows,) = shadows_after([state], [(seen, outcomes)], [POLICY], settings)
+    return demand_judged(state, POLICY, seen, outcomes, shadows, settings)
 
 
 def test_a_part_of_demand_is_no_demand_that_was_served() -> None:

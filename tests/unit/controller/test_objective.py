@@ -109,15 +109,32 @@ def test_beyond_the_last_quantile_rarer_misses_take_higher_levels_up_to_the_boun
 
 @given(
     levels=st.lists(LEVELS, min_size=1, max_size=9),
-    peak=st.floats(0.0, 50.0),
-    values=st.lists(
-        st.lists(st.floats(0.0, 30.0), min_size=5, max_size=5).map(sorted), min_size=1, max_size=5
+    workloads=st.lists(
+        st.tuples(
+            st.floats(0.0, 50.0),
+            st.lists(
+                st.lists(st.floats(0.0, 30.0), min_size=5, max_size=5).map(sorted),
+                min_size=1,
+                max_size=5,
+            ),
+        ),
+        min_size=1,
+        max_size=4,
     ),
 )
-def test_the_highest_demand_of_many_levels_is_that_of_each(
-    levels: list[float], peak: float, values: list[list[float]]
+def test_the_highest_demand_of_many_workloads_and_levels_is_that_of_each(
+    levels: list[float], workloads: list[tuple[float, list[list[float]]]]
 ) -> None:
-    rows = np.array(values)
-    each = [demand_at(rows, level, peak_per_second=peak).max() for level in levels]
-    found = highest_demand(rows, LevelWeights.of(np.array(levels)), peak_per_second=peak)
+    values = [np.array(rows) for _, rows in workloads]
+    peaks = [peak for peak, _ in workloads]
+    each = [
+        [demand_at(rows, level, peak_per_second=peak).max() for level in levels]
+        for rows, peak in zip(values, peaks, strict=True)
+    ]
+    found = highest_demand(
+        np.concatenate(values),
+        [sum(len(rows) for rows in values[:number]) for number in range(len(values))],
+        LevelWeights.of(np.array(levels)),
+        peak_per_second=np.array(peaks),
+    )
     assert found == pytest.approx(np.array(each))

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from controller.flows import Flow, with_flow
 from controller.jumps import Jumps
-from controller.observation import START_QUARTERS
+from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
 from controller.policy import Limits, Objective, WorkloadPolicy
-from controller.shadow_fleets import LEVELS, Shadows
+from controller.shadow_fleets import LEVELS, Shadows, Turn
 from controller.shadows import shadowed
 from models.forecast import Forecast
 from tests.unit.controller.builders import (
@@ -24,6 +26,14 @@ from tests.unit.controller.builders import (
 MEDIAN = int(np.flatnonzero(LEVELS == 0.0)[0])
 SURE = int(np.flatnonzero(LEVELS == 4.0)[0])
 POLICY = a_policy(hold_seconds=20.0)
+
+
+def turned(
+    shadows: Shadows, seen: Observation, outcomes: Outcomes, policy: WorkloadPolicy = POLICY
+) -> Shadows:
+    """Return one workload's shadows after a turn."""
+    (after,) = shadowed([Turn(shadows, seen, policy, outcomes, tick_seconds=5.0)])
+    return after
 
 
 def after(
@@ -55,12 +65,12 @@ def after(
             peak_per_second=max(demands),
             jumps=jumps,
         )
-        shadows = shadowed(shadows, seen, policy, outcomes, tick_seconds=5.0)
+        shadows = turned(shadows, seen, outcomes, policy)
     return shadows
 
 
 def test_each_level_wants_what_its_demand_takes() -> None:
-    targets = after([10.0], forecast=a_forecast(10.0, spread=0.5)).targets[-1, 0]
+    targets = after([10.0], forecast=a_forecast(10.0, spread=0.5)).targets[-1][0]
     assert (targets[MEDIAN], targets[SURE]) == (10.0, 30.0)
     assert (np.diff(targets) >= 0).all()
 
@@ -87,8 +97,8 @@ def test_demand_beyond_a_level_is_late_for_it_until_its_backlog_is_cleared() -> 
 def test_a_backlog_grows_by_no_more_of_a_jump_than_lasts() -> None:
     burst, forecast = [10.0] * 8 + [20.0], a_forecast(10.0)
     chance = Jumps(share=0.0, seen=1.0, squares=1e6)
-    stays = after(burst, forecast=forecast).targets[-1, 0, MEDIAN]
-    passes = after(burst, forecast=forecast, jumps=chance).targets[-1, 0, MEDIAN]
+    stays = after(burst, forecast=forecast).targets[-1][0, MEDIAN]
+    passes = after(burst, forecast=forecast, jumps=chance).targets[-1][0, MEDIAN]
     # 100 wait for ten replicas. When a start is ready 20/s have made 300 of them, and 10/s none
     # more; to be cleared in ten seconds, beside what comes in.
     assert (stays, passes) == (20.0 + 30.0, 10.0 + 10.0)
@@ -98,7 +108,7 @@ def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
     patient = replace(POLICY, objective=Objective(wait_seconds=15.0))
     burst, forecast = [10.0] * 8 + [20.0], a_forecast(10.0)
     # 300 would wait for ten replicas: 50 of them are five seconds' worth beyond the first ten.
-    assert after(burst, forecast=forecast, policy=patient).targets[-1, 0, MEDIAN] == 20.0 + 25.0
+    assert after(burst, forecast=forecast, policy=patient).targets[-1][0, MEDIAN] == 20.0 + 25.0
 
 
 def test_while_demand_is_late_a_shadow_lets_nothing_go() -> None:
@@ -108,7 +118,7 @@ def test_while_demand_is_late_a_shadow_lets_nothing_go() -> None:
     burst = after(demands, forecast=a_forecast(10.0), start_seconds=slow)
     later = after(demands + [10.0] * 5, forecast=a_forecast(10.0), start_seconds=slow)
     assert later.queue[0, MEDIAN] == burst.queue[0, MEDIAN] == 40.0
-    assert later.targets[-1, 0, MEDIAN] == burst.targets[-1, 0, MEDIAN] > 20.0
+    assert later.targets[-1][0, MEDIAN] == burst.targets[-1][0, MEDIAN] > 20.0
 
 
 def wanted(*targets: float) -> Shadows:
@@ -116,7 +126,8 @@ def wanted(*targets: float) -> Shadows:
     return Shadows(
         began_at_level=1.5,
         times=tuple(5.0 * number for number in range(len(targets))),
-        targets=np.array([np.full((START_QUARTERS, len(LEVELS)), each) for each in targets]),
+        targets=tuple(np.full((START_QUARTERS, len(LEVELS)), each) for each in targets),
+        least=targets,
     )
 
 
@@ -158,11 +169,12 @@ def test_a_start_within_a_long_reading_serves_the_rest_of_it() -> None:
         began_at_level=1.5,
         until=NOW,
         times=(NOW - 60.0, NOW),
-        needs=np.array([np.full(shape, 10.0), np.full(shape, 20.0)]),
-        targets=np.array([np.full(shape, 10.0), np.full(shape, 20.0)]),
+        needs=(np.full(shape, 10.0), np.full(shape, 20.0)),
+        targets=(np.full(shape, 10.0), np.full(shape, 20.0)),
+        least=(10.0, 20.0),
     )
     outcomes = Outcomes(until=NOW + 60.0, demand=960.0, seen_seconds=60.0)
-    late = shadowed(before, seen, POLICY, outcomes, tick_seconds=5.0).long.late
+    late = turned(before, seen, outcomes).long.late
     # The queue of 120 that 20 s leave is cleared at 4 a second: in time once it is below 40.
     assert late == pytest.approx(np.full(len(LEVELS), 16.0 * (20.0 - 20.0 / 6.0 + 20.0)), rel=0.02)
 
@@ -172,8 +184,8 @@ def test_without_a_forecast_all_levels_do_alike() -> None:
 
 
 def test_a_shadow_holds_what_it_needed_a_moment_ago() -> None:
-    assert after([40.0] * 20 + [10.0] * 2).targets[-1, 0, MEDIAN] > 30.0
-    assert after([40.0] * 20 + [10.0] * 20).targets[-1, 0, MEDIAN] < 20.0
+    assert after([40.0] * 20 + [10.0] * 2).targets[-1][0, MEDIAN] > 30.0
+    assert after([40.0] * 20 + [10.0] * 20).targets[-1][0, MEDIAN] < 20.0
 
 
 def test_shadows_keep_to_the_limits_of_the_policy() -> None:
@@ -194,8 +206,9 @@ def test_what_happened_in_a_gap_is_not_counted() -> None:
     now = NOW + 900.0
     seen = an_observation(reading=a_reading(10.0, at=now), now=now)
     outcomes = Outcomes(until=now, demand=before.demand, seen_seconds=before.seconds)
-    shadows = shadowed(before, seen, POLICY, outcomes, tick_seconds=5.0)
-    assert (shadows.long is before.long, shadows.until) == (True, now)
+    shadows = turned(before, seen, outcomes)
+    assert (shadows.long.of_levels == before.long.of_levels).all()
+    assert (shadows.long.demand, shadows.until) == (before.long.demand, now)
     assert not shadows.queue.any()
 
 
@@ -203,9 +216,67 @@ def test_until_ten_seconds_of_demand_are_new_nothing_happens() -> None:
     before = after([10.0])
     seen = an_observation(reading=a_reading(10.0, at=NOW + 5.0), now=NOW + 5.0)
     soon = Outcomes(until=NOW + 5.0, demand=150.0, seen_seconds=15.0)
-    assert shadowed(before, seen, POLICY, soon, tick_seconds=5.0) is before
-    assert shadowed(before, seen, POLICY, Outcomes(), tick_seconds=5.0) is before
+    assert turned(before, seen, soon) is before
+    assert turned(before, seen, Outcomes()) is before
 
 
 def test_no_more_rows_are_kept_than_are_looked_at() -> None:
     assert len(after([10.0] * 200).times) < 30
+
+
+def turns_of(number: int, generator: np.random.Generator) -> Iterator[Turn]:
+    """Yield what one workload's turns take in besides shadows: no two are like each other."""
+    limits = Limits(
+        min_replicas=number % 3,
+        max_replicas=None if number % 2 else 30,
+        max_step=4 if number % 5 == 1 else None,
+    )
+    policy = a_policy(capacity=1.0 + number % 4, limits=limits, hold_seconds=15.0 * (number % 6))
+    starts, demand = tuple(generator.uniform(5.0, 90.0, START_QUARTERS).cumsum()), 0.0
+    outcomes = Outcomes()
+    for tick in range(60):
+        now = NOW + 5.0 * tick
+        per_second = 12.0 * generator.gamma(3.0, 1 / 3) * (1.0 if tick % 20 < 15 else 3.0)
+        steps = generator.integers(1, 9)
+        demand += 5.0 * per_second
+        forecast = a_forecast(generator.uniform(5.0, 20.0, steps).tolist(), spread=0.2)
+        has_forecast = generator.random() < 0.8
+        if not (number % 4 == 3 and 20 < tick < 45):
+            outcomes = Outcomes(
+                until=now,
+                demand=demand,
+                seen_seconds=5.0 * (tick + 1),
+                smooth_per_second=12.0,
+                peak_per_second=20.0,
+                flows=with_flow(outcomes.flows, Flow(5.0, per_second)),
+            )
+        seen = an_observation(
+            reading=a_reading(per_second, at=now),
+            forecast=replace(forecast, issued_at=now) if has_forecast else None,
+            now=now,
+            lead_time_seconds=starts[-1],
+            start_seconds=starts,
+        )
+        yield Turn(Shadows(began_at_level=1.5), seen, policy, outcomes, tick_seconds=5.0)
+
+
+def test_shadows_of_many_workloads_at_once_are_those_of_each_alone() -> None:
+    generators = [np.random.default_rng(number) for number in range(300)]
+    rounds = zip(*[turns_of(number, one) for number, one in enumerate(generators)], strict=True)
+    together = [Shadows(began_at_level=1.5)] * len(generators)
+    alone = list(together)
+    for turns in rounds:
+        pairs = zip(turns, together, strict=True)
+        together = shadowed([turn._replace(shadows=before) for turn, before in pairs])
+        for number in range(0, len(alone), 7):
+            (alone[number],) = shadowed([turns[number]._replace(shadows=alone[number])])
+    assert sum(bool(one.queue.any()) for one in together) > 30
+    for number in range(0, len(alone), 7):
+        one, other = together[number], alone[number]
+        assert one.times == other.times
+        assert one.least == other.least
+        for name in ("needs", "targets", "queue"):
+            assert np.array_equal(getattr(one, name), getattr(other, name)), name
+        for found, expected in ((one.long, other.long), (one.short, other.short)):
+            assert found.demand == expected.demand
+            assert found.of_levels == pytest.approx(expected.of_levels)

@@ -8,7 +8,7 @@ import pytest
 from controller.observation import START_QUARTERS
 from controller.outcomes import Outcomes, served, with_ready
 from controller.policy import Limits
-from controller.shadow_fleets import Shadows
+from controller.shadow_fleets import Shadows, Turn
 from controller.shadows import shadowed
 from tests.unit.controller.builders import NOW, a_policy, a_reading, an_observation
 
@@ -35,7 +35,7 @@ def played(demands: list[float], *, seconds: float) -> tuple[Outcomes, Shadows]:
             now=now,
             start_seconds=(20.0,) * START_QUARTERS,
         )
-        shadows = shadowed(shadows, seen, POLICY, outcomes, tick_seconds=seconds)
+        (shadows,) = shadowed([Turn(shadows, seen, POLICY, outcomes, seconds)])
     return outcomes, shadows
 
 
