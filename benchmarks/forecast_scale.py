@@ -30,6 +30,7 @@ from controller.policy import Mode, WorkloadPolicy
 from controller.simulation import SimulatedWorld
 from controller.tick import tick
 from controller.tick_state import TickSettings, TickState
+from headstart.garbage import look_seldom
 from headstart.live_forecaster import LiveForecaster
 from models.forecast import FloatArray, Forecast, WorkloadName
 from models.learned import fit_learned
@@ -130,6 +131,7 @@ def peak_mebibytes() -> float:
 
 def ticks(workloads: int) -> tuple[FloatArray, float]:
     """Play ticks; return the seconds of each one's forecasts and plans, and the peak MiB."""
+    look_seldom()
     names = [WorkloadName(f"w{number:05d}") for number in range(workloads)]
     forecaster = LiveForecaster(
         FitPool(max_workers=1), reach_seconds=_REACH_SECONDS, tick_seconds=_STEP_SECONDS

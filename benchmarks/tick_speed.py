@@ -21,6 +21,7 @@ from controller.policy import Mode, WorkloadPolicy
 from controller.simulation import SimulatedWorld
 from controller.tick import tick
 from controller.tick_state import TickSettings, TickState
+from headstart.garbage import look_seldom
 from models.forecast import QUANTILES, FloatArray, Forecast, WorkloadName
 from models.outlook import DemandReading, Outlook
 
@@ -38,6 +39,7 @@ _WARMUP_TICKS = 10
 
 def main() -> None:
     """Measure and print."""
+    look_seldom()
     for workloads, ticks in _MEASURED_TICKS.items():
         show(measure(workloads, ticks), workloads, ticks)
     for workloads, ticks in _MANY_TICKS.items():

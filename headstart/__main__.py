@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from headstart.command_line import parse
 from headstart.errors import HeadstartError, RunFailedError
+from headstart.garbage import look_seldom
 
 FAILED = 1
 BAD_USAGE = 2
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parse(list(sys.argv[1:] if argv is None else argv))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else BAD_USAGE
+    look_seldom()
     return run_safely(arguments)
 
 
