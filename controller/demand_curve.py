@@ -88,4 +88,7 @@ def _running(observation: Observation) -> tuple[Forecast, int, float] | None:
         return None
     age = max(observation.now - forecast.issued_at, 0.0)
     first = int(age / forecast.step_seconds)
+    # One without a step, or at the last instant of its last: rounding may find none left.
+    if first >= len(forecast.values):
+        return None
     return forecast, first, age - first * forecast.step_seconds

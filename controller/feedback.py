@@ -93,6 +93,32 @@ def demand_served(
     )
 
 
+def shadows_after(
+    states: Sequence[WorkloadState],
+    seen: Sequence[tuple[Observation, Outcomes]],
+    policies: Sequence[WorkloadPolicy],
+    settings: TickSettings,
+) -> Sequence[Shadows | None]:
+    """Return workloads' shadows once they have seen what outcomes have.
+
+    None of each while the lead time is fixed: nothing is learned then.
+    """
+    if settings.fixed_lead_time_seconds is not None:
+        return [None] * len(states)
+    return shadowed(
+        [
+            Turn(
+                shadows=state.shadows or _shadows_begun(state, outcomes),
+                observation=observation,
+                policy=policy,
+                outcomes=outcomes,
+                tick_seconds=settings.tick_seconds,
+            )
+            for state, (observation, outcomes), policy in zip(states, seen, policies, strict=True)
+        ]
+    )
+
+
 def demand_judged(
     state: WorkloadState,
     policy: WorkloadPolicy,
@@ -128,32 +154,6 @@ def _hold_found(observation: Observation) -> Hold:
 def _present(ready: Sequence[Replica], others: Sequence[Replica]) -> int:
     """Count the replicas that serve or come."""
     return len(ready) + len([one for one in others if one.phase is RESTORING])
-
-
-def shadows_after(
-    states: Sequence[WorkloadState],
-    seen: Sequence[tuple[Observation, Outcomes]],
-    policies: Sequence[WorkloadPolicy],
-    settings: TickSettings,
-) -> Sequence[Shadows | None]:
-    """Return workloads' shadows once they have seen what outcomes have.
-
-    There are none while nothing is learned.
-    """
-    if settings.fixed_lead_time_seconds is not None:
-        return [None] * len(states)
-    return shadowed(
-        [
-            Turn(
-                shadows=state.shadows or _shadows_begun(state, outcomes),
-                observation=observation,
-                policy=policy,
-                outcomes=outcomes,
-                tick_seconds=settings.tick_seconds,
-            )
-            for state, (observation, outcomes), policy in zip(states, seen, policies, strict=True)
-        ]
-    )
 
 
 def _shadows_begun(state: WorkloadState, outcomes: Outcomes) -> Shadows:

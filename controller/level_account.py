@@ -40,7 +40,3 @@ class Account(NamedTuple):
     def replica_seconds(self) -> FloatArray:
         """What was paid at each level."""
         return np.asarray(self.of_levels[1])
-
-    def after(self, more: Account, *, fade: float) -> Account:
-        """Return the account after some more demand, what there was having faded."""
-        return Account(self.demand * fade + more.demand, self.of_levels * fade + more.of_levels)

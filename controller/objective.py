@@ -122,8 +122,8 @@ def highest_demand(
 ) -> FloatArray:
     """Return the highest demand per second at each level [workloads, levels], as ``demand_at`` has.
 
-    ``values`` [steps, quantiles] are the steps of all workloads, those of each from ``firsts`` on;
-    ``peak_per_second`` [workloads] is the highest that was seen of each.
+    ``values`` [steps, quantiles] are the steps of all workloads, those of each from ``firsts`` on,
+    at least one each; ``peak_per_second`` [workloads] is the highest that was seen of each.
     """
     at_levels = values @ weights.of_quantiles
     highest = np.maximum(np.maximum.reduceat(at_levels, firsts, axis=0), 0.0)

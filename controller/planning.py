@@ -18,6 +18,7 @@ from controller.parking_feedback import host_times
 from controller.plan import Plan
 from controller.planner import plan
 from controller.policy import WorkloadPolicy
+from controller.shadow_fleets import Shadows
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from controller.worker_needs import workers_wanted
 from models.forecast import WorkloadName
@@ -82,29 +83,39 @@ def all_planned(
     )
     plans: list[Plan] = []
     workloads: dict[WorkloadName, WorkloadState] = {}
-    for (found, policy), one, state, shadow in zip(pairs, seen, states, shadows, strict=True):
-        judged = demand_judged(state, policy, one.observation, one.outcomes, shadow, settings)
-        planned, hold = plan(
-            one.observation,
+    for (here, policy), one, shadow in zip(pairs, seen, shadows, strict=True):
+        planned, state = _planned(here, one, shadow, known, policy, settings)
+        plans.append(planned)
+        workloads[policy.workload] = state
+    return plans, workloads, [line for one in seen for line in one.said]
+
+
+def _planned(
+    there: Found,
+    seen: _Seen,
+    shadows: Shadows | None,
+    known: TickState,
+    policy: WorkloadPolicy,
+    settings: TickSettings,
+) -> tuple[Plan, WorkloadState]:
+    """Judge what became of one workload's demand and plan it; return the state after it, too."""
+    state, observation = known.workloads[policy.workload], seen.observation
+    judged = demand_judged(state, policy, observation, seen.outcomes, shadows, settings)
+    planned, hold = plan(
+        observation, policy, judged.calibration, judged.hold, tick_seconds=settings.tick_seconds
+    )
+    if there.workers is not None:
+        host = host_times(there.workers, known, policy, settings, now=observation.now)
+        parking = workers_wanted(
+            observation,
             policy,
-            judged.calibration,
-            judged.hold,
+            target=planned.target,
+            level=judged.calibration.level,
+            host_seconds=host.seconds,
             tick_seconds=settings.tick_seconds,
         )
-        if found.workers is not None:
-            host = host_times(found.workers, known, policy, settings, now=now).seconds
-            parking = workers_wanted(
-                one.observation,
-                policy,
-                target=planned.target,
-                level=judged.calibration.level,
-                host_seconds=host,
-                tick_seconds=settings.tick_seconds,
-            )
-            planned = planned._replace(parking=parking)
-        plans.append(planned)
-        workloads[policy.workload] = carried_out(judged, planned, policy, hold, one.trust)
-    return plans, workloads, [line for one in seen for line in one.said]
+        planned = planned._replace(parking=parking)
+    return planned, carried_out(judged, planned, policy, hold, seen.trust)
 
 
 def _seen(

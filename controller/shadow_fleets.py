@@ -92,8 +92,8 @@ class Turn(NamedTuple):
 class Flown(NamedTuple):
     """What demand since the last turn left: ``queue`` [quarters of starts, levels].
 
-    ``late`` [levels] is None if nothing was late in any of them; ``waits`` says that something
-    still is in the queue. Of a gap nothing is known: no demand, no seconds.
+    ``late`` [levels] is None if nothing can have been late in any of them; ``waits`` says that
+    something still is in the queue. Of a gap nothing is known: no demand, no seconds.
     """
 
     queue: FloatArray

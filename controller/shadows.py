@@ -60,8 +60,8 @@ def shadowed(turns: Sequence[Turn]) -> list[Shadows]:
 
 
 def _is_due(turn: Turn) -> bool:
-    until = turn.outcomes.until
-    return until is not None and until - turn.shadows.until >= TURN_SECONDS - 1e-6
+    # Of no demand at all since no demand at all it is no number, and nothing is due.
+    return turn.until - turn.shadows.until >= TURN_SECONDS - 1e-6
 
 
 def _taken(turns: Sequence[Turn]) -> list[Shadows]:

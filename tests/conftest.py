@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -52,6 +53,14 @@ REAL_PARTS = {
     "control_plane_programs",
 }
 _running: list[Part] = []
+
+
+@pytest.fixture(autouse=True)
+def looked_through_as_before() -> Iterator[None]:
+    """Look for garbage as often as before a command ran, which looks seldom."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
 
 
 def pytest_configure() -> None:

@@ -1,10 +1,11 @@
+import math
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.demand_curve import DemandCurve, demand_curve, is_known
+from controller.demand_curve import DemandCurve, demand_curve, forecast_within, is_known
 from tests.unit.controller.builders import (
     HORIZON_STEPS,
     NOW,
@@ -46,6 +47,17 @@ def test_a_forecast_is_leant_on_until_its_last_step_is_over() -> None:
     assert curve is not None
     assert curve.peak(1e6) == 2.0
     assert demand_curve(an_observation(forecast=stale), MEDIAN) is None
+
+
+def test_a_forecast_without_a_step_is_none() -> None:
+    # Of a clock that is ahead, or at the very last of its time, when rounding finds no step left.
+    empty = replace(a_forecast(2.0, issued_at=NOW + 1.0), values=a_forecast().values[:0])
+    third = replace(a_forecast([2.0] * 90, issued_at=0.0), step_seconds=1 / 3)
+    for forecast, now in ((empty, NOW), (third, math.nextafter(30.0, 0.0))):
+        assert not forecast.is_stale(now=now)
+        seen = an_observation(forecast=forecast, now=now)
+        assert demand_curve(seen, MEDIAN) is None
+        assert forecast_within(seen, 60.0) is None
 
 
 def test_the_level_chooses_the_demand() -> None:

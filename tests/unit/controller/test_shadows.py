@@ -224,28 +224,35 @@ def test_no_more_rows_are_kept_than_are_looked_at() -> None:
     assert len(after([10.0] * 200).times) < 30
 
 
-def turns_of(number: int, generator: np.random.Generator) -> Iterator[Turn]:
-    """Yield what one workload's turns take in besides shadows: no two are like each other."""
+def turns_of(number: int) -> Iterator[Turn | None]:
+    """Yield what one workload's turns take in besides shadows: no two are like each other.
+
+    Some begin later, some end sooner, and of some nothing is known for a while.
+    """
+    generator = np.random.default_rng(number)
     limits = Limits(
         min_replicas=number % 3,
         max_replicas=None if number % 2 else 30,
         max_step=4 if number % 5 == 1 else None,
     )
     policy = a_policy(capacity=1.0 + number % 4, limits=limits, hold_seconds=15.0 * (number % 6))
-    starts, demand = tuple(generator.uniform(5.0, 90.0, START_QUARTERS).cumsum()), 0.0
+    starts = tuple(generator.uniform(5.0, 90.0, START_QUARTERS).cumsum())
+    there, gap = range(number % 11, 40 - number % 7), range(18, 32) if number % 4 == 3 else ()
     outcomes = Outcomes()
-    for tick in range(60):
+    for tick in range(40):
+        if tick not in there:
+            yield None
+            continue
         now = NOW + 5.0 * tick
         per_second = 12.0 * generator.gamma(3.0, 1 / 3) * (1.0 if tick % 20 < 15 else 3.0)
         steps = generator.integers(1, 9)
-        demand += 5.0 * per_second
         forecast = a_forecast(generator.uniform(5.0, 20.0, steps).tolist(), spread=0.2)
         has_forecast = generator.random() < 0.8
-        if not (number % 4 == 3 and 20 < tick < 45):
+        if tick not in gap:
             outcomes = Outcomes(
                 until=now,
-                demand=demand,
-                seen_seconds=5.0 * (tick + 1),
+                demand=outcomes.demand + 5.0 * per_second,
+                seen_seconds=outcomes.seen_seconds + 5.0,
                 smooth_per_second=12.0,
                 peak_per_second=20.0,
                 flows=with_flow(outcomes.flows, Flow(5.0, per_second)),
@@ -261,18 +268,19 @@ def turns_of(number: int, generator: np.random.Generator) -> Iterator[Turn]:
 
 
 def test_shadows_of_many_workloads_at_once_are_those_of_each_alone() -> None:
-    generators = [np.random.default_rng(number) for number in range(300)]
-    rounds = zip(*[turns_of(number, one) for number, one in enumerate(generators)], strict=True)
-    together = [Shadows(began_at_level=1.5)] * len(generators)
-    alone = list(together)
-    for turns in rounds:
-        pairs = zip(turns, together, strict=True)
-        together = shadowed([turn._replace(shadows=before) for turn, before in pairs])
-        for number in range(0, len(alone), 7):
-            (alone[number],) = shadowed([turns[number]._replace(shadows=alone[number])])
+    # More than are reckoned at a time.
+    numbers, alone = range(270), range(0, 270, 7)
+    together, apart = ([Shadows(began_at_level=1.5) for _ in numbers] for _ in range(2))
+    for turns in zip(*[turns_of(number) for number in numbers], strict=True):
+        there = [(number, turn) for number, turn in enumerate(turns) if turn is not None]
+        after = shadowed([turn._replace(shadows=together[number]) for number, turn in there])
+        for (number, turn), shadows in zip(there, after, strict=True):
+            together[number] = shadows
+            if number in alone:
+                (apart[number],) = shadowed([turn._replace(shadows=apart[number])])
     assert sum(bool(one.queue.any()) for one in together) > 30
-    for number in range(0, len(alone), 7):
-        one, other = together[number], alone[number]
+    for number in alone:
+        one, other = together[number], apart[number]
         assert one.times == other.times
         assert one.least == other.least
         for name in ("needs", "targets", "queue"):
