@@ -18,7 +18,9 @@ from tests.unit.controller.builders import NOW, a_forecast, a_policy, a_reading,
 POLICIES = [a_policy(name, capacity=2.0) for name in ("search", "chat", "mail")]
 
 
-def planned(policies: list[WorkloadPolicy], ticks: int) -> list[list[tuple[WorkloadName, int, float]]]:
+def planned(
+    policies: list[WorkloadPolicy], ticks: int
+) -> list[list[tuple[WorkloadName, int, float]]]:
     """Return each tick's workloads, with the targets and the levels planned for."""
     state = TickState(workloads={one.workload: begun(one) for one in policies})
     noise = {one.workload: np.random.default_rng(len(one.workload)) for one in policies}
