@@ -33,6 +33,8 @@ def test_demand_is_known_as_far_as_all_steps_of_a_while_are() -> None:
     assert [is_known(seen, within) for within in (1.0, 15.0, 15.1)] == [True, True, False]
     assert not is_known(an_observation(forecast=a_forecast(2.0)), 5.0)
     assert not is_known(an_observation(reading=a_reading()), 5.0)
+    over = replace(told, issued_at=NOW - HORIZON_STEPS * STEP_SECONDS)
+    assert not is_known(an_observation(forecast=over), 1.0)
 
 
 def test_without_a_forecast_there_is_no_curve() -> None:
