@@ -84,13 +84,11 @@ def targeted(
     """
     limits = [turn.policy.limits for turn in turns]
     highest = _highest_held(turns, needs, held)
-    wanted = needs
-    if any(one.max_step is not None for one in limits):
-        steps = [
-            math.inf if one.max_step is None or not turn.shadows.times else one.max_step
-            for one, turn in zip(limits, turns, strict=True)
-        ]
-        wanted = np.minimum(needs, existing + np.array(steps)[:, None, None])
+    steps = [
+        math.inf if one.max_step is None or not turn.shadows.times else one.max_step
+        for one, turn in zip(limits, turns, strict=True)
+    ]
+    wanted = np.minimum(needs, existing + np.array(steps)[:, None, None])
     for of_workload, there, turn, one in zip(highest, existing, turns, flown, strict=True):
         if one.waits:
             shadows = turn.shadows

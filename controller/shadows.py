@@ -60,7 +60,7 @@ def shadowed(turns: Sequence[Turn]) -> list[Shadows]:
 
 
 def _is_due(turn: Turn) -> bool:
-    # Of no demand at all since no demand at all it is no number, and nothing is due.
+    # Before any demand was measured this is no number, and nothing is due.
     return turn.until - turn.shadows.until >= TURN_SECONDS - 1e-6
 
 

@@ -11,7 +11,7 @@ import gc
 
 #: When there are so many objects more than at the last look, the newest are looked through; after
 #: so many such looks those of all of them, and so on. A tick of a thousand workloads makes tens of
-#: thousands before the old ones go. With the default, 700, it takes a fifth longer.
+#: thousands before the old ones go, and the default looks at each 700 of them.
 _NEW_OBJECTS, _OF_NEWEST, _OF_OLDER = 50_000, 20, 50
 
 

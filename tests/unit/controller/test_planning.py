@@ -15,7 +15,7 @@ from models.outlook import Outlook
 from tests.builders import a_fleet
 from tests.unit.controller.builders import NOW, a_forecast, a_policy, a_reading, an_outlook
 
-POLICIES = [a_policy(name, capacity=2.0) for name in ("search", "chat", "mail")]
+POLICIES = [a_policy(name, capacity=2.0) for name in ("search", "chat", "translate")]
 
 
 def planned(

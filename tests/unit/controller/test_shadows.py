@@ -231,7 +231,7 @@ def turns_of(number: int) -> Iterator[Turn | None]:
     """
     generator = np.random.default_rng(number)
     limits = Limits(
-        min_replicas=number % 3,
+        min_replicas=4 * (number % 3),
         max_replicas=None if number % 2 else 30,
         max_step=4 if number % 5 == 1 else None,
     )
@@ -253,8 +253,8 @@ def turns_of(number: int) -> Iterator[Turn | None]:
                 until=now,
                 demand=outcomes.demand + 5.0 * per_second,
                 seen_seconds=outcomes.seen_seconds + 5.0,
-                smooth_per_second=12.0,
-                peak_per_second=20.0,
+                smooth_per_second=6.0 + number % 8,
+                peak_per_second=14.0 + number % 9,
                 flows=with_flow(outcomes.flows, Flow(5.0, per_second)),
             )
         seen = an_observation(
