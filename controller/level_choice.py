@@ -40,10 +40,10 @@ _RAREST_A_UNIT = 1.0
 _RARER_BELOW, _RARER_ABOVE = np.exp(_RAREST_A_UNIT * LEVELS), np.exp(-_RAREST_A_UNIT * LEVELS)
 #: An hour of evidence says half of what can be said so; of seconds nobody can tell.
 _SAYING_SECONDS = 3600.0
-#: Not to pay, in shares of the cost, for as many misses as are allowed. Who misses more than that
-#: pays up to e**1.5 times as much, and no more: after a surge that nobody could foresee, days of
-#: triple replicas would hardly show in what was attained.
-_DEAREST, _DEARER_WHEN_MISSING, _MISSING, _MOST_DEARER = 0.8, 20.0, 0.85, 1.5
+#: Not to pay, in shares of the cost, for as many misses as are allowed; no more once these were
+#: missed. After surges that nobody could foresee, days of double or triple replicas would spare
+#: the next one only if it came soon.
+_DEAREST = 0.8
 #: In the last hours so many times the allowed share may be late before the level is raised, and
 #: so much less must a higher level have missed to be worth it.
 _SHORT_ALLOWANCE, _SHORT_GAIN = 3.0, 1.2
@@ -84,7 +84,7 @@ def chosen_level(shadows: Shadows, served: Served, policy: WorkloadPolicy) -> fl
     allowed = 1.0 - policy.objective.attainment
     account = _with_belief(shadows.long, served, believed, _AIM * allowed, policy)
     level = _cheapest_level(account, _least_level(account, _paced(served, allowed)))
-    level = min(level, _dearest_level(account, served, allowed))
+    level = min(level, _dearest_level(account, allowed))
     return max(level, _short_level(shadows.short, allowed))
 
 
@@ -155,16 +155,12 @@ def _cheapest_level(account: Account, least: float) -> float:
     return float(LEVELS[at]) if costs[at] < at_least else least
 
 
-def _dearest_level(account: Account, served: Served, allowed: float) -> float:
+def _dearest_level(account: Account, allowed: float) -> float:
     """Return the level beyond which replicas keep too little from being late."""
-    ahead = served.usual_per_second * _PACE_SECONDS
-    missed = (served.late + ahead * _AIM * allowed) / max(served.demand + ahead, 1e-9)
-    beyond = max(missed / allowed - _MISSING, 0.0)
-    dearest = _DEAREST * math.exp(min(_DEARER_WHEN_MISSING * beyond, _MOST_DEARER))
     paid = account.replica_seconds
     cost = paid / max(float(paid[0]), 1e-9)
     late = account.late / max(allowed * account.demand, 1e-9)
-    return float(LEVELS[(cost + dearest * late).argmin()])
+    return float(LEVELS[(cost + _DEAREST * late).argmin()])
 
 
 def _short_level(account: Account, allowed: float) -> float:
