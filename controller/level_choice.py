@@ -40,9 +40,9 @@ _RAREST_A_UNIT = 1.0
 _RARER_BELOW, _RARER_ABOVE = np.exp(_RAREST_A_UNIT * LEVELS), np.exp(-_RAREST_A_UNIT * LEVELS)
 #: An hour of evidence says half of what can be said so; of seconds nobody can tell.
 _SAYING_SECONDS = 3600.0
-#: Not to pay, in shares of the cost, for as many misses as are allowed; no more once these were
-#: missed. After surges that nobody could foresee, days of double or triple replicas would spare
-#: the next one only if it came soon.
+#: The most to pay, in shares of the cost, for sparing as many misses as are allowed; no more once
+#: these were missed. After surges that nobody could foresee, days of double or triple replicas
+#: would spare another only if it came soon.
 _DEAREST = 0.8
 #: In the last hours so many times the allowed share may be late before the level is raised, and
 #: so much less must a higher level have missed to be worth it.
