@@ -132,6 +132,12 @@ def test_what_a_miss_may_cost_goes_by_how_few_are_allowed() -> None:
     assert chosen(10.0 * shares, costs=costs, policy=strict) > 7.0
 
 
+def test_no_miss_of_the_past_is_worth_any_price() -> None:
+    # As after a surge: much was missed, and ever more replicas spare ever less.
+    shares = np.where(LEVELS < 2.0, 0.03, np.where(LEVELS < 8.0, 0.0112, 0.0108))
+    assert chosen(shares, served_late=0.05) == 2.0
+
+
 def test_nothing_attains_so_the_highest_level_that_still_helps_is_chosen() -> None:
     assert chosen(np.full(len(LEVELS), 0.5)) == LEVELS[0]
 
