@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.hold import hold_seconds
 from controller.objective import demand_at
 from controller.observation import Observation
-from controller.policy import WorkloadPolicy
 from models.forecast import FloatArray, Forecast
 
 
@@ -53,18 +51,6 @@ def forecast_within(observation: Observation, within_seconds: float) -> FloatArr
     forecast, first, begun = running
     count = math.ceil((within_seconds + begun) / forecast.step_seconds)
     return forecast.values[first : first + max(count, 1)]
-
-
-def held_seconds(
-    observation: Observation,
-    policy: WorkloadPolicy,
-    tick_seconds: float,
-    seen_seconds: float = math.inf,
-) -> float:
-    """Return how long a replica outlives its last need, by what is known of demand now."""
-    lead = observation.lead_time_seconds
-    known = is_known(observation, lead + tick_seconds)
-    return hold_seconds(lead, policy, seen_seconds=seen_seconds, is_known=known)
 
 
 def is_known(observation: Observation, within_seconds: float) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from controller.policy import WorkloadPolicy
 from models.outlook import SET_BACK_SECONDS
 
-_HOLD_OF_LEAD_TIME = 0.75
+_HOLD_OF_LEAD_TIME = 0.25
 _SHORTEST_HOLD_SECONDS = 20.0
 #: At first nobody knows how soon demand that went comes again. As long as the Kubernetes HPA looks
 #: back before it lets go, and half of it with each while in which demand was seen.
@@ -55,9 +55,9 @@ def hold_seconds(
     Not at all if demand ``is_known`` for as far as a plan looks: who is needed by then is needed
     already.
 
-    To let go and start again costs a lead time of a GPU, to keep costs the time itself: about
-    there lies the break-even of every such rent-or-buy choice (Karlin et al. 1988). A little
-    sooner measured best, for the need is a peak over the look-ahead already.
+    To let go and start again costs a lead time of a GPU, to keep costs the time itself: who knows
+    nothing of demand to come lets go at that break-even (Karlin et al. 1988). A forecast says more
+    of it, and keeps who is needed soon; what it may be wrong by is held for a quarter of that.
     """
     if policy.scale_down.hold_seconds is not None:
         return policy.scale_down.hold_seconds

@@ -2,7 +2,7 @@
 
 Prediction sets a floor, reaction may only go above it, limits hold always. A replica is started
 when the forecast first needs it within one lead time and one tick; it is released when nothing
-has asked for it for a hold, nor does now.
+has asked for it for a hold, and the forecast hardly will within two lead times.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from controller.cluster_view import (
     ReplicaName,
     StartKind,
 )
-from controller.demand_curve import DemandCurve, demand_curve, held_seconds
+from controller.demand_curve import DemandCurve, demand_curve
 from controller.hold import Hold
+from controller.keeping import held_seconds, needed_soon
 from controller.needs import (
     WINDOWS_AWAITED,
     Need,
@@ -64,7 +65,7 @@ def plan(
     need = within_limits(need, policy, expected, most)
     held = held_seconds(observation, policy, tick_seconds, observation.seen_seconds)
     hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
-    target = _held(need, _keep(observation, policy, hold, expected), most)
+    target = _held(need, _keep(observation, policy, hold, expected, tick_seconds), most)
     planned = Plan(
         workload=observation.workload,
         at=now,
@@ -151,7 +152,13 @@ def _demand(observation: Observation) -> float | None:
     return None if reading is None else reading.per_second
 
 
-def _keep(observation: Observation, policy: WorkloadPolicy, hold: Hold, expected: int) -> int:
+def _keep(
+    observation: Observation,
+    policy: WorkloadPolicy,
+    hold: Hold,
+    expected: int,
+    tick_seconds: float,
+) -> int:
     """Return how many of the replicas that exist stay, whatever the need of now.
 
     When nothing has been heard of demand for a while, all of them do: silence is no reason to
@@ -167,7 +174,7 @@ def _keep(observation: Observation, policy: WorkloadPolicy, hold: Hold, expected
     ready = len(observation.ready) + observation.assumed
     if observation.backlog > ready * in_time_each(policy):
         return expected
-    return min(hold.highest, expected)
+    return min(max(hold.highest, needed_soon(observation, policy, tick_seconds)), expected)
 
 
 def _strongest(floor: int, reactive: Need, *, has_forecast: bool) -> Need:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from controller.demand_curve import forecast_within
+from controller.keeping import needed_soon
 from controller.needs import (
     clearing,
     expected_per_second,
@@ -80,7 +81,8 @@ def targeted(
 ) -> FloatArray:
     """Return what shadows want, [workloads, quarters of starts, levels].
 
-    It is their need, or what they hold of what is ``existing``; all of it while demand is late.
+    It is their need, or what they hold of what is ``existing`` or will need of it soon; all of it
+    while demand is late.
     """
     limits = [turn.policy.limits for turn in turns]
     highest = _highest_held(turns, needs, held)
@@ -95,7 +97,9 @@ def targeted(
             ready = shadows.ready_at(shadows.times[-1], turn.observation.start_seconds)
             is_late = one.queue > ready * in_time_each(turn.policy)
             np.copyto(of_workload, there, where=is_late)
-    wanted = np.maximum(wanted, np.minimum(highest, existing))
+    soon = [float(needed_soon(one.observation, one.policy, one.tick_seconds)) for one in turns]
+    keep = np.maximum(highest, np.array(soon)[:, None, None])
+    wanted = np.maximum(wanted, np.minimum(keep, existing))
     fewest = np.array([float(one.min_replicas) for one in limits])
     most = [most_replicas(turn.policy) for turn in turns]
     bounds = np.array([math.inf if one is None else float(one) for one in most])

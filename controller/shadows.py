@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.demand_curve import held_seconds
 from controller.flows import TURN_SECONDS, Flow, newest_of
+from controller.keeping import held_seconds
 from controller.level_account import Account
 from controller.observation import START_QUARTERS
 from controller.shadow_fleets import LEVELS, NOTHING, Flown, Shadows, Turn

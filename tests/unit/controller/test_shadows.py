@@ -10,7 +10,7 @@ from controller.flows import Flow, with_flow
 from controller.jumps import Jumps
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
-from controller.policy import Limits, Objective, WorkloadPolicy
+from controller.policy import Limits, Objective, ScaleDown, WorkloadPolicy
 from controller.shadow_fleets import LEVELS, Shadows, Turn
 from controller.shadows import shadowed
 from models.forecast import Forecast
@@ -186,6 +186,31 @@ def test_without_a_forecast_all_levels_do_alike() -> None:
 def test_a_shadow_holds_what_it_needed_a_moment_ago() -> None:
     assert after([40.0] * 20 + [10.0] * 2).targets[-1][0, MEDIAN] > 30.0
     assert after([40.0] * 20 + [10.0] * 20).targets[-1][0, MEDIAN] < 20.0
+
+
+def test_a_shadow_keeps_what_it_has_and_will_need_soon_but_starts_nothing_for_it() -> None:
+    unset = replace(POLICY, scale_down=ScaleDown())
+    # Demand falls and is to rise again; a lead time is 20 s, and two and a tick are 45.
+    for rises_in, kept in ((40.0, 30.0), (50.0, 10.0)):
+        steps = int(rises_in / 10.0)
+        dip = a_forecast([10.0] * steps + [30.0] * (30 - steps))
+        busy = after([30.0] * 10, policy=unset, forecast=a_forecast(30.0))
+        now = NOW + 90.0
+        for _ in range(4):
+            now += 10.0
+            seen = an_observation(
+                reading=a_reading(10.0, at=now),
+                forecast=replace(dip, issued_at=now),
+                now=now,
+                lead_time_seconds=20.0,
+            )
+            outcomes = Outcomes(
+                until=now, demand=busy.demand + 100.0, seen_seconds=busy.seconds + 10.0
+            )
+            busy = turned(busy, seen, outcomes, unset)
+        assert (busy.targets[-1] == kept).all()
+        calm = after([10.0] * 10, policy=unset, forecast=dip)
+        assert (calm.targets[-1][:, MEDIAN] == 10.0).all()
 
 
 def test_shadows_keep_to_the_limits_of_the_policy() -> None:
