@@ -22,6 +22,7 @@ from models.horizons import HorizonGrid
 from models.learned import fit_learned, refit_points
 from models.portfolio import Portfolio
 from models.series import DemandSeries
+from predictor.worker_process import end_with_parent
 
 #: A fit takes a few seconds; what it learned is used no earlier than this after its last step.
 _FIT_SECONDS = 60.0
@@ -68,10 +69,18 @@ def _blank(first: int, steps: int, horizons: int) -> LearnedTrack:
 
 
 def fit_pool(workers: int) -> ProcessPoolExecutor:
-    """Return a pool for fits: spawned, one thread each, so that a fit has one result."""
+    """Return a pool for fits: spawned, one thread each, so that a fit has one result.
+
+    Its processes end with this one, however that ends.
+    """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=end_with_parent,
+        initargs=(os.getpid(),),
+    )
 
 
 def learned_track(

@@ -5,18 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
+from predictor.worker_process import end_with_parent
+
 #: Lower priority by this much: ticks come first.
 NICENESS = 10
 #: Fits for each worker: one waits for its turn. What is asked for later learns from newer steps.
 _UNDER_WAY = 2
-#: How often a worker looks whether its parent is still there.
-_LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,18 +121,10 @@ class FitPool:
 
 def _become_worker(parent: int) -> None:
     """Leave Ctrl-C to the parent, and the processor to the ticks; end when the parent is gone."""
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # OpenMP's threads spin while they wait for each other: on two busy cores a fit took 15 s with
     # two threads, 3 s with one. Read when scikit-learn is loaded, which is with the first fit.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-
-
-def _end_with(parent: int) -> None:
-    """Wait until another process adopts this one: the parent was killed."""
-    never = threading.Event()
-    while os.getppid() == parent:
-        never.wait(_LOOK_SECONDS)
-    os._exit(1)
