@@ -84,16 +84,16 @@ def main() -> int:
 def play(path: Path, medians: Sequence[float], objectives: Sequence[Objective]) -> list[Case]:
     """Play one trace with restores of each median, for each objective; print each as it ends."""
     trace = read_trace(path)
-    forecasts = made_forecasts(_scenario(trace, medians[0], objectives[0]))
+    forecasts = made_forecasts(scenario_of(trace, medians[0], objectives[0]))
     cases = []
     for objective, median in itertools.product(objectives, medians):
-        case = _case(_scenario(trace, median, objective), trace.name, median, forecasts)
+        case = _case(scenario_of(trace, median, objective), trace.name, median, forecasts)
         print(_row(case), flush=True)
         cases.append(case)
     return cases
 
 
-def _scenario(trace: Trace, median_seconds: float, objective: Objective) -> Scenario:
+def scenario_of(trace: Trace, median_seconds: float, objective: Objective) -> Scenario:
     """Return what ``headstart replay`` would play."""
     environment = Environment(restore=StartLatency(median_seconds=median_seconds))
     return Scenario(
