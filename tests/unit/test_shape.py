@@ -45,6 +45,7 @@ SHELL = {
     "predictor.service",
     "predictor.sharded_service",
     "predictor.subscriptions",
+    "predictor.worker_process",
 }
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users)/\w+")
 
