@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import math
-import multiprocessing
+import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks._kinds import kinds
 from benchmarks._made_forecasts import MadeForecasts, made_forecasts
+from benchmarks._pool import pool_of
 from benchmarks._traffic import trace_paths
 from controller.environment import Environment, StartLatency
 from controller.policy import Cost, Objective
@@ -152,8 +152,7 @@ def _played(
     paths: Sequence[Path], medians: Sequence[float], objectives: Sequence[Objective], jobs: int
 ) -> list[Case]:
     """Play the cases, some traces at a time."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with pool_of(jobs) as pool:
         played = [pool.submit(play, path, medians, objectives) for path in paths]
         return [case for future in as_completed(played) for case in future.result()]
 
@@ -186,8 +185,7 @@ def _print_summary(cases: Sequence[Case], objective: Objective) -> None:
     print()
     for name, scores in scored:
         attained = sum(score.attained_share >= objective.attainment for _, score in scores)
-        logs = [math.log(case.ratio(score)) for case, score in scores]
-        mean = math.exp(math.fsum(logs) / len(logs))
+        mean = statistics.geometric_mean([case.ratio(score) for case, score in scores])
         met = f"{attained} of {len(cases)} cases attained, "
         print(
             f"{name}, {_goal(objective)}: {'' if objective.cost else met}costs are {mean:.3f} x "

@@ -9,17 +9,17 @@ in a row is from the quantile (all horizons together). Without a folder it takes
 from __future__ import annotations
 
 import argparse
-import math
-import multiprocessing
+import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks._pool import pool_of
 from benchmarks._traffic import generated, trace_paths
 from headstart.backtest import Backtest, backtest
 from headstart.traces import Trace, default_warmup, read_trace
@@ -107,8 +107,7 @@ def _measured(paths: Sequence[Path], jobs: int) -> list[Accuracy]:
     """Measure the traces, printing each as it finishes."""
     print("| trace | loss | / moving average | coverage of 0.9, 0.95, 0.99 | worst 500 origins |")
     print("|---|---|---|---|---|", flush=True)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with pool_of(jobs) as pool:
         found = []
         for future in as_completed([pool.submit(measure, path) for path in paths]):
             found.append(future.result())
@@ -126,7 +125,7 @@ def _row(accuracy: Accuracy) -> str:
 def _summed_up(found: Sequence[Accuracy]) -> bool:
     """Print what holds for all traces; return whether the goal was met."""
     ratios = [each.ratio for each in found]
-    mean, worst = math.exp(math.fsum(map(math.log, ratios)) / len(ratios)), max(ratios)
+    mean, worst = statistics.geometric_mean(ratios), max(ratios)
     calibrated = sum(
         all(
             abs(share - quantile) <= within

@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
-import multiprocessing
+import statistics
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks._kinds import kinds
 from benchmarks._made_forecasts import made_forecasts
+from benchmarks._pool import pool_of
 from benchmarks._traffic import trace_paths
 from benchmarks.decisions import scenario_of
 from controller.policy import Objective
@@ -59,8 +58,8 @@ Results = Mapping[tuple[str, float], Result]
 _CONSTANTS = (
     Constant("share of the misses to aim at", "controller.level_choice", "_AIM", (0.6, 0.9)),
     Constant("price of a miss", "controller.level_choice", "_DEAREST", (0.4, 1.6)),
-    Constant("lead times to hold", "controller.hold", "_HOLD_OF_LEAD_TIME", (0.1, 0.75)),
-    Constant("lead times to keep for", "controller.keeping", "_KEPT_LEAD_TIMES", (1.0, 3.0)),
+    Constant("lead times to hold", "controller.hold", "_HOLD", (0.1, 0.75)),
+    Constant("lead times to keep for", "controller.keeping", "_KEPT_LEAD_TIMES", (0.0, 3.0)),
 )
 _OBJECTIVE = Objective()
 
@@ -73,10 +72,8 @@ def main() -> int:
         if len(paths) < 2:
             print("to leave one out takes two traces", file=sys.stderr)
             return 2
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
-            played = [pool.submit(play, path, arguments.median) for path in paths]
-            results = dict(future.result() for future in as_completed(played))
+        with pool_of(arguments.jobs) as pool:
+            results = dict(pool.map(play, paths, [arguments.median] * len(paths)))
     print("\n| constant | in force | attained, cost | chosen without the trace | attained, cost |")
     print("|---|---|---|---|---|")
     for constant in _CONSTANTS:
@@ -145,7 +142,7 @@ def _attained(played: Sequence[Result]) -> int:
 
 
 def _mean_ratio(played: Sequence[Result]) -> float:
-    return math.exp(math.fsum(math.log(one.ratio) for one in played) / len(played))
+    return statistics.geometric_mean([one.ratio for one in played])
 
 
 def _summary(played: Sequence[Result]) -> str:

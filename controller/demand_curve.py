@@ -53,6 +53,11 @@ def forecast_within(observation: Observation, within_seconds: float) -> FloatArr
     return forecast.values[first : first + max(count, 1)]
 
 
+def has_forecast(observation: Observation) -> bool:
+    """Say whether there is a forecast to lean on."""
+    return _running(observation) is not None
+
+
 def is_known(observation: Observation, within_seconds: float) -> bool:
     """Say whether demand is known of all steps that begin within a while."""
     forecast = observation.outlook.forecast if observation.outlook else None

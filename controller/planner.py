@@ -2,7 +2,7 @@
 
 Prediction sets a floor, reaction may only go above it, limits hold always. A replica is started
 when the forecast first needs it within one lead time and one tick; it is released when nothing
-has asked for it for a hold, and the forecast hardly will within two lead times.
+has asked for it for a hold, nor does the forecast within two lead times.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def plan(
     curve = demand_curve(observation, level)
     floor = replicas_for(curve.peak(lead + tick_seconds), policy) if curve else 0
     reactive = reactive_need(observation, policy, expected, blind=curve is None)
-    need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(others))
-    need = within_limits(need, policy, expected, most)
+    need = within_limits(_strongest(floor, reactive, curve), policy, expected, most)
+    kept = max(need.replicas, min(needed_soon(observation, policy, tick_seconds), expected))
     held = held_seconds(observation, policy, tick_seconds, observation.seen_seconds)
-    hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
-    target = _held(need, _keep(observation, policy, hold, expected, tick_seconds), most)
+    hold = hold.with_target(kept, now=now, hold_seconds=held)
+    target = _held(need, _keep(observation, policy, hold, expected), most)
     planned = Plan(
         workload=observation.workload,
         at=now,
@@ -152,13 +152,7 @@ def _demand(observation: Observation) -> float | None:
     return None if reading is None else reading.per_second
 
 
-def _keep(
-    observation: Observation,
-    policy: WorkloadPolicy,
-    hold: Hold,
-    expected: int,
-    tick_seconds: float,
-) -> int:
+def _keep(observation: Observation, policy: WorkloadPolicy, hold: Hold, expected: int) -> int:
     """Return how many of the replicas that exist stay, whatever the need of now.
 
     When nothing has been heard of demand for a while, all of them do: silence is no reason to
@@ -174,11 +168,11 @@ def _keep(
     ready = len(observation.ready) + observation.assumed
     if observation.backlog > ready * in_time_each(policy):
         return expected
-    return min(max(hold.highest, needed_soon(observation, policy, tick_seconds)), expected)
+    return min(hold.highest, expected)
 
 
-def _strongest(floor: int, reactive: Need, *, has_forecast: bool) -> Need:
-    if has_forecast and floor >= reactive.replicas:
+def _strongest(floor: int, reactive: Need, curve: DemandCurve | None) -> Need:
+    if curve is not None and floor >= reactive.replicas:
         return Need(floor, _FORECAST if floor else Reason.NO_DEMAND)
     return reactive
 

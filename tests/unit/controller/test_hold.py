@@ -67,6 +67,11 @@ def test_in_the_long_run_the_hold_follows_the_lead_time() -> None:
     assert hold_seconds(10.0, POLICY) == 20.0
 
 
+def test_it_is_longer_where_no_forecast_keeps_who_will_be_needed() -> None:
+    assert hold_seconds(100.0, POLICY, has_forecast=False) == 75.0
+    assert hold_seconds(10.0, POLICY, has_forecast=False) == 20.0
+
+
 @pytest.mark.parametrize(
     ("seen_seconds", "expected"), [(0.0, 300.0), (1200.0, 150.0), (2400.0, 75.0), (86400.0, 25.0)]
 )

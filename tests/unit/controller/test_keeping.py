@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from controller.keeping import held_seconds, needed_soon
+from controller.keeping import KEPT_LEVEL, held_seconds, needed_soon
 from controller.observation import Observation
-from controller.policy import ScaleDown
 from models.forecast import QUANTILES
 from tests.unit.controller.builders import NOW, a_forecast, a_policy, a_reading, an_observation
 
 SETS_HOLD = a_policy(hold_seconds=60.0)
-POLICY = replace(SETS_HOLD, scale_down=ScaleDown())
+POLICY = a_policy(hold_seconds=None)
 
 
 def a_rise(at_step: int) -> list[float]:
@@ -45,9 +44,10 @@ def test_soon_is_within_two_lead_times_and_a_tick(lead_time_seconds: float, expe
     assert needed_soon(seen, POLICY, 5.0) == expected
 
 
-def test_it_is_what_four_of_five_times_is_enough() -> None:
+def test_it_is_what_is_enough_four_of_five_times() -> None:
     seen = an_observation(forecast=a_forecast(10.0, spread=0.5))
-    assert needed_soon(seen, POLICY, 5.0) == 10 * (1 + 0.5 * QUANTILES.index(0.8)) == 15
+    assert needed_soon(seen, POLICY, 5.0) == 15
+    assert QUANTILES[int(KEPT_LEVEL)] == 0.8
 
 
 def test_what_is_soon_of_a_forecast_that_was_made_before_is_sooner() -> None:
@@ -61,6 +61,12 @@ def test_without_a_forecast_to_lean_on_nobody_is_kept_by_it() -> None:
     assert needed_soon(an_observation(reading=a_reading(9.0)), POLICY, 5.0) == 0
     stale = an_observation(forecast=a_forecast(9.0, issued_at=NOW - 1000.0))
     assert needed_soon(stale, POLICY, 5.0) == 0
+
+
+def test_without_one_the_hold_is_longer() -> None:
+    seen = an_observation(forecast=a_forecast(9.0), lead_time_seconds=100.0)
+    later = seen._replace(now=NOW + 1000.0)
+    assert [held_seconds(one, POLICY, 5.0) for one in (seen, later)] == [25.0, 75.0]
 
 
 def test_nor_where_the_policy_sets_the_hold_or_demand_is_known() -> None:

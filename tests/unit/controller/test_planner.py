@@ -205,6 +205,19 @@ def test_who_is_needed_within_two_lead_times_stays_and_is_not_started_for_it() -
     assert (none.target, none.starts) == (1, 0)
 
 
+def test_a_forecast_that_differs_for_a_moment_lets_nobody_go_who_is_needed_soon() -> None:
+    unset, hold, targets = replace(POLICY, scale_down=ScaleDown()), Hold(), []
+    ticks = ((0, True), (5, False), (10, False), (15, True), (20, False), (35, False), (36, False))
+    for second, rises in ticks:
+        now = NOW + second
+        forecast = a_forecast(a_ramp(8) if rises else 1.0, issued_at=now)
+        seen = an_observation(ready=4, forecast=forecast, now=now)
+        what, hold = plan(seen, unset, MEDIAN, hold, tick_seconds=5.0)
+        targets.append(what.target)
+    # Who was needed soon until 20 s ago is held no longer.
+    assert targets == [4, 4, 4, 4, 4, 4, 1]
+
+
 def test_nothing_is_held_where_demand_is_known_for_longer_than_a_start_takes() -> None:
     held = Hold().with_target(4, now=NOW - 5.0, hold_seconds=1e9)
     unset = replace(POLICY, scale_down=ScaleDown())

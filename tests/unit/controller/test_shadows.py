@@ -10,7 +10,7 @@ from controller.flows import Flow, with_flow
 from controller.jumps import Jumps
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
-from controller.policy import Limits, Objective, ScaleDown, WorkloadPolicy
+from controller.policy import Limits, Objective, WorkloadPolicy
 from controller.shadow_fleets import LEVELS, Shadows, Turn
 from controller.shadows import shadowed
 from models.forecast import Forecast
@@ -189,7 +189,7 @@ def test_a_shadow_holds_what_it_needed_a_moment_ago() -> None:
 
 
 def test_a_shadow_keeps_what_it_has_and_will_need_soon_but_starts_nothing_for_it() -> None:
-    unset = replace(POLICY, scale_down=ScaleDown())
+    unset = a_policy(hold_seconds=None)
     # Demand falls and is to rise again; a lead time is 20 s, and two and a tick are 45.
     for rises_in, kept in ((40.0, 30.0), (50.0, 10.0)):
         steps = int(rises_in / 10.0)
@@ -260,7 +260,8 @@ def turns_of(number: int) -> Iterator[Turn | None]:
         max_replicas=None if number % 2 else 30,
         max_step=4 if number % 5 == 1 else None,
     )
-    policy = a_policy(capacity=1.0 + number % 4, limits=limits, hold_seconds=15.0 * (number % 6))
+    hold = None if number % 3 == 2 else 15.0 * (number % 6)
+    policy = a_policy(capacity=1.0 + number % 4, limits=limits, hold_seconds=hold)
     starts = tuple(generator.uniform(5.0, 90.0, START_QUARTERS).cumsum())
     there, gap = range(number % 11, 40 - number % 7), range(18, 32) if number % 4 == 3 else ()
     outcomes = Outcomes()
