@@ -131,8 +131,18 @@ def summarize(
         wall_seconds=wall_seconds,
         comparison=assessment.comparison,
         parking=assessment.parking,
+        money=_money(assessment),
         notes=assessment.notes,
     )
+
+
+def _money(assessment: Assessment) -> dict[str, float] | None:
+    """Return what everybody spends, by name, if money decides."""
+    cost = assessment.cost
+    if cost is None:
+        return None
+    scores = {"headstart": assessment.score, **assessment.comparison}
+    return {name: score.money(cost) for name, score in scores.items()}
 
 
 def trial_of(scenario: Scenario, result: ReplayResult) -> Trial:

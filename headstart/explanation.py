@@ -112,7 +112,7 @@ def _forecast(facts: PlanFacts) -> str:
     if not facts.floor:
         return "No forecast needs a replica."
     return (
-        f"The forecast needs {replicas_text(facts.floor)}: they cover the demand of the next "
+        f"The forecast needs {replicas_text(facts.floor)}: enough for the demand of the next "
         f"{facts.lead_time_seconds:.0f} s in {percent_text(facts.quantile_level)} of cases, and "
         f"{facts.lead_time_seconds:.0f} s is the lead time planned with."
     )

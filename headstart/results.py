@@ -74,8 +74,9 @@ class Summary:
     money decides. ``hits`` are restores that were needed while they were ready and had no request
     late in the 10 s before; ``misses`` are requests that waited too long, ``wasted_gpu_seconds``
     GPU time that served nobody. ``parking`` is None, and left out, where restores have one stage;
-    where they have two, ``restores`` are those that were given a GPU. ``notes`` are sentences to be
-    read with the figures, left out where there are none.
+    where they have two, ``restores`` are those that were given a GPU. ``money`` is what Headstart
+    and the others, by name, spend on GPUs and missed requests where money decides, else left out.
+    ``notes`` are sentences to be read with the figures, left out where there are none.
     """
 
     trace: str
@@ -94,15 +95,15 @@ class Summary:
     wall_seconds: float
     comparison: Mapping[str, Score]
     parking: ParkingTally | None = None
+    money: Mapping[str, float] | None = None
     notes: tuple[str, ...] = ()
 
     def content(self) -> dict[str, object]:
         """Return what is written."""
         content = asdict(self)
-        if self.parking is None:
-            del content["parking"]
-        if not self.notes:
-            del content["notes"]
+        for name in ("parking", "money", "notes"):
+            if not content[name]:
+                del content[name]
         return content
 
 

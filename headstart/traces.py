@@ -100,7 +100,7 @@ def default_capacity(
         rates = trace.per_second[first:last]
         peak = float(rates[~np.isnan(rates)].max(initial=0.0))
     if peak <= 0:
-        raise InvalidTraceError(f"{trace.name}: no request at all: there is nothing to replay")
+        raise InvalidTraceError(f"{trace.name}: no request at all: there is nothing to judge")
     return peak / _REPLICAS_AT_PEAK
 
 

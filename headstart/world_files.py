@@ -7,9 +7,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from controller.environment import Environment
 from controller.policy import Mode, Restore, WorkloadPolicy
-from headstart.errors import UsageError
+from headstart.errors import InvalidTraceError, UsageError
 from headstart.kafka_options import kafka_connection
 from headstart.peak_check import check_peak
 from headstart.scenario import Scenario
@@ -37,9 +39,17 @@ def trace_and_warmup(arguments: argparse.Namespace) -> tuple[Trace, float]:
         HeadstartError: if either can't be used.
     """
     trace = _trace(arguments)
-    if arguments.warmup is None:
-        return trace, default_warmup(trace)
-    return trace, parse_warmup(arguments.warmup, trace)
+    given = arguments.warmup
+    warmup_seconds = default_warmup(trace) if given is None else parse_warmup(given, trace)
+    left = trace.duration_seconds - warmup_seconds
+    if left < _SHORTEST_SECONDS:
+        raise UsageError(
+            f"{trace.name}: {left:g} s are left after the warm-up of {warmup_seconds:g} s: "
+            f"at least {_SHORTEST_SECONDS:g} s are needed to judge"
+        )
+    if not np.nanmax(trace.requests, initial=0.0) > 0:
+        raise InvalidTraceError(f"{trace.name}: no request at all: there is nothing to judge")
+    return trace, warmup_seconds
 
 
 def scenario_of(arguments: argparse.Namespace) -> tuple[Trace, Scenario]:
@@ -50,12 +60,6 @@ def scenario_of(arguments: argparse.Namespace) -> tuple[Trace, Scenario]:
         InvalidFileError: if the policy or the environment is wrong.
     """
     trace, warmup_seconds = trace_and_warmup(arguments)
-    left = trace.duration_seconds - warmup_seconds
-    if left < _SHORTEST_SECONDS:
-        raise UsageError(
-            f"{trace.name}: {left:g} s are left after the warm-up of {warmup_seconds:g} s: "
-            f"at least {_SHORTEST_SECONDS:g} s are needed to judge"
-        )
     environment = read_world(arguments.environment)
     policy = _policy(arguments, trace, environment)
     check_fit(policy, environment)

@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     from controller.environment_file import read_environment
     from controller.errors import InvalidFileError
     from controller.policy_file import read_policies
+    from headstart.errors import UsageError
+    from headstart.world_files import check_fit
 
     problems: list[tuple[Path, str]] = []
     policies: tuple[WorkloadPolicy, ...] = ()
@@ -41,9 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
         problems += [(arguments.policy, problem) for problem in error.problems]
     if arguments.environment is not None:
         try:
-            read_environment(arguments.environment)
+            environment = read_environment(arguments.environment)
+            for policy in policies:
+                check_fit(policy, environment)
         except InvalidFileError as error:
             problems += [(arguments.environment, problem) for problem in error.problems]
+        except UsageError as error:
+            problems.append((arguments.policy, str(error)))
     if arguments.json:
         lines = [_as_json(arguments.policy, policies, problems)]
     elif problems:

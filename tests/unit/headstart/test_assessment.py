@@ -144,6 +144,20 @@ def test_where_money_decides_no_share_is_met_or_missed(tmp_path: Path) -> None:
         assert not any(word in text for word in (" met ", " missed ", "✓", "✗", "fell short"))
 
 
+def test_where_money_decides_the_summary_says_what_everybody_spends(tmp_path: Path) -> None:
+    scenario = a_scenario(cost=COST)
+    assessment, content = assessed(scenario)
+    write_summary(
+        tmp_path / "summary.json", summarize("a.csv", scenario, assessment, wall_seconds=1.0)
+    )
+    money = json.loads((tmp_path / "summary.json").read_text())["money"]
+    assert money.keys() == {"headstart", *assessment.comparison}
+    assert [money["headstart"], money["hpa"]] == [one.money for one in content.comparisons[:2]]
+    by_share = a_scenario()
+    told = summarize("a.csv", by_share, assessed(by_share)[0], wall_seconds=1.0).content()
+    assert "money" not in told
+
+
 def test_where_money_decides_gpus_and_late_requests_are_compared_in_it() -> None:
     assessment, content = assessed(a_scenario(cost=COST))
     own, other = content.comparisons[0], content.comparisons[1]

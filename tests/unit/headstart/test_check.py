@@ -49,6 +49,25 @@ def test_a_single_policy_without_a_limit_is_summed_up(
     )
 
 
+def test_a_replica_that_no_node_of_the_environment_holds_is_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy, environment = tmp_path / "policy.yaml", tmp_path / "environment.yaml"
+    policy.write_text(
+        "apiVersion: headstart.dev/v1alpha1\nkind: PreRestorePolicy\nmetadata: {name: chat}\n"
+        "spec: {capacity: {demandPerReplica: 3}, demand: {prometheus: {query: up}}, "
+        "standby: {gpusPerReplica: 4}}\n"
+    )
+    environment.write_text("standby: {nodes: 2, gpusPerNode: 2}\n")
+    assert run_check(policy) == 0
+    capsys.readouterr()
+    assert run_check(policy, "--environment", environment) == 2
+    assert capsys.readouterr().out == (
+        "chat: spec.standby.gpusPerReplica: 4 is not allowed: "
+        "must be at most 2, the environment's standby.gpusPerNode\n"
+    )
+
+
 def test_problems_of_both_files_are_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

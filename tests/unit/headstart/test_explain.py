@@ -57,7 +57,7 @@ def test_a_plan_says_demand_quantile_lead_time_reason_and_what_starts() -> None:
     assert sentences(a_plan(target=3, starts=2)) == (
         "At 100 s the target of chat is 3 replicas: 1 ready, 0 restoring.",
         "Demand is 12.5 per second.",
-        "The forecast needs 3 replicas: they cover the demand of the next 62 s in 95 % of cases, "
+        "The forecast needs 3 replicas: enough for the demand of the next 62 s in 95 % of cases, "
         "and 62 s is the lead time planned with.",
         "Demand that is already here needs 1 replica.",
         "The forecast sets the target: it is the higher of the two.",

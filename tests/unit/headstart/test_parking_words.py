@@ -47,7 +47,7 @@ def test_a_plan_of_two_stages_says_what_is_promoted_and_what_is_parked() -> None
         "At 100 s the target of chat is 3 replicas: 1 ready, 0 restoring; "
         "2 workers parked, 1 parking.",
         "Demand is 12.5 per second.",
-        "The forecast needs 3 replicas: they cover the demand of the next 62 s in 95 % of cases, "
+        "The forecast needs 3 replicas: enough for the demand of the next 62 s in 95 % of cases, "
         "and 62 s is the lead time planned with.",
         "Demand that is already here needs 1 replica.",
         "There shall be 6 workers, those on GPUs included: parking and promoting one takes 24 s, "

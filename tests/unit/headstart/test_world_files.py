@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from headstart.command_line import parse
-from headstart.errors import InvalidTraceError, UsageError
+from headstart.errors import HeadstartError, InvalidTraceError, UsageError
 from headstart.scenario import Scenario
-from headstart.world_files import scenario_of
+from headstart.world_files import scenario_of, trace_and_warmup
 
 POLICY = """\
 apiVersion: headstart.dev/v1alpha1
@@ -58,6 +58,24 @@ def test_without_a_policy_the_row_of_a_peak_that_cannot_be_played_is_blamed(tmp_
         "trace there, or say in a --policy what a replica serves (spec.capacity.demandPerReplica, "
         "at least 1)"
     )
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (60, "59 s are left after the warm-up of 1 s: at least 60 s are needed to judge"),
+        (80, "no request at all: there is nothing to judge"),
+    ],
+)
+def test_a_backtest_too_is_refused_what_cannot_be_judged(
+    tmp_path: Path, rows: int, said: str
+) -> None:
+    trace = tmp_path / "trace.csv"
+    counts = "".join(f"{NEW_YEAR + second},0\n" for second in range(rows))
+    trace.write_text("timestamp,requests\n" + counts)
+    words = ["backtest", str(trace), "--out", str(tmp_path / "out"), "--warmup", "1s"]
+    with pytest.raises(HeadstartError, match=said):
+        trace_and_warmup(parse(words))
 
 
 @pytest.mark.parametrize(
