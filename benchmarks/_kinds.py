@@ -6,8 +6,7 @@ at first (on hours cut from them), by how much the last calibration moves a quan
 nine of them, and seven with other seeds), how much of a jump in demand is provided for and how
 much of one is taken for chance, after how many steps models are first fitted, into how many kinds
 residuals are told apart (the last three on hours cut from them, too), at which share of the
-misses allowed is aimed, what a miss may cost, and for how long and for what demand to come replicas
-are kept (with other seeds).
+misses allowed is aimed, and what a miss may cost.
 """
 
 from __future__ import annotations

@@ -58,8 +58,7 @@ Results = Mapping[tuple[str, float], Result]
 _CONSTANTS = (
     Constant("share of the misses to aim at", "controller.level_choice", "_AIM", (0.6, 0.9)),
     Constant("price of a miss", "controller.level_choice", "_DEAREST", (0.4, 1.6)),
-    Constant("lead times to hold", "controller.hold", "_HOLD", (0.1, 0.75)),
-    Constant("lead times to keep for", "controller.keeping", "_KEPT_LEAD_TIMES", (0.0, 3.0)),
+    Constant("lead times to hold", "controller.hold", "_HOLD_OF_LEAD_TIME", (0.25, 1.5)),
 )
 _OBJECTIVE = Objective()
 

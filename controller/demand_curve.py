@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from controller.hold import hold_seconds
 from controller.objective import demand_at
 from controller.observation import Observation
+from controller.policy import WorkloadPolicy
 from models.forecast import FloatArray, Forecast
 
 
@@ -53,9 +55,16 @@ def forecast_within(observation: Observation, within_seconds: float) -> FloatArr
     return forecast.values[first : first + max(count, 1)]
 
 
-def has_forecast(observation: Observation) -> bool:
-    """Say whether there is a forecast to lean on."""
-    return _running(observation) is not None
+def held_seconds(
+    observation: Observation,
+    policy: WorkloadPolicy,
+    tick_seconds: float,
+    seen_seconds: float = math.inf,
+) -> float:
+    """Return how long a replica outlives its last need, by what is known of demand now."""
+    lead = observation.lead_time_seconds
+    known = is_known(observation, lead + tick_seconds)
+    return hold_seconds(lead, policy, seen_seconds=seen_seconds, is_known=known)
 
 
 def is_known(observation: Observation, within_seconds: float) -> bool:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from controller.policy import WorkloadPolicy
 from models.outlook import SET_BACK_SECONDS
 
-#: In lead times. Without a forecast nothing else keeps who will be needed again.
-_HOLD, _BLIND_HOLD = 0.25, 0.75
+_HOLD_OF_LEAD_TIME = 0.75
 _SHORTEST_HOLD_SECONDS = 20.0
 #: At first nobody knows how soon demand that went comes again. As long as the Kubernetes HPA looks
 #: back before it lets go, and half of it with each while in which demand was seen.
@@ -49,7 +48,6 @@ def hold_seconds(
     policy: WorkloadPolicy,
     *,
     seen_seconds: float = math.inf,
-    has_forecast: bool = True,
     is_known: bool = False,
 ) -> float:
     """Return how long a replica outlives its last need, demand having been seen for so long.
@@ -58,14 +56,12 @@ def hold_seconds(
     already.
 
     To let go and start again costs a lead time of a GPU, to keep costs the time itself: about
-    there lies the break-even for who knows nothing of demand to come (Karlin et al. 1988). A little
-    sooner measured best. A forecast knows something, and keeps who will be needed soon: beside it
-    a quarter of a lead time is enough.
+    there lies the break-even of every such rent-or-buy choice (Karlin et al. 1988). A little
+    sooner measured best, for the need is a peak over the look-ahead already.
     """
     if policy.scale_down.hold_seconds is not None:
         return policy.scale_down.hold_seconds
     if is_known:
         return 0.0
     first = _FIRST_HOLD_SECONDS * math.exp2(-seen_seconds / _HALVED_AFTER_SECONDS)
-    lead_times = _HOLD if has_forecast else _BLIND_HOLD
-    return max(lead_times * lead_time_seconds, _SHORTEST_HOLD_SECONDS, first)
+    return max(_HOLD_OF_LEAD_TIME * lead_time_seconds, _SHORTEST_HOLD_SECONDS, first)

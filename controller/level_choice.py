@@ -3,8 +3,7 @@
 Where a share is the objective that is the cheapest level of those that would have missed no more
 than the share to aim at, unless the last replicas on the way there keep almost nothing from being
 late. Where money decides it is the level at which GPUs and misses together cost least. Evidence
-fades over weeks, so the level settles; that of the last hours may raise it at once, at the same
-price for a miss.
+fades over weeks, so the level settles; that of the last hours may raise it at once.
 """
 
 from __future__ import annotations
@@ -83,17 +82,10 @@ def chosen_level(shadows: Shadows, served: Served, policy: WorkloadPolicy) -> fl
         account = _with_belief(shadows.long, served, believed, late, policy)
         return float(LEVELS[np.argmin(account.replica_seconds + worth * account.late)])
     allowed = 1.0 - policy.objective.attainment
-
-    def with_belief(account: Account) -> Account:
-        return _with_belief(account, served, believed, _AIM * allowed, policy)
-
-    account = with_belief(shadows.long)
+    account = _with_belief(shadows.long, served, believed, _AIM * allowed, policy)
     level = _cheapest_level(account, _least_level(account, _paced(served, allowed)))
     level = min(level, _dearest_level(account, allowed))
-    short = _short_level(shadows.short, allowed)
-    if short > level:
-        short = min(short, _dearest_level(with_belief(shadows.short), allowed))
-    return max(level, short)
+    return max(level, _short_level(shadows.short, allowed))
 
 
 def _worth_of_late(cost: Cost, policy: WorkloadPolicy) -> float:

@@ -2,7 +2,7 @@
 
 Prediction sets a floor, reaction may only go above it, limits hold always. A replica is started
 when the forecast first needs it within one lead time and one tick; it is released when nothing
-has asked for it for a hold, nor does the forecast within two lead times.
+has asked for it for a hold, nor does now.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from controller.cluster_view import (
     ReplicaName,
     StartKind,
 )
-from controller.demand_curve import DemandCurve, demand_curve
+from controller.demand_curve import DemandCurve, demand_curve, held_seconds
 from controller.hold import Hold
-from controller.keeping import held_seconds, needed_soon
 from controller.needs import (
     WINDOWS_AWAITED,
     Need,
@@ -60,11 +59,11 @@ def plan(
     curve = demand_curve(observation, level)
     floor = replicas_for(curve.peak(lead + tick_seconds), policy) if curve else 0
     reactive = reactive_need(observation, policy, expected, blind=curve is None)
+    need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(others))
-    need = within_limits(_strongest(floor, reactive, curve), policy, expected, most)
-    kept = max(need.replicas, min(needed_soon(observation, policy, tick_seconds), expected))
+    need = within_limits(need, policy, expected, most)
     held = held_seconds(observation, policy, tick_seconds, observation.seen_seconds)
-    hold = hold.with_target(kept, now=now, hold_seconds=held)
+    hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
     target = _held(need, _keep(observation, policy, hold, expected), most)
     planned = Plan(
         workload=observation.workload,
@@ -171,8 +170,8 @@ def _keep(observation: Observation, policy: WorkloadPolicy, hold: Hold, expected
     return min(hold.highest, expected)
 
 
-def _strongest(floor: int, reactive: Need, curve: DemandCurve | None) -> Need:
-    if curve is not None and floor >= reactive.replicas:
+def _strongest(floor: int, reactive: Need, *, has_forecast: bool) -> Need:
+    if has_forecast and floor >= reactive.replicas:
         return Need(floor, _FORECAST if floor else Reason.NO_DEMAND)
     return reactive
 

@@ -137,8 +137,8 @@ class Limits:
 class ScaleDown:
     """When a replica may go.
 
-    ``hold_seconds`` is how long after its last need; None holds a quarter of a lead time, longer in
-    the first hour, and keeps who the forecast will need soon.
+    ``hold_seconds`` is how long after its last need; None holds three quarters of a lead time, and
+    longer in the first hour.
     """
 
     hold_seconds: float | None = None

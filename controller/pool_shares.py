@@ -130,7 +130,7 @@ def _claim(
     quantiles, capacity = _demand_quantiles(plan, policy, outlook), policy.demand_per_replica
     # A fault of the metric may ask for a million, and nobody can be given more than there is.
     wanted = min(plan.target, gpus // policy.standby.gpus_per_replica)
-    # What is kept serves nobody now: that it was needed, or may be, is no need beside others'.
+    # What is held serves nobody now: that it was needed says nothing of the forecast's tail.
     needed = max(plan.floor, plan.reactive) if plan.reason is Reason.HOLD else plan.target
     return Claim(
         workload=plan.workload,

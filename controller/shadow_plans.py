@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from controller.demand_curve import forecast_within
-from controller.keeping import KEPT_LEVEL, kept_for
 from controller.needs import (
     clearing,
     expected_per_second,
@@ -19,51 +18,35 @@ from controller.needs import (
     sure_need,
     unhurried_seconds,
 )
-from controller.objective import LevelWeights, highest_demand
+from controller.objective import highest_demand
 from controller.observation import START_QUARTERS
 from controller.shadow_fleets import LEVEL_WEIGHTS, NOTHING, Flown, Turn
 from models.forecast import QUANTILES, FloatArray
 
 #: Without a forecast the highest demand of it is none.
 _NO_FORECAST = np.zeros((1, len(QUANTILES)))
-_KEPT_WEIGHTS = LevelWeights.of(np.array([KEPT_LEVEL]))
 
 
 def needed(turns: Sequence[Turn], flown: Sequence[Flown]) -> FloatArray:
     """Return how many replicas shadows need now, [workloads, quarters of starts, levels]."""
-    near, least = [], []
+    values, firsts, least, ahead = [], [], [], 0
     for turn in turns:
         seen = turn.observation
-        near.append(forecast_within(seen, seen.lead_time_seconds + turn.tick_seconds))
+        near = forecast_within(seen, seen.lead_time_seconds + turn.tick_seconds)
         smooth = turn.outcomes.smooth_per_second
-        least.append(float(sure_need(seen, turn.policy, smooth, blind=near[-1] is None)))
-    needs = np.maximum(_at_levels(turns, near, LEVEL_WEIGHTS), np.array(least)[:, None])
+        least.append(float(sure_need(seen, turn.policy, smooth, blind=near is None)))
+        values.append(_NO_FORECAST if near is None else near)
+        firsts.append(ahead)
+        ahead += len(values[-1])
+    peaks = np.array([turn.outcomes.peak_per_second for turn in turns])
+    demand = highest_demand(np.concatenate(values), firsts, LEVEL_WEIGHTS, peak_per_second=peaks)
+    capacity = np.array([turn.policy.demand_per_replica for turn in turns])
+    needs = np.maximum(_replicas(demand, capacity[:, None]), np.array(least)[:, None])
     of_quarters = np.repeat(needs[:, None], START_QUARTERS, axis=1)
     for of_workload, turn, one in zip(of_quarters, turns, flown, strict=True):
         if one.waits:
             np.maximum(of_workload, _clearing(turn, one.queue), out=of_workload)
     return of_quarters
-
-
-def kept(turns: Sequence[Turn], existing: FloatArray) -> FloatArray:
-    """Return how many of the ``existing`` shadows will need soon, shaped like these."""
-    soon = [kept_for(one.observation, one.policy, one.tick_seconds) for one in turns]
-    return np.minimum(_at_levels(turns, soon, _KEPT_WEIGHTS)[:, None], existing)
-
-
-def _at_levels(
-    turns: Sequence[Turn], forecasts: Sequence[FloatArray | None], weights: LevelWeights
-) -> FloatArray:
-    """Return the replicas that the highest demand of each forecast takes, [workloads, levels]."""
-    values, firsts, ahead = [], [], 0
-    for forecast in forecasts:
-        values.append(_NO_FORECAST if forecast is None else forecast)
-        firsts.append(ahead)
-        ahead += len(values[-1])
-    peaks = np.array([turn.outcomes.peak_per_second for turn in turns])
-    demand = highest_demand(np.concatenate(values), firsts, weights, peak_per_second=peaks)
-    capacity = np.array([turn.policy.demand_per_replica for turn in turns])
-    return _replicas(demand, capacity[:, None])
 
 
 def _clearing(turn: Turn, queue: FloatArray) -> FloatArray:

@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from controller.demand_curve import held_seconds
 from controller.flows import TURN_SECONDS, Flow, newest_of
-from controller.keeping import held_seconds
 from controller.level_account import Account
 from controller.observation import START_QUARTERS
 from controller.shadow_fleets import LEVELS, NOTHING, Flown, Shadows, Turn
-from controller.shadow_plans import kept, needed, targeted
+from controller.shadow_plans import needed, targeted
 from models.forecast import FloatArray
 
 #: What is remembered: most of two weeks to choose from, and some hours to notice a change by.
@@ -35,7 +35,7 @@ _TOGETHER = 256
 
 
 class _Row(NamedTuple):
-    """What one workload's shadows need or keep and want now, [quarters of starts, levels]."""
+    """What one workload's shadows need and want now, [quarters of starts, levels]."""
 
     needs: FloatArray
     targets: FloatArray
@@ -74,7 +74,7 @@ def _taken(turns: Sequence[Turn]) -> list[Shadows]:
     # As long as replicas are held in the long run: what a longer hold of the first hour spares
     # says nothing of a level.
     held = [held_seconds(turn.observation, turn.policy, turn.tick_seconds) for turn in turns]
-    needs = np.maximum(needed(turns, flown), kept(turns, existing))
+    needs = needed(turns, flown)
     targets = targeted(turns, flown, needs, existing, held)
     least = np.minimum.reduce(targets, axis=(1, 2)).tolist()
     rows = map(_Row, needs, targets, least, held)

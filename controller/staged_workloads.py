@@ -33,7 +33,7 @@ from controller.worker_stock import Stock, parks_tried, stock_of, surplus
 from models.forecast import WorkloadName
 
 #: A surplus worker costs no GPU, and parking it anew reads a snapshot: it is held for so long at
-#: the least, and for as long as its lead time lets replicas be held.
+#: the least, and as long as a replica would be at such a lead time.
 WORKER_HOLD_SECONDS = 600.0
 _RESTORE, _COLD = StartKind.RESTORE, StartKind.COLD
 

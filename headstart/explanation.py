@@ -15,8 +15,8 @@ _REASONS = {
     Reason.REACTIVE: "Demand that is already here sets the target: it exceeds the forecast.",
     Reason.BACKLOG: "Requests that wait already set the target: they must be cleared.",
     Reason.BOOST: "An alert sets the target: it announced more demand.",
-    Reason.HOLD: "Replicas are kept that nobody needs now: they were needed a moment ago, or "
-    "likely will be within two lead times.",
+    Reason.HOLD: "The hold sets the target: replicas are kept until no recent and no coming "
+    "demand needs them.",
     Reason.MIN_REPLICAS: "limits.minReplicas sets the target: less is needed.",
     Reason.MAX_REPLICAS: "limits.maxReplicas or gpuBudget caps the target: more is needed.",
     Reason.MAX_STEP: "limits.maxStep caps the target: more is needed, and comes at the next ticks.",

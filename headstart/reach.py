@@ -1,4 +1,4 @@
-"""How far ahead demand is forecast: as far as any start may have to be planned."""
+"""How far ahead demand is forecast: as far as any plan may look."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Scenario:
         return self.track().series(step_of(self.bin_seconds))
 
     def grid(self) -> HorizonGrid:
-        """Return the steps ahead that are forecast: as far as the policy may plan starts."""
+        """Return the steps ahead that are forecast: as far as the policy's plans look."""
         reach = reach_seconds([self.policy], tick_seconds=TICK_SECONDS)
         return grid_reaching(reach, step_seconds=step_of(self.bin_seconds))
 

@@ -72,8 +72,7 @@ FIELD_TEXTS: dict[str, str] = {
     "spec.limits.gpuBudget": "Most GPUs at a time.",
     "spec.limits.priority": "Decides between workloads that share a pool; the higher goes first.",
     "spec.scaleDown": "When a replica may go.",
-    "spec.scaleDown.holdSeconds": "How long a replica stays after it was last needed, whatever is "
-    "forecast; without it, a part of its lead time, minutes in the first hour, and for as long as "
-    "it will likely be needed within two lead times.",
+    "spec.scaleDown.holdSeconds": "How long a replica stays after it was last needed; without it, "
+    "what its lead time makes worth while, and minutes in the first hour.",
     "spec.scaleDown.drainSeconds": "How long a released replica finishes what it has.",
 }

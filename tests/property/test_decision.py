@@ -30,8 +30,6 @@ SEARCH = WorkloadName("search")
 DEMAND = st.floats(0.0, 40.0)
 STEPS = st.lists(DEMAND, min_size=1, max_size=30)
 COUNTS = st.integers(0, 12)
-#: Without one who will be needed soon is kept.
-HOLDS = st.sampled_from([None, 60.0])
 LIMITS = st.builds(
     Limits,
     min_replicas=st.integers(0, 3),
@@ -56,23 +54,11 @@ def seen_with(steps: list[float], ready: int, restoring: int, backlog: float = 0
     )
 
 
-@given(
-    steps=STEPS,
-    ready=COUNTS,
-    restoring=COUNTS,
-    limits=LIMITS,
-    gpus=st.integers(1, 3),
-    hold_seconds=HOLDS,
-)
+@given(steps=STEPS, ready=COUNTS, restoring=COUNTS, limits=LIMITS, gpus=st.integers(1, 3))
 def test_a_plan_never_goes_beyond_the_largest_number_of_replicas_or_the_gpu_budget(
-    steps: list[float],
-    ready: int,
-    restoring: int,
-    limits: Limits,
-    gpus: int,
-    hold_seconds: float | None,
+    steps: list[float], ready: int, restoring: int, limits: Limits, gpus: int
 ) -> None:
-    policy = a_policy(limits=limits, gpus_per_replica=gpus, hold_seconds=hold_seconds)
+    policy = a_policy(limits=limits, gpus_per_replica=gpus)
     what = planned(seen_with(steps, ready, restoring, backlog=100.0), policy)
     if limits.max_replicas is not None:
         assert what.target <= limits.max_replicas
@@ -88,17 +74,11 @@ def test_a_plan_never_goes_beyond_the_largest_number_of_replicas_or_the_gpu_budg
     ready=COUNTS,
     restoring=COUNTS,
     limits=LIMITS,
-    hold_seconds=HOLDS,
 )
 def test_more_demand_never_means_fewer_starts_or_more_releases(
-    steps: list[float],
-    more: float,
-    ready: int,
-    restoring: int,
-    limits: Limits,
-    hold_seconds: float | None,
+    steps: list[float], more: float, ready: int, restoring: int, limits: Limits
 ) -> None:
-    policy = a_policy(limits=limits, hold_seconds=hold_seconds)
+    policy = a_policy(limits=limits)
     less = planned(seen_with(steps, ready, restoring), policy)
     much = planned(seen_with([step * more for step in steps], ready, restoring), policy)
     assert much.starts >= less.starts
@@ -106,12 +86,11 @@ def test_more_demand_never_means_fewer_starts_or_more_releases(
     assert len(much.cancels) <= len(less.cancels)
 
 
-@given(steps=STEPS, ready=COUNTS, restoring=COUNTS, limits=LIMITS, hold_seconds=HOLDS)
+@given(steps=STEPS, ready=COUNTS, restoring=COUNTS, limits=LIMITS)
 def test_what_is_left_after_a_plan_is_its_target(
-    steps: list[float], ready: int, restoring: int, limits: Limits, hold_seconds: float | None
+    steps: list[float], ready: int, restoring: int, limits: Limits
 ) -> None:
-    policy = a_policy(limits=limits, hold_seconds=hold_seconds)
-    what = planned(seen_with(steps, ready, restoring), policy)
+    what = planned(seen_with(steps, ready, restoring), a_policy(limits=limits))
     left = ready + restoring - len(what.releases) - len(what.cancels)
     assert left + what.starts == what.target
     assert ready - len(what.releases) >= min(ready, what.target)

@@ -42,7 +42,7 @@ SEARCH = WorkloadPolicy(
     standby=Standby(gpus_per_replica=2),
     limits=Limits(gpu_budget=7, priority=1),
     restore=Restore(timeout_seconds=240.0, max_concurrent=2),
-    scale_down=ScaleDown(drain_seconds=0.0),
+    scale_down=ScaleDown(hold_seconds=30.0, drain_seconds=0.0),
 )
 POLICIES = (CHAT, SEARCH)
 #: Replicas, ready or on their way: seven GPUs hold three pairs.

@@ -29,7 +29,7 @@ def a_policy(
     limits: Limits | None = None,
     objective: Objective | None = None,
     restore: Restore | None = None,
-    hold_seconds: float | None = 60.0,
+    hold_seconds: float = 60.0,
     gpus_per_replica: int = 1,
 ) -> WorkloadPolicy:
     """Return a policy that acts, a replica of which serves one request a second."""

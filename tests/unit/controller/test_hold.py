@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.demand_curve import held_seconds
 from controller.hold import Hold, hold_seconds
 from controller.policy import Mode, ScaleDown, WorkloadPolicy
 from models.forecast import WorkloadName
+from tests.unit.controller.builders import a_forecast, an_observation
 
 HOLD_SECONDS = 60
 
@@ -24,6 +28,16 @@ POLICY = a_policy()
 
 #: Whole seconds, so that the brute force meets the window's edge exactly as the hold does.
 TARGETS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20)), min_size=1, max_size=60)
+
+
+def test_where_demand_is_known_as_far_as_a_plan_looks_nothing_is_held() -> None:
+    seen = an_observation(forecast=a_forecast(2.0), lead_time_seconds=95.0)
+    assert seen.outlook is not None
+    for known_steps, held in ((0, 71.25), (9, 71.25), (10, 0.0)):
+        forecast = replace(a_forecast(2.0), known_steps=known_steps)
+        now = seen._replace(outlook=replace(seen.outlook, forecast=forecast))
+        assert held_seconds(now, POLICY, 5.0) == held
+        assert held_seconds(now, a_policy(ScaleDown(hold_seconds=60.0)), 5.0) == 60.0
 
 
 def test_before_the_first_target_nothing_is_held() -> None:
@@ -63,17 +77,12 @@ def test_only_targets_that_may_still_matter_are_kept(targets: list[tuple[int, in
 
 
 def test_in_the_long_run_the_hold_follows_the_lead_time() -> None:
-    assert hold_seconds(100.0, POLICY) == 25.0
+    assert hold_seconds(100.0, POLICY) == 75.0
     assert hold_seconds(10.0, POLICY) == 20.0
 
 
-def test_it_is_longer_where_no_forecast_keeps_who_will_be_needed() -> None:
-    assert hold_seconds(100.0, POLICY, has_forecast=False) == 75.0
-    assert hold_seconds(10.0, POLICY, has_forecast=False) == 20.0
-
-
 @pytest.mark.parametrize(
-    ("seen_seconds", "expected"), [(0.0, 300.0), (1200.0, 150.0), (2400.0, 75.0), (86400.0, 25.0)]
+    ("seen_seconds", "expected"), [(0.0, 300.0), (1200.0, 150.0), (2400.0, 75.0), (86400.0, 75.0)]
 )
 def test_at_first_it_is_five_minutes(seen_seconds: float, expected: float) -> None:
     assert hold_seconds(100.0, POLICY, seen_seconds=seen_seconds) == expected

@@ -149,21 +149,6 @@ def test_the_last_hours_raise_the_level_at_once() -> None:
     assert chosen(np.zeros(len(LEVELS)), short=bearable) == LEVELS[0]
 
 
-def test_the_last_hours_are_worth_no_higher_price_than_all_that_was_seen() -> None:
-    # Six times as many were late as are allowed; a surer level spares two thirds of these.
-    shares = np.where(LEVELS < 8.0, 0.06, 0.02)
-    for dearer, level in ((1.0, 8.0), (10.0, 1.0)):
-        broken = an_account(shares, np.where(LEVELS < 8.0, 1.0, 1.0 + dearer), demand=10800.0)
-        assert chosen(np.zeros(len(LEVELS)), short=broken) == level
-
-
-def test_a_first_level_that_paid_nothing_is_no_measure_of_the_price() -> None:
-    # As of demand that had ceased for hours, and is late below one level since it came again.
-    costs = np.where(LEVELS < 0.0, 0.0, 1.0)
-    broken = an_account(np.where(LEVELS < 3.0, 0.9, 0.0), costs, demand=10800.0)
-    assert chosen(np.zeros(len(LEVELS)), short=broken) == 3.0
-
-
 def test_what_no_level_mends_does_not_raise_it() -> None:
     hopeless = an_account(np.where(LEVELS < 2.0, 0.9, 0.5), COSTS, demand=10800.0)
     assert chosen(np.zeros(len(LEVELS)), short=hopeless) == 2.0

@@ -188,31 +188,6 @@ def test_a_shadow_holds_what_it_needed_a_moment_ago() -> None:
     assert after([40.0] * 20 + [10.0] * 20).targets[-1][0, MEDIAN] < 20.0
 
 
-def test_a_shadow_keeps_what_it_has_and_will_need_soon_but_starts_nothing_for_it() -> None:
-    unset = a_policy(hold_seconds=None)
-    # Demand falls and is to rise again; a lead time is 20 s, and two and a tick are 45.
-    for rises_in, kept in ((40.0, 30.0), (50.0, 10.0)):
-        steps = int(rises_in / 10.0)
-        dip = a_forecast([10.0] * steps + [30.0] * (30 - steps))
-        busy = after([30.0] * 10, policy=unset, forecast=a_forecast(30.0))
-        now = NOW + 90.0
-        for _ in range(4):
-            now += 10.0
-            seen = an_observation(
-                reading=a_reading(10.0, at=now),
-                forecast=replace(dip, issued_at=now),
-                now=now,
-                lead_time_seconds=20.0,
-            )
-            outcomes = Outcomes(
-                until=now, demand=busy.demand + 100.0, seen_seconds=busy.seconds + 10.0
-            )
-            busy = turned(busy, seen, outcomes, unset)
-        assert (busy.targets[-1] == kept).all()
-        calm = after([10.0] * 10, policy=unset, forecast=dip)
-        assert (calm.targets[-1][:, MEDIAN] == 10.0).all()
-
-
 def test_shadows_keep_to_the_limits_of_the_policy() -> None:
     narrow = a_policy(limits=Limits(min_replicas=3, max_replicas=6, max_step=1))
     assert (after([0.0], policy=narrow).targets[-1] == 3.0).all()
@@ -260,8 +235,7 @@ def turns_of(number: int) -> Iterator[Turn | None]:
         max_replicas=None if number % 2 else 30,
         max_step=4 if number % 5 == 1 else None,
     )
-    hold = None if number % 3 == 2 else 15.0 * (number % 6)
-    policy = a_policy(capacity=1.0 + number % 4, limits=limits, hold_seconds=hold)
+    policy = a_policy(capacity=1.0 + number % 4, limits=limits, hold_seconds=15.0 * (number % 6))
     starts = tuple(generator.uniform(5.0, 90.0, START_QUARTERS).cumsum())
     there, gap = range(number % 11, 40 - number % 7), range(18, 32) if number % 4 == 3 else ()
     outcomes = Outcomes()
