@@ -61,8 +61,10 @@ class Watcher:
     def see(self, tick: ReplayTick) -> None:
         """Take in one tick."""
         self.fan.see(tick)
-        if len(self.decisions) < MOST_DECISIONS and (tick.plan.starts or tick.plan.releases):
-            line = log_line(PlanFacts.of_plan(tick.plan))
+        plan = tick.plan
+        does_something = plan.starts or plan.releases or plan.cancels
+        if does_something and len(self.decisions) < MOST_DECISIONS:
+            line = log_line(PlanFacts.of_plan(plan))
             self.decisions.append(Decision(at=tick.now, text=line))
         # Drawing costs far more than a tick does.
         step = int((tick.now - self._begin) / self._length * _STEPS)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from controller.cluster_view import Fleet
+from controller.cluster_view import Fleet, ReplicaName
 from headstart.__main__ import main
 from headstart.demo import Player, RunningShare, demo_scenario
 from headstart.demo_traffic import DATA_FILE, requests_per_step, to_csv
 from headstart.display import JsonDisplay, Moment, PlainDisplay, choose_display
 from headstart.fan_recorder import FanRecorder
 from headstart.live_display import LiveDisplay, bars, replica_bar
+from headstart.progress import Watcher
 from headstart.replay import ReplayTick
 from models.forecast import QUANTILES, Forecast
 from tests.builders import CHAT, a_plan
@@ -55,6 +57,19 @@ def a_tick(now: float, *, issued_at: float = 0.0, lead: float = 60.0) -> ReplayT
     plan = a_plan(at=now, starts=2)._replace(lead_time_seconds=lead)
     fleet = Fleet(seen_at=now, nodes=(), replicas=())
     return ReplayTick(now=now, plan=plan, events=(), fleet=fleet, forecast=forecast)
+
+
+def test_a_report_lists_what_was_started_and_what_was_given_up() -> None:
+    watcher = Watcher(demo_scenario(), Console(file=io.StringIO()))
+    begins, idles = a_tick(20_000.0), a_tick(20_005.0)
+    idle = idles.plan._replace(starts=0)
+    given_up = idle._replace(cancels=((ReplicaName("chat-7"), "not needed any more"),))
+    for tick in (begins, replace(idles, plan=idle), replace(idles, plan=given_up)):
+        watcher.see(tick)
+    assert [decision.text[:34] for decision in watcher.decisions] == [
+        "start 2 restores: forecast p95 of ",
+        "give up 1 start: not needed any mo",
+    ]
 
 
 def test_the_bundled_traffic_is_what_its_generator_makes() -> None:
