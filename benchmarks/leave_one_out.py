@@ -26,9 +26,11 @@ from benchmarks._pool import pool_of
 from benchmarks._traffic import trace_paths
 from benchmarks.decisions import scenario_of
 from controller.policy import Objective
-from headstart.assessment import CLAIRVOYANT, assess
+from headstart.assessment import CLAIRVOYANT, assess, trial_of
 from headstart.replay import replay
+from headstart.scoring import score
 from headstart.traces import read_trace
+from headstart.trial import Capacity
 
 
 class Constant(NamedTuple):
@@ -94,8 +96,9 @@ def play(path: Path, median_seconds: float) -> tuple[str, Results]:
         results[constant.name, constant.in_force] = usual
         for value in constant.others:
             with _set(constant, value):
-                score = assess(scenario, replay(scenario, forecasts=forecasts.feed(scenario))).score
-            one = Result(score.attained_share, score.gpu_seconds / bound)
+                result = replay(scenario, forecasts=forecasts.feed(scenario))
+            own = score(trial_of(scenario, result), Capacity.from_records(result.records))
+            one = Result(own.attained_share, own.gpu_seconds / bound)
             results[constant.name, value] = one
             said = f"{trace.name}, {constant.words} {value:g}"
             print(f"{said}: {one.attained:.2%} at {one.ratio:.3f}", flush=True)
@@ -129,11 +132,11 @@ def _row(constant: Constant, results: Mapping[str, Results]) -> str:
 def _best(constant: Constant, results: Sequence[Results]) -> float:
     """Return the value with which most traces attain, and of these that which costs least."""
 
-    def misses_and_cost(value: float) -> tuple[int, float]:
+    def rank(value: float) -> tuple[int, float]:
         played = [result[constant.name, value] for result in results]
         return -_attained(played), _mean_ratio(played)
 
-    return min((constant.in_force, *constant.others), key=misses_and_cost)
+    return min((constant.in_force, *constant.others), key=rank)
 
 
 def _attained(played: Sequence[Result]) -> int:

@@ -47,7 +47,7 @@ def explain(
 
 
 def log_line(facts: PlanFacts) -> str:
-    """Say what a plan does and why, in one line; empty if it starts and releases nothing."""
+    """Say what a plan does and why, in one line; empty if it does nothing."""
     parts = []
     if facts.parking is not None:
         parts += log_parts(facts.parking, starts=facts.starts, cause=_cause(facts))

@@ -43,8 +43,9 @@ def capacity_note(scenario: Scenario) -> str:
     if not scenario.is_capacity_assumed or needed < _SEVERAL or not has_requests:
         return ""
     return (
-        "Without --policy a replica is assumed to serve a twentieth of the busiest minutes, here "
-        f"{policy.demand_per_replica:.3g} requests per second: at so little a single request takes "
-        f"{needed} replicas to wait less than {policy.objective.wait_seconds:g} s. --policy sets "
-        "what a replica serves (spec.capacity.demandPerReplica)."
+        "Without --policy a replica is assumed to serve a twentieth of the busiest minute of a "
+        f"thousand, here {policy.demand_per_replica:.3g} requests per second: at so little a "
+        f"single request takes {needed} replicas to wait less than "
+        f"{policy.objective.wait_seconds:g} s. --policy sets what a replica serves "
+        "(spec.capacity.demandPerReplica)."
     )

@@ -100,7 +100,9 @@ def default_capacity(
         rates = trace.per_second[first:last]
         peak = float(rates[~np.isnan(rates)].max(initial=0.0))
     if peak <= 0:
-        raise InvalidTraceError(f"{trace.name}: no request at all: there is nothing to judge")
+        raise InvalidTraceError(
+            f"{trace.name}: no request at all: nobody can say what a replica serves"
+        )
     return peak / _REPLICAS_AT_PEAK
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from controller.environment import Environment
     from controller.policy import Demand, Limits, Objective, WorkloadPolicy
 
 NAME = "check"
@@ -22,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("policy", type=Path, metavar="POLICY", help="the policy file (YAML)")
     parser.add_argument(
-        "--environment", type=Path, metavar="FILE", help="an environment file to validate as well"
+        "--environment",
+        type=Path,
+        metavar="FILE",
+        help="an environment file to validate as well, and to hold the policies against",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -32,8 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
     from controller.environment_file import read_environment
     from controller.errors import InvalidFileError
     from controller.policy_file import read_policies
-    from headstart.errors import UsageError
-    from headstart.world_files import check_fit
 
     problems: list[tuple[Path, str]] = []
     policies: tuple[WorkloadPolicy, ...] = ()
@@ -44,12 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.environment is not None:
         try:
             environment = read_environment(arguments.environment)
-            for policy in policies:
-                check_fit(policy, environment)
+            problems += _misfits(arguments.policy, policies, environment)
         except InvalidFileError as error:
             problems += [(arguments.environment, problem) for problem in error.problems]
-        except UsageError as error:
-            problems.append((arguments.policy, str(error)))
     if arguments.json:
         lines = [_as_json(arguments.policy, policies, problems)]
     elif problems:
@@ -60,6 +61,21 @@ def run(arguments: argparse.Namespace) -> int:
             lines.append(f"{arguments.environment}: valid")
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return _INVALID if problems else _VALID
+
+
+def _misfits(
+    path: Path, policies: tuple[WorkloadPolicy, ...], environment: Environment
+) -> Iterator[tuple[Path, str]]:
+    """Yield what of the policies no node of the environment could hold."""
+    # Here, so that only who asks for it waits for what replays need.
+    from headstart.errors import UsageError
+    from headstart.world_files import check_fit
+
+    for policy in policies:
+        try:
+            check_fit(policy, environment)
+        except UsageError as error:
+            yield path, f"{path}: {error}"
 
 
 def _summary(path: Path, policies: tuple[WorkloadPolicy, ...]) -> list[str]:

@@ -104,7 +104,7 @@ def _decisions(run: ReportInput) -> str:
     count = count_text(len(run.decisions), "decision")
     hidden = len(run.decisions) - MAX_DECISIONS
     more = (
-        f"<p>{hidden:,} more {'is' if hidden == 1 else 'are'} in plans.csv.</p>"
+        f"<p>{hidden:,} more {'is' if hidden == 1 else 'are'} in plans.csv and replicas.csv.</p>"
         if hidden > 0
         else ""
     )

@@ -54,17 +54,22 @@ def test_a_replica_that_no_node_of_the_environment_holds_is_a_problem(
 ) -> None:
     policy, environment = tmp_path / "policy.yaml", tmp_path / "environment.yaml"
     policy.write_text(
-        "apiVersion: headstart.dev/v1alpha1\nkind: PreRestorePolicy\nmetadata: {name: chat}\n"
-        "spec: {capacity: {demandPerReplica: 3}, demand: {prometheus: {query: up}}, "
-        "standby: {gpusPerReplica: 4}}\n"
+        "---\n".join(
+            "apiVersion: headstart.dev/v1alpha1\nkind: PreRestorePolicy\n"
+            f"metadata: {{name: {name}}}\n"
+            "spec: {capacity: {demandPerReplica: 3}, demand: {prometheus: {query: up}}, "
+            f"standby: {{gpusPerReplica: {gpus}}}}}\n"
+            for name, gpus in (("chat", 4), ("code", 2), ("search", 8))
+        )
     )
     environment.write_text("standby: {nodes: 2, gpusPerNode: 2}\n")
     assert run_check(policy) == 0
     capsys.readouterr()
     assert run_check(policy, "--environment", environment) == 2
-    assert capsys.readouterr().out == (
-        "chat: spec.standby.gpusPerReplica: 4 is not allowed: "
+    assert capsys.readouterr().out == "".join(
+        f"{policy}: {name}: spec.standby.gpusPerReplica: {gpus} is not allowed: "
         "must be at most 2, the environment's standby.gpusPerNode\n"
+        for name, gpus in (("chat", 4), ("search", 8))
     )
 
 

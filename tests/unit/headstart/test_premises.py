@@ -46,9 +46,10 @@ def hourly(count: float = 1.0) -> FloatArray:
 
 def test_a_request_an_hour_takes_many_of_the_replicas_assumed() -> None:
     assert capacity_note(a_scenario(hourly())) == (
-        "Without --policy a replica is assumed to serve a twentieth of the busiest minutes, here "
-        "0.000806 requests per second: at so little a single request takes 21 replicas to wait "
-        "less than 2 s. --policy sets what a replica serves (spec.capacity.demandPerReplica)."
+        "Without --policy a replica is assumed to serve a twentieth of the busiest minute of a "
+        "thousand, here 0.000806 requests per second: at so little a single request takes 21 "
+        "replicas to wait less than 2 s. --policy sets what a replica serves "
+        "(spec.capacity.demandPerReplica)."
     )
 
 
