@@ -23,7 +23,6 @@ from pathlib import Path
 
 from benchmarks._kinds import kinds
 from benchmarks._made_forecasts import MadeForecasts, made_forecasts
-from benchmarks._pool import pool_of
 from benchmarks._traffic import trace_paths
 from controller.environment import Environment, StartLatency
 from controller.policy import Cost, Objective
@@ -33,6 +32,7 @@ from headstart.scenario import Scenario
 from headstart.scoring import Score
 from headstart.traces import Trace, default_warmup, read_trace
 from headstart.world_files import default_policy
+from predictor.worker_process import worker_pool
 
 _MEDIANS_SECONDS = (10.0, 60.0, 180.0)
 _GENERATED_MEDIANS_SECONDS = (60.0,)
@@ -152,7 +152,7 @@ def _played(
     paths: Sequence[Path], medians: Sequence[float], objectives: Sequence[Objective], jobs: int
 ) -> list[Case]:
     """Play the cases, some traces at a time."""
-    with pool_of(jobs) as pool:
+    with worker_pool(jobs) as pool:
         played = [pool.submit(play, path, medians, objectives) for path in paths]
         return [case for future in as_completed(played) for case in future.result()]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import resource
 import sys
 import time
@@ -23,7 +22,6 @@ from multiprocessing.synchronize import Event
 
 import numpy as np
 
-from benchmarks._pool import pool_of
 from benchmarks._traffic import START_EPOCH_SECONDS, requests
 from controller.environment import Environment, StandbyNodes
 from controller.errors import ActionRefusedError
@@ -38,7 +36,7 @@ from models.learned import fit_learned
 from models.outlook import DemandReading, Outlook
 from models.series import DemandSeries
 from predictor.fitting import FitPool
-from predictor.worker_process import end_with_parent
+from predictor.worker_process import end_with_parent, worker_pool
 
 GOAL_TICK_SECONDS = 3.0
 GOAL_MIB = 1536.0
@@ -98,12 +96,10 @@ def measured(workloads: int) -> Measured:
     """Return what ticks of so many workloads take, while models are fitted beside them."""
     context = multiprocessing.get_context("spawn")
     stop, fitter_mebibytes = context.Event(), context.Value("d")
-    fitter = context.Process(
-        target=fit_until, args=(os.getpid(), stop, fitter_mebibytes), daemon=True
-    )
+    fitter = context.Process(target=fit_until, args=(stop, fitter_mebibytes), daemon=True)
     fitter.start()
     try:
-        with pool_of(1) as pool:
+        with worker_pool(1) as pool:
             took, mebibytes = pool.submit(ticks, workloads).result()
     finally:
         stop.set()
@@ -117,9 +113,9 @@ def measured(workloads: int) -> Measured:
     )
 
 
-def fit_until(parent: int, stop: Event, mebibytes: Synchronized[float]) -> None:
+def fit_until(stop: Event, mebibytes: Synchronized[float]) -> None:
     """Fit models of one workload after another until told to stop; then say the peak memory."""
-    end_with_parent(parent)
+    end_with_parent()
     counts = requests(days=1, step_seconds=_STEP_SECONDS, seed=3)
     series = DemandSeries(
         start=START_EPOCH_SECONDS, step_seconds=_STEP_SECONDS, values=counts / _STEP_SECONDS

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._pool import pool_of
 from benchmarks._traffic import generated, trace_paths
 from headstart.backtest import Backtest, backtest
 from headstart.traces import Trace, default_warmup, read_trace
 from models.forecast import FloatArray
+from predictor.worker_process import worker_pool
 
 _SHOWN_QUANTILES = (0.9, 0.95, 0.99)
 _WINDOW_ORIGINS = 500
@@ -107,7 +107,7 @@ def _measured(paths: Sequence[Path], jobs: int) -> list[Accuracy]:
     """Measure the traces, printing each as it finishes."""
     print("| trace | loss | / moving average | coverage of 0.9, 0.95, 0.99 | worst 500 origins |")
     print("|---|---|---|---|---|", flush=True)
-    with pool_of(jobs) as pool:
+    with worker_pool(jobs) as pool:
         found = []
         for future in as_completed([pool.submit(measure, path) for path in paths]):
             found.append(future.result())

@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 from benchmarks._kinds import kinds
 from benchmarks._made_forecasts import made_forecasts
-from benchmarks._pool import pool_of
 from benchmarks._traffic import trace_paths
 from benchmarks.decisions import scenario_of
 from controller.policy import Objective
@@ -31,6 +30,7 @@ from headstart.replay import replay
 from headstart.scoring import score
 from headstart.traces import read_trace
 from headstart.trial import Capacity
+from predictor.worker_process import worker_pool
 
 
 class Constant(NamedTuple):
@@ -73,7 +73,7 @@ def main() -> int:
         if len(paths) < 2:
             print("to leave one out takes two traces", file=sys.stderr)
             return 2
-        with pool_of(arguments.jobs) as pool:
+        with worker_pool(arguments.jobs) as pool:
             results = dict(pool.map(play, paths, [arguments.median] * len(paths)))
     print("\n| constant | in force | attained, cost | chosen without the trace | attained, cost |")
     print("|---|---|---|---|---|")

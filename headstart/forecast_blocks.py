@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -84,7 +83,7 @@ def blocks_ahead(
         return
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_make, args=(os.getpid(), there, series, grid, fit_pool))
+    process = context.Process(target=_make, args=(there, series, grid, fit_pool))
     process.start()
     there.close()
     try:
@@ -95,16 +94,12 @@ def blocks_ahead(
 
 
 def _make(
-    parent: int,
-    pipe: Connection,
-    series: DemandSeries,
-    grid: HorizonGrid,
-    fit_pool: Callable[[], Executor],
+    pipe: Connection, series: DemandSeries, grid: HorizonGrid, fit_pool: Callable[[], Executor]
 ) -> None:
     """Send every block, or the error that ended them; runs in the process beside."""
     # An interrupt from the keyboard reaches all processes; the one in front says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent(parent)
+    end_with_parent()
     try:
         with fit_pool() as pool:
             try:

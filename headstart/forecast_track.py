@@ -7,7 +7,6 @@ origin depends on a later step.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -22,7 +21,7 @@ from models.horizons import HorizonGrid
 from models.learned import fit_learned, refit_points
 from models.portfolio import Portfolio
 from models.series import DemandSeries
-from predictor.worker_process import end_with_parent
+from predictor.worker_process import worker_pool
 
 #: A fit takes a few seconds; what it learned is used no earlier than this after its last step.
 _FIT_SECONDS = 60.0
@@ -75,12 +74,7 @@ def fit_pool(workers: int) -> ProcessPoolExecutor:
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    return ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=end_with_parent,
-        initargs=(os.getpid(),),
-    )
+    return worker_pool(workers)
 
 
 def learned_track(

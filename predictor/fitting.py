@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
-from predictor.worker_process import end_with_parent
+from predictor.worker_process import end_with_parent, worker_pool
 
 #: Lower priority by this much: ticks come first.
 NICENESS = 10
@@ -30,8 +29,7 @@ class Fit:
 class FitPool:
     """At most ``max_workers`` processes, one fit a key in flight, and few that wait.
 
-    Processes are spawned, not forked: threads and connections don't follow. ``crashes`` counts
-    pools lost to a worker that died.
+    ``crashes`` counts pools lost to a worker that died.
     """
 
     def __init__(self, *, max_workers: int) -> None:
@@ -103,12 +101,7 @@ class FitPool:
 
     def _living_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                max_workers=self._max_workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_become_worker,
-                initargs=(os.getpid(),),
-            )
+            self._pool = worker_pool(self._max_workers, prepare=_become_worker)
         return self._pool
 
     def _discard(self, pool: ProcessPoolExecutor) -> None:
@@ -119,9 +112,9 @@ class FitPool:
             self.crashes += 1
 
 
-def _become_worker(parent: int) -> None:
+def _become_worker() -> None:
     """Leave Ctrl-C to the parent, and the processor to the ticks; end when the parent is gone."""
-    end_with_parent(parent)
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # OpenMP's threads spin while they wait for each other: on two busy cores a fit took 15 s with
     # two threads, 3 s with one. Read when scikit-learn is loaded, which is with the first fit.
