@@ -22,8 +22,7 @@ from models.forecast import FloatArray
 #: The share of the allowed misses to aim at; the rest is for what shadows don't know.
 _AIM = 0.75
 #: How the aim is paced by what was missed and served so far: over how long a time to come it is
-#: to be made up for at the least, else half as long as was served, and within which shares of the
-#: aim.
+#: to be made up for, and within which shares of the aim.
 _PACE_SECONDS, _LOWEST_PACE, _HIGHEST_PACE = 86400.0, 0.5, 1.1
 #: What is believed before there is evidence: a level for an objective of 99 %, and that each unit
 #: more halves the misses and costs 4 %. Worth six hours of usual demand. In a first hour misses are
@@ -124,18 +123,10 @@ def _outlived(shares: FloatArray) -> FloatArray:
 
 
 def _paced(served: Served, allowed: float) -> float:
-    """Return the share to aim at, so that what was missed so far is made up for in time.
-
-    The longer demand was served, the less chance still moves the share that is late in all (by the
-    root of the time), and the more time there is for it: who hurries pays a day's dear replicas for
-    what the days after it would have brought by themselves.
-    """
+    """Return the share to aim at, so that what was missed so far is made up for in time."""
     aim = _AIM * allowed
-    a_day = max(served.usual_per_second * _PACE_SECONDS, 1e-9)
-    days = max(served.demand / a_day, 1.0)
-    in_all = 1.0 - (1.0 - _AIM) / math.sqrt(days)
-    ahead = max(days / 2, 1.0) * a_day
-    share = (in_all * allowed * (served.demand + ahead) - served.late) / ahead
+    ahead = max(served.usual_per_second * _PACE_SECONDS, 1e-9)
+    share = (aim * (served.demand + ahead) - served.late) / ahead
     return min(max(share, _LOWEST_PACE * aim), _HIGHEST_PACE * aim)
 
 

@@ -110,19 +110,8 @@ def test_a_stricter_objective_asks_for_a_higher_level_of_the_same_evidence() -> 
 
 def test_who_has_missed_much_makes_up_for_it_and_who_has_not_may_use_it() -> None:
     shares = 0.05 * np.exp(-(LEVELS - LEVELS[0]))
-    usual, behind, ahead = (chosen(shares, served_late=share) for share in (0.0105, 0.02, 0.0))
+    usual, behind, ahead = (chosen(shares, served_late=share) for share in (0.0075, 0.02, 0.0))
     assert ahead < usual < behind
-
-
-def test_what_is_nearly_all_that_is_allowed_is_made_up_for_early_and_borne_late() -> None:
-    # In a few days chance may bring more than is allowed, after two weeks it hardly can.
-    shares = 0.05 * np.exp(-(LEVELS - LEVELS[0]))
-    for served_late, days in ((0.0095, 1.0), (0.0095, 3.0), (0.011, 7.0)):
-        level = chosen(shares, served_late=served_late, demand=days * 86400.0)
-        fine = chosen(shares, served_late=0.005, demand=days * 86400.0)
-        assert level > fine + 0.1, (served_late, days)
-    borne = chosen(shares, served_late=0.0095)
-    assert borne == pytest.approx(chosen(shares, served_late=0.005), abs=0.05)
 
 
 def test_replicas_that_keep_almost_nothing_from_being_late_are_not_paid_for() -> None:
