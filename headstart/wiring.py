@@ -169,6 +169,10 @@ def _reconciler(
     store: Store | None,
     events: EventsOut,
 ) -> tuple[Reconciler[TickState], AlertsIn]:
+    # Else a plan that is carried out in here reads as if pods had started.
+    _log.info(
+        "the cluster is simulated: no real replica starts or ends (--kubernetes plans for one)"
+    )
     world = SimulatedWorld(environment, time.time())
     modes = {policy.workload: policy.mode for policy in setting.policies}
     memory = functools.partial(stored_boosts, store)

@@ -90,8 +90,13 @@ def a_prometheus(per_second: float) -> Iterator[str]:
 
 
 @contextmanager
-def a_process(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a service on a free port; yield it with its address once it serves."""
+def a_process(
+    *words: str, said: list[str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a service on a free port; yield it with its address once it serves.
+
+    ``said`` is given what it says until then.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "headstart", *words, "--listen", "127.0.0.1:0", "--json"],
         stderr=subprocess.PIPE,
@@ -99,7 +104,7 @@ def a_process(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     try:
-        yield process, _address(process)
+        yield process, _address(process, [] if said is None else said)
     finally:
         if process.poll() is None:
             process.kill()
@@ -108,12 +113,11 @@ def a_process(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.stderr.close()
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def _address(process: subprocess.Popen[str], said: list[str]) -> str:
     assert process.stderr is not None
-    said = []
     for line in process.stderr:
-        said.append(line)
         text = json.loads(line)["text"]
+        said.append(text)
         if text.startswith("serving on "):
             return str(text.removeprefix("serving on "))
     raise AssertionError(f"it never served: {said}")
@@ -131,13 +135,15 @@ def until_answered(url: str, wanted: str) -> httpx.Response:
 
 
 def test_up_forecasts_plans_serves_and_ends_cleanly(policy: Path, tmp_path: Path) -> None:
+    said: list[str] = []
     with (
         a_prometheus(42.0) as url,
         a_process(
             "up", "--policy", str(policy), "--prometheus", url, "--tick-seconds", "0.2",
-            "--state", str(tmp_path / "state.db"),
+            "--state", str(tmp_path / "state.db"), said=said,
         ) as (process, address),
     ):  # fmt: skip
+        assert [line for line in said if "simulated" in line]
         until_answered(f"{address}/readyz", "ready\n")
         plan = until_answered(f"{address}/v1/plans/chat", '"demandPerSecond":42.0').json()
         assert plan["target"] >= 5
