@@ -15,13 +15,13 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks._kinds import kinds
 from benchmarks._made_forecasts import made_forecasts
+from benchmarks._patched import patched
 from benchmarks._traffic import trace_paths
 from benchmarks.decisions import scenario_of
 from controller.policy import Objective
@@ -95,7 +95,7 @@ def play(path: Path, median_seconds: float) -> tuple[str, Results]:
     for constant in _CONSTANTS:
         results[constant.name, constant.in_force] = usual
         for value in constant.others:
-            with _set(constant, value):
+            with patched(constant.module, constant.name, value):
                 result = replay(scenario, forecasts=forecasts.feed(scenario))
             own = score(trial_of(scenario, result), Capacity.from_records(result.records))
             one = Result(own.attained_share, own.gpu_seconds / bound)
@@ -103,17 +103,6 @@ def play(path: Path, median_seconds: float) -> tuple[str, Results]:
             said = f"{trace.name}, {constant.words} {value:g}"
             print(f"{said}: {one.attained:.2%} at {one.ratio:.3f}", flush=True)
     return trace.name, results
-
-
-@contextmanager
-def _set(constant: Constant, value: float) -> Iterator[None]:
-    """Let a constant have another value for a while."""
-    module, usual = importlib.import_module(constant.module), constant.in_force
-    setattr(module, constant.name, value)
-    try:
-        yield
-    finally:
-        setattr(module, constant.name, usual)
 
 
 def _row(constant: Constant, results: Mapping[str, Results]) -> str:
