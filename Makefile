@@ -76,7 +76,7 @@ check: develop
 	$(PY) -m pytest -q -n 2 -m "not real" --cov=models --cov=controller --cov-report=
 	$(PY) -m coverage report --include="$(COVERED)" --skip-covered --show-missing --fail-under=100
 
-# Not the one that plays all of `decisions` seven times.
+# Not those that play all of `decisions` seven times or more.
 bench: develop
 	@set -e; for bench in $(filter-out %/leave_one_out.py %/fixed_levels.py,$(wildcard benchmarks/[a-z]*.py)); do \
 		echo "== $$bench"; $(PY) "$$bench"; done

@@ -9,27 +9,23 @@ median, 4 is the 0.99 quantile. Without a folder it plays ten generated kinds of
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks._kinds import kinds
-from benchmarks._made_forecasts import MadeForecasts, made_forecasts
-from benchmarks._patched import patched
+from benchmarks._made_forecasts import made_forecasts
 from benchmarks._traffic import trace_paths
+from benchmarks._variants import patched, replayed, variant_arguments
 from benchmarks.decisions import scenario_of
 from controller.policy import Objective
-from headstart.assessment import trial_of
-from headstart.replay import replay
-from headstart.scenario import Scenario
-from headstart.scoring import Score, score
+from headstart.scoring import Score
 from headstart.traces import read_trace
-from headstart.trial import Capacity
 from predictor.worker_process import worker_pool
 
 _LEVELS = (-1.0, 0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 12.0)
@@ -56,7 +52,7 @@ class Played(NamedTuple):
 
 def main() -> int:
     """Play every level on every trace and print."""
-    arguments = _arguments()
+    arguments = variant_arguments(__doc__)
     with tempfile.TemporaryDirectory() as made:
         paths = trace_paths(arguments.folder or kinds(Path(made)), arguments.only)
         if not paths:
@@ -74,31 +70,20 @@ def play(path: Path, median_seconds: float) -> Played:
     trace = read_trace(path)
     scenario = scenario_of(trace, median_seconds, _OBJECTIVE)
     forecasts = made_forecasts(scenario)
-    learned = _score(scenario, forecasts)
+    learned = replayed(scenario, forecasts)
     print(_row(trace.name, "learned", learned), flush=True)
     fixed = []
     for level in _LEVELS:
         with ExitStack() as stack:
             for name in ("first_level", "chosen_level"):
-                stack.enter_context(patched("controller.feedback", name, _Always(level)))
-            fixed.append(_score(scenario, forecasts))
+                stack.enter_context(patched("controller.feedback", name, partial(_always, level)))
+            fixed.append(replayed(scenario, forecasts))
         print(_row(trace.name, f"{level:g}", fixed[-1]), flush=True)
     return Played(trace.name, learned, tuple(fixed))
 
 
-class _Always:
-    """A choice of the level that asks nobody."""
-
-    def __init__(self, level: float) -> None:
-        self._level = level
-
-    def __call__(self, *_: object) -> float:
-        return self._level
-
-
-def _score(scenario: Scenario, forecasts: MadeForecasts) -> Score:
-    result = replay(scenario, forecasts=forecasts.feed(scenario))
-    return score(trial_of(scenario, result), Capacity.from_records(result.records))
+def _always(level: float, *_: object) -> float:
+    return level
 
 
 def _row(trace: str, level: str, one: Score) -> str:
@@ -129,15 +114,6 @@ def _compared(played: Sequence[Played]) -> Iterator[str]:
         level, fixed = cheapest
         ratio = one.learned.gpu_seconds / fixed.gpu_seconds
         yield f"| {one.trace} | {learned} | {level:g}, {fixed.attained_share:.2%} | {ratio:.3f} |"
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR")
-    parser.add_argument("--median", type=float, default=60.0, metavar="S")
-    parser.add_argument("--only", default="", metavar="NAME", help="traces with this in the name")
-    parser.add_argument("--jobs", type=int, default=1, help="traces at a time")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

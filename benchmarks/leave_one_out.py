@@ -9,7 +9,6 @@ force. Without a folder it plays ten generated kinds of demand, with restores of
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import statistics
 import sys
@@ -21,15 +20,13 @@ from typing import NamedTuple
 
 from benchmarks._kinds import kinds
 from benchmarks._made_forecasts import made_forecasts
-from benchmarks._patched import patched
 from benchmarks._traffic import trace_paths
+from benchmarks._variants import patched, replayed, variant_arguments
 from benchmarks.decisions import scenario_of
 from controller.policy import Objective
-from headstart.assessment import CLAIRVOYANT, assess, trial_of
+from headstart.assessment import CLAIRVOYANT, assess
 from headstart.replay import replay
-from headstart.scoring import score
 from headstart.traces import read_trace
-from headstart.trial import Capacity
 from predictor.worker_process import worker_pool
 
 
@@ -67,7 +64,7 @@ _OBJECTIVE = Objective()
 
 def main() -> int:
     """Play every value on every trace, choose and print."""
-    arguments = _arguments()
+    arguments = variant_arguments(__doc__)
     with tempfile.TemporaryDirectory() as made:
         paths = trace_paths(arguments.folder or kinds(Path(made)), arguments.only)
         if len(paths) < 2:
@@ -96,8 +93,7 @@ def play(path: Path, median_seconds: float) -> tuple[str, Results]:
         results[constant.name, constant.in_force] = usual
         for value in constant.others:
             with patched(constant.module, constant.name, value):
-                result = replay(scenario, forecasts=forecasts.feed(scenario))
-            own = score(trial_of(scenario, result), Capacity.from_records(result.records))
+                own = replayed(scenario, forecasts)
             one = Result(own.attained_share, own.gpu_seconds / bound)
             results[constant.name, value] = one
             said = f"{trace.name}, {constant.words} {value:g}"
@@ -138,15 +134,6 @@ def _mean_ratio(played: Sequence[Result]) -> float:
 
 def _summary(played: Sequence[Result]) -> str:
     return f"{_attained(played)} of {len(played)}, {_mean_ratio(played):.3f}"
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR")
-    parser.add_argument("--median", type=float, default=60.0, metavar="S")
-    parser.add_argument("--only", default="", metavar="NAME", help="traces with this in the name")
-    parser.add_argument("--jobs", type=int, default=1, help="traces at a time")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
