@@ -56,6 +56,13 @@ def interrupted(jumps: Jumps) -> Jumps:
     return jumps._replace(excess=0.0, look_at=-math.inf)
 
 
+def summed(seen: float, products: float, squares: float) -> Jumps:
+    """Return the jumps whose sums these are, none of them under watch."""
+    measured = min(max(products / squares, 0.0), 1.0) if squares > 0.0 else 0.0
+    share = seen * measured / (seen + _BELIEVED_JUMPS) + _believed(seen)
+    return Jumps(share=share, seen=seen, products=products, squares=squares)
+
+
 def looked_at(
     jumps: Jumps, *, at: float, per_second: float, mean_per_second: float, demand: float
 ) -> Jumps:
@@ -116,14 +123,8 @@ def _with_watched(jumps: Jumps, *, at: float, demand: float) -> Jumps:
     if jumps.seen >= _ENOUGH_JUMPS:
         counted = min(_USUAL_JUMPS * _usual(jumps) / jumps.excess, 1.0)
     excess, lasted = counted * jumps.excess, counted * lasted
-    seen = jumps.seen * _KEPT + 1.0
-    products = jumps.products * _KEPT + excess * lasted
-    squares = jumps.squares * _KEPT + excess * excess
-    measured = min(max(products / squares, 0.0), 1.0)
-    return Jumps(
-        share=seen * measured / (seen + _BELIEVED_JUMPS) + _believed(seen),
-        seen=seen,
-        products=products,
-        squares=squares,
-        look_at=at,
-    )
+    return summed(
+        jumps.seen * _KEPT + 1.0,
+        jumps.products * _KEPT + excess * lasted,
+        jumps.squares * _KEPT + excess * excess,
+    )._replace(look_at=at)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Callable
 
+from controller.evidence_codec import encode_evidence, with_evidence
 from controller.memory_codec import decode_memory, encode_memory
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
@@ -15,13 +17,16 @@ from models.lead_time import LeadTimeMeasurement, LeadTimes, learn, measurements
 from predictor.adapters.store import Store
 
 _log = logging.getLogger(__name__)
-_START, _CALIBRATION = "start", "calibration"
+_START, _CALIBRATION, _EVIDENCE = "start", "calibration", "evidence"
 #: The level moves by hundredths a minute: what a restart loses of it is small.
 _KEEP_SECONDS = 60.0
+#: What was found of levels fades over weeks, and is ten times as long: kept once in so many times,
+#: each time of other workloads.
+_EVIDENCE_TURNS = 60
 
 
 def remembered(store: Store) -> TickState:
-    """Take up every stored start and each workload's newest calibration.
+    """Take up every stored start, and each workload's newest calibration and evidence for it.
 
     What can't be read is skipped, and said.
     """
@@ -37,7 +42,17 @@ def remembered(store: Store) -> TickState:
             workloads[WorkloadName(row.key)] = decode_memory(json.loads(row.json))
         except (CodecError, ValueError) as error:
             _log.warning("a stored calibration of %s can't be used: %s", row.key, error)
+    _take_up_evidence(store, workloads)
     return TickState(workloads=workloads, lead_times=lead_times)
+
+
+def _take_up_evidence(store: Store, workloads: dict[WorkloadName, WorkloadState]) -> None:
+    newest = {WorkloadName(row.key): row.json for row in store.read(_EVIDENCE)}
+    for name in newest.keys() & workloads.keys():
+        try:
+            workloads[name] = with_evidence(workloads[name], json.loads(newest[name]))
+        except (CodecError, ValueError) as error:
+            _log.warning("stored evidence of %s can't be used: %s", name, error)
 
 
 class LoopMemory:
@@ -49,6 +64,7 @@ class LoopMemory:
         self._seen = state().lead_times
         self._kept: set[LeadTimeMeasurement] = set(measurements(self._seen))
         self._calibrated_at = float("-inf")
+        self._turn = 0
 
     def observe(self, report: TickReport) -> None:
         """Keep what the last tick has learned; called after every tick.
@@ -64,12 +80,20 @@ class LoopMemory:
                 (_CALIBRATION, name, json.dumps(encode_memory(workload)))
                 for name, workload in state.workloads.items()
             ]
+            rows += self._evidence(state)
         if not self._store.append_all(rows):
             return
         if state.lead_times is not self._seen:
             self._seen, self._kept = state.lead_times, set(measurements(state.lead_times))
         if is_due:
             self._calibrated_at = report.now
+            self._turn = (self._turn + 1) % _EVIDENCE_TURNS
+
+    def _evidence(self, state: TickState) -> list[tuple[str, str, str]]:
+        """Return the rows of those whose turn it is, and who have found anything."""
+        due = itertools.islice(state.workloads.items(), self._turn, None, _EVIDENCE_TURNS)
+        found = [(name, encode_evidence(workload)) for name, workload in due]
+        return [(_EVIDENCE, name, json.dumps(one)) for name, one in found if one is not None]
 
     def _new_starts(self, lead_times: LeadTimes) -> list[tuple[str, str, str]]:
         """Return the rows of the starts that are not kept yet."""

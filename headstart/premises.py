@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -12,11 +13,32 @@ from headstart.scenario import Scenario
 _SEVERAL = 2
 #: Bins of up to a minute hide little of how rough demand is: a few percent of the cost.
 _LONGEST_BIN_SECONDS = 60.0
+#: So many times as much demand as any other bin has is a fault of the recorder more often than not.
+_ALONE_TIMES, _LEAST_OTHERS = 10.0, 10.0
 
 
 def premises(scenario: Scenario) -> tuple[str, ...]:
     """Return what is to be said before and after a run of what its figures rest on."""
-    return tuple(note for note in (capacity_note(scenario), bins_note(scenario)) if note)
+    notes = (capacity_note(scenario), bins_note(scenario), lone_bin_note(scenario))
+    return tuple(note for note in notes if note)
+
+
+def lone_bin_note(scenario: Scenario) -> str:
+    """Say which bin has many times the demand of any other; empty where there is none."""
+    known = np.nan_to_num(scenario.requests)
+    if len(known) < 2:
+        return ""
+    at = int(known.argmax())
+    highest, other = float(known[at]), float(np.partition(known, -2)[-2])
+    if highest < _ALONE_TIMES * max(other, _LEAST_OTHERS):
+        return ""
+    instant = datetime.fromtimestamp(scenario.origin + at * scenario.bin_seconds, UTC)
+    return (
+        f"One bin stands alone: at {instant.isoformat().replace('+00:00', 'Z')} there are "
+        f"{highest:g} requests in {scenario.bin_seconds:g} s, and never more than {other:g} in "
+        "another. What is late and what it costs may be its alone: correct it, if that was not "
+        "demand."
+    )
 
 
 def bins_note(scenario: Scenario) -> str:

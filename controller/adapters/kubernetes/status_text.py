@@ -12,6 +12,7 @@ from controller.adapters.kubernetes.fleet_summary import FleetSummary
 from controller.adapters.kubernetes.scale_owners import Obstacle
 from controller.adapters.kubernetes.status_conditions import time_text
 from controller.cluster_view import Phase
+from controller.evidence_codec import encode_evidence, with_evidence
 from controller.feedback import key_of
 from controller.learned import Learned
 from controller.memory_codec import decode_memory, encode_memory
@@ -20,7 +21,7 @@ from controller.policy import Mode, WorkloadPolicy
 from controller.tallies import Tally
 from controller.tick_state import TickState, WorkloadState
 from models.codec import CodecError, decode_measurement, encode_measurement
-from models.fields import Fields
+from models.fields import Fields, as_object
 from models.forecast import Forecast
 from models.lead_time import LeadTimeMeasurement, measurements
 from models.outlook import Outlook
@@ -77,7 +78,7 @@ def status_of(known: Known, before: Mapping[str, object]) -> Json:
         "replicas": _replicas(known),
         "leadTime": _lead_time(known),
         "leadTimeMeasurements": _measurements(known),
-        "calibration": encode_memory(known.state.workloads.get(workload, WorkloadState())),
+        "calibration": _calibration(known.state.workloads.get(workload, WorkloadState())),
         "forecastPeak": _peak(known),
         "lastPlan": _last_plan(known.plan),
         "outcomes": {
@@ -126,9 +127,14 @@ def remembered_measurements(status: Mapping[str, object]) -> tuple[LeadTimeMeasu
 def remembered_memory(status: Mapping[str, object]) -> WorkloadState:
     """Return what a status keeps of the loop's calibration, nothing where it can't be read."""
     try:
-        return decode_memory(status.get("calibration"))
+        stored = as_object(status.get("calibration"), "calibration")
+        known = decode_memory(stored)
     except CodecError:
         return WorkloadState()
+    try:
+        return with_evidence(known, stored.get("evidence"))
+    except CodecError:
+        return known
 
 
 def remembered_tally(status: Mapping[str, object]) -> Tally:
@@ -153,6 +159,12 @@ def _replicas(known: Known) -> Json:
         "restoring": phases[Phase.RESTORING],
         "draining": phases[Phase.DRAINING],
     }
+
+
+def _calibration(memory: WorkloadState) -> Json:
+    evidence = encode_evidence(memory)
+    kept = encode_memory(memory)
+    return kept if evidence is None else {**kept, "evidence": evidence}
 
 
 def _lead_time(known: Known) -> Json:

@@ -8,10 +8,13 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from controller.level_account import Account
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
+from controller.shadow_fleets import LEVELS, Shadows
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
 from headstart.loop_memory import LoopMemory, remembered
@@ -135,3 +138,47 @@ def test_a_clock_that_is_set_back_keeps_no_calibration_from_being_stored(tmp_pat
         memory.observe(TickReport(now=now, fleet=None))
     assert len(store.read("calibration")) == 2
     store.close()
+
+
+def one_that_has_found(late: float) -> WorkloadState:
+    each = np.full(len(LEVELS), late)
+    found = Shadows(began_at_level=2.5, long=Account.of(9.0, each, each))
+    return WorkloadState(calibration=Calibration(level=1.5, lead_time_quantile=0.9), shadows=found)
+
+
+def test_what_each_has_found_of_levels_is_kept_within_the_hour(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    names = [WorkloadName(f"chat-{number}") for number in range(130)]
+    found = {name: one_that_has_found(number / 20) for number, name in enumerate(names)}
+    state = TickState(workloads=found)
+    memory = LoopMemory(store, lambda: state)
+    rows = []
+    for minute in range(60):
+        memory.observe(TickReport(now=60.0 * minute, fleet=None))
+        rows.append(len(store.read("evidence")))
+
+    kept = remembered(store).workloads
+    store.close()
+
+    assert max(np.diff(rows)) <= 3
+    for number, name in enumerate(names):
+        shadows = kept[name].shadows
+        assert shadows is not None
+        assert shadows.began_at_level == 2.5
+        assert shadows.long.late.tolist() == [number / 20] * len(LEVELS)
+
+
+def test_evidence_that_can_t_be_read_is_said_and_costs_no_calibration(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(tmp_path / "state.db")
+    LoopMemory(store, a_state).observe(TickReport(now=0.0, fleet=None))
+    store.append("evidence", CHAT, '{"believedLevel": "high"}')
+    store.append("evidence", "unknown", "{}")
+
+    kept = remembered(store).workloads
+    store.close()
+
+    assert kept == a_state().workloads
+    [line] = caplog.messages
+    assert line.startswith("stored evidence of chat can't be used: evidence.believedLevel: 'high'")

@@ -1,4 +1,4 @@
-"""What is said of figures' premises: a capacity that nobody gave, and bins that hide demand."""
+"""What is said of figures' premises: an assumed capacity, bins that hide demand, a bin alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from controller.environment import Environment
 from headstart.__main__ import main
 from headstart.assessment import assess
-from headstart.premises import bins_note, capacity_note, premises
+from headstart.premises import bins_note, capacity_note, lone_bin_note, premises
 from headstart.replay import ReplayResult
 from headstart.scenario import Scenario
 from headstart.traces import Trace
@@ -101,3 +101,38 @@ def test_bins_of_more_than_a_minute_are_named(bin_seconds: float, is_said: bool)
     assert (bins_note(scenario) != "") is is_said
     assert not is_said or "bins of 300 s" in bins_note(scenario)
     assert premises(scenario) == ((bins_note(scenario),) if is_said else ())
+
+
+def test_a_bin_with_many_times_the_demand_of_any_other_is_named() -> None:
+    requests = np.full(2880, 50.0)
+    requests[[3, 90]] = [np.nan, 50_000.0]
+    scenario = a_scenario(requests)
+    assert lone_bin_note(scenario) == (
+        "One bin stands alone: at 1970-01-01T01:30:00Z there are 50000 requests in 60 s, and never "
+        "more than 50 in another. What is late and what it costs may be its alone: correct it, if "
+        "that was not demand."
+    )
+    assert lone_bin_note(scenario) in premises(scenario)
+
+
+@pytest.mark.parametrize(
+    "highest",
+    [
+        [499.0],  # not ten times as much
+        [50_000.0, 6_000.0],  # a surge that begins in one bin and ends in another
+    ],
+)
+def test_surges_stand_not_alone(highest: list[float]) -> None:
+    requests = np.full(2880, 50.0)
+    requests[90 : 90 + len(highest)] = highest
+    assert lone_bin_note(a_scenario(requests)) == ""
+
+
+def test_few_requests_among_hardly_any_are_chance() -> None:
+    requests = np.zeros(2880)
+    requests[[5, 900]] = [1.0, 60.0]
+    assert lone_bin_note(a_scenario(requests)) == ""
+
+
+def test_one_bin_has_no_others() -> None:
+    assert lone_bin_note(a_scenario(np.array([500.0]))) == ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 
 from controller.adapters.kubernetes.api import PatchKind
@@ -28,10 +30,12 @@ from controller.adapters.kubernetes.status_text import (
 from controller.cluster_view import Fleet, Node, NodeName, Phase
 from controller.feedback import key_of
 from controller.learned import learned
+from controller.level_account import Account
 from controller.objective import Calibration
 from controller.outcomes import Outcomes
 from controller.plan import Plan, Reason
 from controller.policy import Mode
+from controller.shadow_fleets import LEVELS, Shadows
 from controller.tallies import Tally
 from controller.tick_report import TickReport
 from controller.tick_state import TickState, WorkloadState
@@ -237,6 +241,19 @@ def test_a_calibration_beyond_what_can_be_learned_is_begun_anew(field: str, valu
     wire = status_of(known(state=TickState(workloads={NAME: memory})), {})["calibration"]
     assert remembered_memory({"calibration": wire}) == memory
     assert remembered_memory({"calibration": {**wire, field: value}}) == WorkloadState()
+
+
+def test_what_was_found_of_levels_comes_back_and_if_it_can_t_the_rest_does() -> None:
+    found = Account.of(9.0, np.full(len(LEVELS), 2.0), np.full(len(LEVELS), 3.0))
+    memory = WorkloadState(
+        calibration=Calibration(level=1.25), shadows=Shadows(began_at_level=2.0, long=found)
+    )
+    status = json.loads(json.dumps(status_of(known(state=TickState(workloads={NAME: memory})), {})))
+    again = remembered_memory(status)
+    assert again.shadows is not None
+    assert again.shadows.long.of_levels.tolist() == found.of_levels.tolist()
+    status["calibration"]["evidence"]["late"] = None
+    assert remembered_memory(status) == memory._replace(shadows=None)
 
 
 @dataclass

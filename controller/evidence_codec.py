@@ -1,0 +1,97 @@
+"""What was found of levels of sureness and of jumps in demand, as JSON-ready numbers. Pure.
+
+A loop that begins without it pays for weeks of being too sure or not sure enough once more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from controller.jumps import Jumps, summed
+from controller.level_account import Account
+from controller.objective import LEAST_LEVEL, MOST_LEVEL
+from controller.shadow_fleets import LEVELS, Shadows
+from controller.tick_state import WorkloadState
+from models.fields import Fields, as_number, refuse
+from models.forecast import FloatArray
+
+#: Two weeks of the most demand that can be measured, and replica-seconds of as many replicas.
+_MOST = 1e21
+#: A product of two rates, of a day of jumps.
+_MOST_SQUARES = 1e36
+#: Sums are written to some digits, so what was late may seem a little more than there was.
+_ROUNDED = 1.0001
+
+
+def encode_evidence(workload: WorkloadState) -> dict[str, object] | None:
+    """Return what was found of levels and jumps so far and what was missed, None without any."""
+    shadows, outcomes = workload.shadows, workload.outcomes
+    if shadows is None:
+        return None
+    return {
+        "believedLevel": shadows.began_at_level,
+        "recentDemand": _short(outcomes.recent_demand),
+        "recentLate": _short(outcomes.recent_late),
+        "jumps": _short(outcomes.jumps.seen),
+        "jumpProducts": _short(outcomes.jumps.products),
+        "jumpSquares": _short(outcomes.jumps.squares),
+        "demand": _short(shadows.long.demand),
+        "levels": LEVELS.tolist(),
+        "late": [_short(late) for late in shadows.long.late.tolist()],
+        "replicaSeconds": [_short(paid) for paid in shadows.long.replica_seconds.tolist()],
+    }
+
+
+def with_evidence(workload: WorkloadState, wire: object) -> WorkloadState:
+    """Return a workload's state with what was encoded; as it is if that is of other levels.
+
+    Raises:
+        CodecError: if a field is missing, wrong, or beyond what can be found.
+    """
+    fields = Fields(wire, "evidence")
+    believed = fields.between("believedLevel", LEAST_LEVEL, MOST_LEVEL)
+    recent = fields.between("recentDemand", 0.0, _MOST)
+    recent_late = fields.between("recentLate", 0.0, recent * _ROUNDED)
+    demand = fields.between("demand", 0.0, _MOST)
+    jumps = _jumps(fields)
+    if fields.array("levels") != LEVELS.tolist():
+        return workload
+    long = Account.of(
+        demand=demand,
+        late=_each(fields, "late", demand * _ROUNDED),
+        replica_seconds=_each(fields, "replicaSeconds", _MOST),
+    )
+    outcomes = workload.outcomes._replace(
+        recent_demand=recent, recent_late=recent_late, jumps=jumps
+    )
+    shadows = Shadows(
+        began_at_level=believed,
+        demand=outcomes.demand,
+        seconds=outcomes.seen_seconds,
+        long=long,
+    )
+    return workload._replace(outcomes=outcomes, shadows=shadows)
+
+
+def _jumps(fields: Fields) -> Jumps:
+    return summed(
+        fields.between("jumps", 0.0, _MOST),
+        fields.between("jumpProducts", -_MOST_SQUARES, _MOST_SQUARES),
+        fields.between("jumpSquares", 0.0, _MOST_SQUARES),
+    )
+
+
+def _each(fields: Fields, name: str, most: float) -> FloatArray:
+    """Return a number of each level, none below 0 nor above ``most``."""
+    path, values = fields.at(name), fields.array(name)
+    if len(values) != len(LEVELS):
+        refuse(path, values, f"a list of {len(LEVELS)} numbers")
+    numbers = np.array([as_number(value, path) for value in values])
+    if not (numbers.min() >= 0.0 and numbers.max() <= most):
+        refuse(path, values, f"numbers from 0 to {most:g}")
+    return numbers
+
+
+def _short(number: float) -> float:
+    """Return a number as exact as evidence can be, in few characters."""
+    return float(f"{number:.6g}")
