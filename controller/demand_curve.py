@@ -61,10 +61,25 @@ def held_seconds(
     tick_seconds: float,
     seen_seconds: float = math.inf,
 ) -> float:
-    """Return how long a replica outlives its last need, by what is known of demand now."""
-    lead = observation.lead_time_seconds
-    known = is_known(observation, lead + tick_seconds)
-    return hold_seconds(lead, policy, seen_seconds=seen_seconds, is_known=known)
+    """Return how long a replica outlives its last need, by what is known of demand now.
+
+    Not at all if demand is known for as far as a plan looks: who is needed by then is needed
+    already. But what works off a queue is needed for as long as anything is in it: let go as soon
+    as it had been asked for, a start would be given up each time before it was ready.
+    """
+    if observation.backlog <= 0.0 and lets_go_at_once(observation, policy, tick_seconds):
+        return 0.0
+    return hold_seconds(observation.lead_time_seconds, policy, seen_seconds=seen_seconds)
+
+
+def lets_go_at_once(observation: Observation, policy: WorkloadPolicy, tick_seconds: float) -> bool:
+    """Say whether nothing is held while nothing waits.
+
+    So it is where demand is known for as far as a plan looks, unless the policy asks for a hold.
+    """
+    if policy.scale_down.hold_seconds is not None:
+        return False
+    return is_known(observation, observation.lead_time_seconds + tick_seconds)
 
 
 def is_known(observation: Observation, within_seconds: float) -> bool:

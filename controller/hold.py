@@ -48,12 +48,8 @@ def hold_seconds(
     policy: WorkloadPolicy,
     *,
     seen_seconds: float = math.inf,
-    is_known: bool = False,
 ) -> float:
     """Return how long a replica outlives its last need, demand having been seen for so long.
-
-    Not at all if demand ``is_known`` for as far as a plan looks: who is needed by then is needed
-    already.
 
     To let go and start again costs a lead time of a GPU, to keep costs the time itself: about
     there lies the break-even of every such rent-or-buy choice (Karlin et al. 1988). A little
@@ -61,7 +57,5 @@ def hold_seconds(
     """
     if policy.scale_down.hold_seconds is not None:
         return policy.scale_down.hold_seconds
-    if is_known:
-        return 0.0
     first = _FIRST_HOLD_SECONDS * math.exp2(-seen_seconds / _HALVED_AFTER_SECONDS)
     return max(_HOLD_OF_LEAD_TIME * lead_time_seconds, _SHORTEST_HOLD_SECONDS, first)

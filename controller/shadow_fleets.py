@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from controller.drawn_starts import ready_by_lot
 from controller.level_account import Account
 from controller.objective import LevelWeights
 from controller.observation import START_QUARTERS, Observation
@@ -22,7 +23,8 @@ LEVELS = np.array(
     [-1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.5, 5, 6, 7, 8, 10, 12], dtype=float
 )
 LEVEL_WEIGHTS = LevelWeights.of(LEVELS)
-#: Of each quarter of starts and each level: nothing. Shared by all, and never written to.
+#: Of each fleet and each level: nothing. Shared by all, and never written to. There are as many
+#: fleets as starts have quarters.
 NOTHING = np.zeros((START_QUARTERS, len(LEVELS)))
 NOTHING.flags.writeable = False
 
@@ -31,8 +33,8 @@ NOTHING.flags.writeable = False
 class Shadows:
     """The shadows of one workload.
 
-    ``times[i]`` is when ``needs[i]`` and ``targets[i]`` [quarters of starts, levels] were reckoned,
-    ``least[i]`` is the least of the targets; ``queue`` [quarters of starts, levels] is what waits
+    ``times[i]`` is when ``needs[i]`` and ``targets[i]`` [fleets, levels] were reckoned,
+    ``least[i]`` is the least of the targets; ``queue`` [fleets, levels] is what waits
     in each. ``until`` is up to when demand has been taken in, ``demand`` and ``seconds`` are the
     running totals of then. ``began_at_level`` is the level believed in before any evidence.
     """
@@ -50,7 +52,7 @@ class Shadows:
     short: Account = field(default_factory=lambda: Account.nothing(len(LEVELS)))
 
     def ready_at(self, instant: float, start_seconds: Sequence[float]) -> FloatArray:
-        """Return the replicas that were ready [quarters, levels]: wanted ever since a start before.
+        """Return the replicas that were ready [fleets, levels]: wanted ever since a start before.
 
         The youngest are let go first, so what is ready is the least that was wanted.
         """
@@ -60,11 +62,11 @@ class Shadows:
             for start in start_seconds
         ]
         begin = min(firsts)
-        wanted = np.array(self.targets[begin : last + 1])
-        ready = np.empty((START_QUARTERS, len(LEVELS)))
-        for quarter, first in zip(range(START_QUARTERS), firsts, strict=True):
-            np.minimum.reduce(wanted[first - begin :, quarter], out=ready[quarter])
-        return ready
+        targets = np.array(self.targets[begin : last + 1])
+        wanted = np.empty((START_QUARTERS, *NOTHING.shape))
+        for of_quarter, first in zip(wanted, firsts, strict=True):
+            np.minimum.reduce(targets[first - begin :], out=of_quarter)
+        return ready_by_lot(wanted, instant)
 
     def least_ready(self, instant: float, longest_start: float) -> float:
         """Return what all had ready, and perhaps more by far: it is found sooner than all of it."""
@@ -90,7 +92,7 @@ class Turn(NamedTuple):
 
 
 class Flown(NamedTuple):
-    """What demand since the last turn left: ``queue`` [quarters of starts, levels].
+    """What demand since the last turn left: ``queue`` [fleets, levels].
 
     ``late`` [levels] is None if nothing can have been late in any of them; ``waits`` says that
     something still is in the queue. Of a gap nothing is known: no demand, no seconds.

@@ -1,4 +1,4 @@
-"""What shadows plan: as the planner does, of all workloads, levels, quarters of starts at once."""
+"""What shadows plan: as the planner does, of all workloads, levels, fleets at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from controller.demand_curve import forecast_within
+from controller.demand_curve import forecast_within, lets_go_at_once
 from controller.needs import (
     clearing,
     expected_per_second,
@@ -28,7 +28,7 @@ _NO_FORECAST = np.zeros((1, len(QUANTILES)))
 
 
 def needed(turns: Sequence[Turn], flown: Sequence[Flown]) -> FloatArray:
-    """Return how many replicas shadows need now, [workloads, quarters of starts, levels]."""
+    """Return how many replicas shadows need now, [workloads, fleets, levels]."""
     values, firsts, least, ahead = [], [], [], 0
     for turn in turns:
         seen = turn.observation
@@ -42,11 +42,11 @@ def needed(turns: Sequence[Turn], flown: Sequence[Flown]) -> FloatArray:
     demand = highest_demand(np.concatenate(values), firsts, LEVEL_WEIGHTS, peak_per_second=peaks)
     capacity = np.array([turn.policy.demand_per_replica for turn in turns])
     needs = np.maximum(_replicas(demand, capacity[:, None]), np.array(least)[:, None])
-    of_quarters = np.repeat(needs[:, None], START_QUARTERS, axis=1)
-    for of_workload, turn, one in zip(of_quarters, turns, flown, strict=True):
+    of_fleets = np.repeat(needs[:, None], START_QUARTERS, axis=1)
+    for of_workload, turn, one in zip(of_fleets, turns, flown, strict=True):
         if one.waits:
             np.maximum(of_workload, _clearing(turn, one.queue), out=of_workload)
-    return of_quarters
+    return of_fleets
 
 
 def _clearing(turn: Turn, queue: FloatArray) -> FloatArray:
@@ -78,9 +78,10 @@ def targeted(
     existing: FloatArray,
     held: Sequence[float],
 ) -> FloatArray:
-    """Return what shadows want, [workloads, quarters of starts, levels].
+    """Return what shadows want, [workloads, fleets, levels].
 
-    It is their need, or what they hold of what is ``existing``; all of it while demand is late.
+    It is their need, or what they hold of what is ``existing``; all of it while demand is late,
+    nothing where demand is known and none of it waits.
     """
     limits = [turn.policy.limits for turn in turns]
     highest = _highest_held(turns, needs, held)
@@ -90,6 +91,8 @@ def targeted(
     ]
     wanted = np.minimum(needs, existing + np.array(steps)[:, None, None])
     for of_workload, there, turn, one in zip(highest, existing, turns, flown, strict=True):
+        if lets_go_at_once(turn.observation, turn.policy, turn.tick_seconds):
+            np.copyto(of_workload, 0.0, where=one.queue <= 0.0)
         if one.waits:
             shadows = turn.shadows
             ready = shadows.ready_at(shadows.times[-1], turn.observation.start_seconds)

@@ -3,10 +3,10 @@
 Demand does not depend on the replicas that serve it, so what every level would have cost and
 missed can be reckoned from the demand that was measured and the forecasts that were made: no
 level need be tried out on requests. Each shadow plans as the planner does, and its queue is a
-fluid, first in, first out. Each level is played four times, with starts that take as long as each
-quarter of them was learned to: one replica more is ready soon or late, never by a quarter, and a
-queue loses more by a late start than it gains by an early one. Shadows of many workloads are
-reckoned together: an array of all takes hardly longer than one of a few.
+fluid, first in, first out. Each level is played by four fleets, in which each replica takes as long
+to start as the quarter of all starts that it has drawn: one replica more is ready soon or late,
+never by a quarter, and a queue loses more by a late start than it gains by an early one. Shadows of
+many workloads are reckoned together: an array of all takes hardly longer than one of a few.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.demand_curve import held_seconds
 from controller.flows import TURN_SECONDS, Flow, newest_of
+from controller.hold import hold_seconds
 from controller.level_account import Account
 from controller.observation import START_QUARTERS
 from controller.shadow_fleets import LEVELS, NOTHING, Flown, Shadows, Turn
@@ -35,7 +35,7 @@ _TOGETHER = 256
 
 
 class _Row(NamedTuple):
-    """What one workload's shadows need and want now, [quarters of starts, levels]."""
+    """What one workload's shadows need and want now, [fleets, levels]."""
 
     needs: FloatArray
     targets: FloatArray
@@ -73,7 +73,7 @@ def _taken(turns: Sequence[Turn]) -> list[Shadows]:
     accounts = _accounted(turns, flown, existing)
     # As long as replicas are held in the long run: what a longer hold of the first hour spares
     # says nothing of a level.
-    held = [held_seconds(turn.observation, turn.policy, turn.tick_seconds) for turn in turns]
+    held = [hold_seconds(turn.observation.lead_time_seconds, turn.policy) for turn in turns]
     needs = needed(turns, flown)
     targets = targeted(turns, flown, needs, existing, held)
     least = np.minimum.reduce(targets, axis=(1, 2)).tolist()
@@ -130,7 +130,7 @@ def _accounted(
     ]
     after = before * np.array(fades)[:, :, None, None]
     seconds = np.array([one.seconds for one in flown])
-    after[:, :, 1] += (_mean_of_quarters(existing) * seconds[:, None])[:, None]
+    after[:, :, 1] += (_mean_of_fleets(existing) * seconds[:, None])[:, None]
     accounts = []
     for turn, one, (fade, short_fade), of_levels in zip(turns, flown, fades, after, strict=True):
         if one.late is not None:
@@ -160,7 +160,7 @@ def _served(turn: Turn, flows: Sequence[Flow]) -> tuple[FloatArray, FloatArray |
         # The share of the time for which the queue is longer than can be served in time.
         beyond = (high - limit) / np.maximum(apart, 1e-12)
         share = np.minimum(np.maximum(beyond, 0.0), 1.0)
-        missed = _mean_of_quarters(share) * (per_second * seconds)
+        missed = _mean_of_fleets(share) * (per_second * seconds)
         late = missed if late is None else late + missed
         longest = _LONGEST_QUEUE_SECONDS * np.maximum(service, per_second)
         queue = np.minimum(np.maximum(after, 0.0), longest)
@@ -175,6 +175,6 @@ def _pieces(flows: Sequence[Flow]) -> Iterator[Flow]:
             yield Flow(seconds / count, per_second)
 
 
-def _mean_of_quarters(each: FloatArray) -> FloatArray:
-    """Return the mean over quarters of [..., quarters, levels]."""
+def _mean_of_fleets(each: FloatArray) -> FloatArray:
+    """Return the mean over fleets of [..., fleets, levels]."""
     return np.asarray(np.add.reduce(each, axis=-2) / START_QUARTERS)

@@ -40,6 +40,14 @@ def test_where_demand_is_known_as_far_as_a_plan_looks_nothing_is_held() -> None:
         assert held_seconds(now, a_policy(ScaleDown(hold_seconds=60.0)), 5.0) == 60.0
 
 
+def test_what_works_off_a_queue_is_held_though_demand_is_known() -> None:
+    seen = an_observation(
+        forecast=replace(a_forecast(2.0), known_steps=30), lead_time_seconds=95.0, backlog=0.1
+    )
+    assert held_seconds(seen, POLICY, 5.0) == 71.25
+    assert held_seconds(seen._replace(backlog=0.0), POLICY, 5.0) == 0.0
+
+
 def test_before_the_first_target_nothing_is_held() -> None:
     assert Hold().highest == 0
 

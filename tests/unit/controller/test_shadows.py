@@ -10,7 +10,7 @@ from controller.flows import Flow, with_flow
 from controller.jumps import Jumps
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
-from controller.policy import Limits, Objective, WorkloadPolicy
+from controller.policy import Limits, Objective, ScaleDown, WorkloadPolicy
 from controller.shadow_fleets import LEVELS, Shadows, Turn
 from controller.shadows import shadowed
 from models.forecast import Forecast
@@ -111,6 +111,22 @@ def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
     assert after(burst, forecast=forecast, policy=patient).targets[-1][0, MEDIAN] == 20.0 + 25.0
 
 
+def test_where_demand_is_known_a_shadow_holds_what_works_off_its_queue_and_no_more() -> None:
+    # Of 15/s for 10 s ten replicas leave 50, which are not late while fewer than 100 wait: a need
+    # that was of a moment, while the queue lasts.
+    patient = replace(POLICY, scale_down=ScaleDown(), objective=Objective(wait_seconds=10.0))
+    known = replace(a_forecast(10.0), known_steps=30)
+    demands = [10.0] * 8 + [15.0] + [10.0] * 2
+    held = [
+        after(demands, forecast=forecast, policy=patient, jumps=LASTING).targets[-1][:, MEDIAN]
+        for forecast in (known, a_forecast(10.0))
+    ]
+    assert held[0].tolist() == held[1].tolist()
+    assert (held[0] > 10.0).all()
+    cleared = [*demands, *[10.0] * 30]
+    assert (after(cleared, forecast=known, policy=patient).targets[-1][:, MEDIAN] == 10.0).all()
+
+
 def test_while_demand_is_late_a_shadow_lets_nothing_go() -> None:
     # Starts take five minutes, and what was started for a burst is held for 20 s.
     # Ten are ready: 20 may wait. Of a burst of 14/s for 10 s 40 do, and none less of them later.
@@ -142,21 +158,23 @@ def test_what_is_ready_was_wanted_ever_since_a_start_before() -> None:
         assert (shadows.ready_at(instant, [start_seconds] * START_QUARTERS) == ready).all()
 
 
-def test_of_starts_that_take_different_times_each_quarter_is_ready_in_its_own() -> None:
+def test_of_starts_that_take_different_times_as_many_are_ready_as_drew_less() -> None:
     shadows, starts = wanted(2.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0), (4.0, 9.0, 14.0, 19.0)
-    ready = [shadows.ready_at(at, starts)[:, 0].tolist() for at in (12.0, 14.0, 19.0, 29.0)]
-    assert ready == [[2.0] * 4, [6.0, 2.0, 2.0, 2.0], [6.0, 6.0, 2.0, 2.0], [6.0] * 4]
+    ready = [shadows.ready_at(at, starts)[:, 0] for at in (12.0, 14.0, 19.0, 29.0)]
+    # Four were asked for, by each of four fleets.
+    assert [of_fleets.sum() - 8.0 for of_fleets in ready] == [0.0, 4.0, 8.0, 16.0]
+    assert all((of_fleets >= 2.0).all() and (of_fleets <= 6.0).all() for of_fleets in ready)
 
 
 def test_a_slow_quarter_of_starts_is_late_though_the_others_are_not() -> None:
-    """The same rise, foreseen one lead time ahead, is late only where starts take longer."""
+    """Of ten replicas some are late in each fleet, and the others serve their part meanwhile."""
     rise = [10.0] * 20 + [20.0] * 20
     forecast = a_forecast(10.0)
-    in_time = after(rise, forecast=forecast, start_seconds=(1.0, 1.0, 1.0, 1.0)).long.late[SURE]
-    mixed = after(rise, forecast=forecast, start_seconds=(1.0, 1.0, 1.0, 40.0)).long.late[SURE]
-    late = after(rise, forecast=forecast, start_seconds=(40.0, 40.0, 40.0, 40.0)).long.late[SURE]
-    assert in_time < mixed < late
-    assert mixed - in_time == pytest.approx((late - in_time) / 4)
+    in_time, mixed, late = (
+        after(rise, forecast=forecast, start_seconds=starts).long.late[SURE]
+        for starts in ((1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 40.0), (40.0, 40.0, 40.0, 40.0))
+    )
+    assert in_time < mixed < in_time + (late - in_time) / 4
 
 
 def test_a_start_within_a_long_reading_serves_the_rest_of_it() -> None:
