@@ -2,9 +2,9 @@
 
 Run it with `python -m benchmarks.restarts [DIR] [--median S] [--only NAME] [--jobs N]`. Plays each
 trace without restarts, with one a day that keeps what a service keeps, and with one a day that
-keeps the level alone and begins to look for evidence anew. Forecasts go on: a predictor reads its
-history back. Without a folder it plays ten generated kinds of demand, of which some are as short
-as a day or two.
+keeps the calibration and begins to look for evidence anew. Forecasts go on: a predictor reads its
+history back. Traces of which no more than a day is scored are left out. Without a folder it plays
+those of ten generated kinds of demand that are longer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from controller.policy import Objective, WorkloadPolicy
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from headstart.scoring import Score
-from headstart.traces import read_trace
+from headstart.traces import default_warmup, read_trace
 from models.forecast import WorkloadName
 from models.outlook import Outlook
 from predictor.worker_process import worker_pool
@@ -66,12 +66,12 @@ class Restarting:
 
 def all_kept(state: WorkloadState) -> WorkloadState:
     """Return what a service knows of a workload when it has been restarted."""
-    known, evidence = level_kept(state), encode_evidence(state)
+    known, evidence = calibration_kept(state), encode_evidence(state)
     return known if evidence is None else with_evidence(known, evidence)
 
 
-def level_kept(state: WorkloadState) -> WorkloadState:
-    """Return the calibration alone."""
+def calibration_kept(state: WorkloadState) -> WorkloadState:
+    """Return the calibration, and how much demand was seen."""
     return decode_memory(encode_memory(state))
 
 
@@ -80,30 +80,37 @@ def main() -> int:
     arguments = variant_arguments(__doc__)
     with tempfile.TemporaryDirectory() as made:
         paths = trace_paths(arguments.folder or kinds(Path(made)), arguments.only)
+        paths = [path for path in paths if _is_restarted(path)]
         if not paths:
             print("no trace to play", file=sys.stderr)
             return 2
-        print("| trace | no restart | restarted daily | keeping the level alone |")
+        print("| trace | no restart | restarted daily | keeping no evidence |")
         print("|---|---|---|---|", flush=True)
         with worker_pool(arguments.jobs) as pool:
             played = list(pool.map(play, paths, [arguments.median] * len(paths)))
-    for what, of in (("restarted daily", 1), ("keeping the level alone", 2)):
+    for what, of in (("restarted daily", 1), ("keeping no evidence", 2)):
         print(f"{what}: {_mean_ratio(played, of):.3f} x the GPU time without restarts")
     return 0
 
 
 def play(path: Path, median_seconds: float) -> list[Score]:
-    """Play one trace without restarts, keeping all, keeping the level alone; print a row."""
+    """Play one trace without restarts, keeping all, keeping no evidence; print a row."""
     trace = read_trace(path)
     scenario = scenario_of(trace, median_seconds, _OBJECTIVE)
     forecasts = made_forecasts(scenario)
     scores = [replayed(scenario, forecasts)]
-    for kept in (all_kept, level_kept):
+    for kept in (all_kept, calibration_kept):
         with patched("headstart.replay", "tick", Restarting(kept).tick):
             scores.append(replayed(scenario, forecasts))
     row = [f"{one.attained_share:.2%}, {one.gpu_seconds / 3600.0:.1f} GPU-h" for one in scores]
     print(f"| {trace.name} | {' | '.join(row)} |", flush=True)
     return scores
+
+
+def _is_restarted(path: Path) -> bool:
+    trace = read_trace(path)
+    scored = len(trace.requests) * trace.bin_seconds - default_warmup(trace)
+    return bool(scored > _EVERY_SECONDS)
 
 
 def _mean_ratio(played: Sequence[Sequence[Score]], of: int) -> float:

@@ -55,12 +55,7 @@ def forecast_within(observation: Observation, within_seconds: float) -> FloatArr
     return forecast.values[first : first + max(count, 1)]
 
 
-def held_seconds(
-    observation: Observation,
-    policy: WorkloadPolicy,
-    tick_seconds: float,
-    seen_seconds: float = math.inf,
-) -> float:
+def held_seconds(observation: Observation, policy: WorkloadPolicy, tick_seconds: float) -> float:
     """Return how long a replica outlives its last need, by what is known of demand now.
 
     Not at all if demand is known for as far as a plan looks: who is needed by then is needed
@@ -69,7 +64,8 @@ def held_seconds(
     """
     if observation.backlog <= 0.0 and lets_go_at_once(observation, policy, tick_seconds):
         return 0.0
-    return hold_seconds(observation.lead_time_seconds, policy, seen_seconds=seen_seconds)
+    seen = observation.seen_seconds
+    return hold_seconds(observation.lead_time_seconds, policy, seen_seconds=seen)
 
 
 def lets_go_at_once(observation: Observation, policy: WorkloadPolicy, tick_seconds: float) -> bool:

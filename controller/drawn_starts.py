@@ -4,6 +4,8 @@ Starts are told apart by quarters of equal shares, and as many fleets are played
 each replica draws each quarter once. Starts of one fleet differ as real ones do. Were they all
 alike, ten that begin together would come all soon or all late, as ten hardly ever do; were each
 fleet given as many of each quarter, chance would be left out, by which a few come late together.
+Whoever draws anew while a start is under way may be ready later than by the former draw, or sooner:
+of all fleets as many are ready before as after.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ _DRAWS = 10 * len(_ORDERS)
 #: And after so many seconds all draw anew, or one of them would have the same luck for good. No
 #: part of an hour: what recurs shall not always meet the same draws.
 _LASTING_SECONDS = 1009.0
-#: By how much draws are moved then: no divisor of their number, so that all have their turns.
+#: By how much draws are moved then. It shares no factor with their number, so all have their turns.
 _MOVED = 97
 _SEED = 5
 

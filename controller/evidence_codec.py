@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from controller.jumps import Jumps, summed
+from controller.jumps import MOST_JUMPS, Jumps, summed
 from controller.level_account import Account
 from controller.objective import LEAST_LEVEL, MOST_LEVEL
 from controller.shadow_fleets import LEVELS, Shadows
@@ -15,16 +15,15 @@ from controller.tick_state import WorkloadState
 from models.fields import Fields, as_number, refuse
 from models.forecast import FloatArray
 
-#: Two weeks of the most demand that can be measured, and replica-seconds of as many replicas.
-_MOST = 1e21
-#: A product of two rates, of a day of jumps.
-_MOST_SQUARES = 1e36
+#: Two weeks of the most demand that can be measured, replica-seconds where each replica serves next
+#: to none of it, and the squares of as many jumps as are remembered.
+_MOST_DEMAND, _MOST_REPLICA_SECONDS, _MOST_SQUARES = 1e19, 1e26, 1e28
 #: Sums are written to some digits, so what was late may seem a little more than there was.
 _ROUNDED = 1.0001
 
 
 def encode_evidence(workload: WorkloadState) -> dict[str, object] | None:
-    """Return what was found of levels and jumps so far and what was missed, None without any."""
+    """Return what was found of levels and jumps so far; None where no levels are compared."""
     shadows, outcomes = workload.shadows, workload.outcomes
     if shadows is None:
         return None
@@ -43,26 +42,26 @@ def encode_evidence(workload: WorkloadState) -> dict[str, object] | None:
 
 
 def with_evidence(workload: WorkloadState, wire: object) -> WorkloadState:
-    """Return a workload's state with what was encoded; as it is if that is of other levels.
+    """Return a workload's state with what was encoded; without shadows if these have other levels.
 
     Raises:
         CodecError: if a field is missing, wrong, or beyond what can be found.
     """
     fields = Fields(wire, "evidence")
     believed = fields.between("believedLevel", LEAST_LEVEL, MOST_LEVEL)
-    recent = fields.between("recentDemand", 0.0, _MOST)
-    recent_late = fields.between("recentLate", 0.0, recent * _ROUNDED)
-    demand = fields.between("demand", 0.0, _MOST)
-    jumps = _jumps(fields)
+    demand = fields.between("demand", 0.0, _MOST_DEMAND)
+    recent = fields.between("recentDemand", 0.0, _MOST_DEMAND)
+    outcomes = workload.outcomes._replace(
+        recent_demand=recent,
+        recent_late=fields.between("recentLate", 0.0, recent * _ROUNDED),
+        jumps=_jumps(fields),
+    )
     if fields.array("levels") != LEVELS.tolist():
-        return workload
+        return workload._replace(outcomes=outcomes)
     long = Account.of(
         demand=demand,
         late=_each(fields, "late", demand * _ROUNDED),
-        replica_seconds=_each(fields, "replicaSeconds", _MOST),
-    )
-    outcomes = workload.outcomes._replace(
-        recent_demand=recent, recent_late=recent_late, jumps=jumps
+        replica_seconds=_each(fields, "replicaSeconds", _MOST_REPLICA_SECONDS),
     )
     shadows = Shadows(
         began_at_level=believed,
@@ -74,10 +73,12 @@ def with_evidence(workload: WorkloadState, wire: object) -> WorkloadState:
 
 
 def _jumps(fields: Fields) -> Jumps:
+    squares = fields.between("jumpSquares", 0.0, _MOST_SQUARES)
+    most = squares * _ROUNDED
     return summed(
-        fields.between("jumps", 0.0, _MOST),
-        fields.between("jumpProducts", -_MOST_SQUARES, _MOST_SQUARES),
-        fields.between("jumpSquares", 0.0, _MOST_SQUARES),
+        seen=fields.between("jumps", 0.0, MOST_JUMPS * _ROUNDED),
+        products=fields.between("jumpProducts", -most, most),
+        squares=squares,
     )
 
 

@@ -29,7 +29,8 @@ _SETTLING_SECONDS = 120.0
 #: What is believed of a jump before any was watched, and how many jumps that is worth.
 _BELIEVED_SHARE, _BELIEVED_JUMPS = 0.75, 5.0
 #: A jump counts for less with each that follows, by so much: a day of them is remembered.
-_KEPT = 1.0 - 1.0 / 1440.0
+MOST_JUMPS = 1440.0
+_KEPT = 1.0 - 1.0 / MOST_JUMPS
 
 
 class Jumps(NamedTuple):
@@ -56,7 +57,7 @@ def interrupted(jumps: Jumps) -> Jumps:
     return jumps._replace(excess=0.0, look_at=-math.inf)
 
 
-def summed(seen: float, products: float, squares: float) -> Jumps:
+def summed(*, seen: float, products: float, squares: float) -> Jumps:
     """Return the jumps whose sums these are, none of them under watch."""
     measured = min(max(products / squares, 0.0), 1.0) if squares > 0.0 else 0.0
     share = seen * measured / (seen + _BELIEVED_JUMPS) + _believed(seen)
@@ -124,7 +125,7 @@ def _with_watched(jumps: Jumps, *, at: float, demand: float) -> Jumps:
         counted = min(_USUAL_JUMPS * _usual(jumps) / jumps.excess, 1.0)
     excess, lasted = counted * jumps.excess, counted * lasted
     return summed(
-        jumps.seen * _KEPT + 1.0,
-        jumps.products * _KEPT + excess * lasted,
-        jumps.squares * _KEPT + excess * excess,
+        seen=jumps.seen * _KEPT + 1.0,
+        products=jumps.products * _KEPT + excess * lasted,
+        squares=jumps.squares * _KEPT + excess * excess,
     )._replace(look_at=at)

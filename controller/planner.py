@@ -62,7 +62,7 @@ def plan(
     need = _strongest(floor, reactive, has_forecast=curve is not None)
     most = most_replicas(policy, draining=_draining(others))
     need = within_limits(need, policy, expected, most)
-    held = held_seconds(observation, policy, tick_seconds, observation.seen_seconds)
+    held = held_seconds(observation, policy, tick_seconds)
     hold = hold.with_target(need.replicas, now=now, hold_seconds=held)
     target = _held(need, _keep(observation, policy, hold, expected), most)
     planned = Plan(

@@ -106,7 +106,7 @@ def _carried_out(
 def with_memory(
     state: TickState, name: WorkloadName, status: Mapping[str, Any], fleet: Fleet
 ) -> TickState:
-    """Return the state with what a policy's status kept of measured starts and calibration.
+    """Return the state with what a policy's status kept of measured starts and of its calibration.
 
     A replica whose start is among them is not measured once more, nor is a start learned twice
     that another policy with the same snapshot has brought.

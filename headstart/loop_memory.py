@@ -20,9 +20,9 @@ _log = logging.getLogger(__name__)
 _START, _CALIBRATION, _EVIDENCE = "start", "calibration", "evidence"
 #: The level moves by hundredths a minute: what a restart loses of it is small.
 _KEEP_SECONDS = 60.0
-#: What was found of levels fades over weeks, and is ten times as long: kept once in so many times,
-#: each time of other workloads.
-_EVIDENCE_TURNS = 60
+#: What was found of levels fades over weeks, and is ten times as long: of many workloads it is kept
+#: once in so many times, each time of others.
+_MOST_TURNS = 60
 
 
 def remembered(store: Store) -> TickState:
@@ -56,7 +56,10 @@ def _take_up_evidence(store: Store, workloads: dict[WorkloadName, WorkloadState]
 
 
 class LoopMemory:
-    """Appends to the store each start once it has been measured, and calibrations now and then."""
+    """Appends to the store each start once it has been measured, and now and then what was learned.
+
+    That is each workload's calibration, and less often the evidence for it.
+    """
 
     def __init__(self, store: Store, state: Callable[[], TickState]) -> None:
         """Take what the loop begins with as stored already."""
@@ -87,11 +90,12 @@ class LoopMemory:
             self._seen, self._kept = state.lead_times, set(measurements(state.lead_times))
         if is_due:
             self._calibrated_at = report.now
-            self._turn = (self._turn + 1) % _EVIDENCE_TURNS
+            self._turn += 1
 
     def _evidence(self, state: TickState) -> list[tuple[str, str, str]]:
-        """Return the rows of those whose turn it is, and who have found anything."""
-        due = itertools.islice(state.workloads.items(), self._turn, None, _EVIDENCE_TURNS)
+        """Return the rows of those whose turn it is, where levels are compared."""
+        turns = min(max(len(state.workloads), 1), _MOST_TURNS)
+        due = itertools.islice(state.workloads.items(), self._turn % turns, None, turns)
         found = [(name, encode_evidence(workload)) for name, workload in due]
         return [(_EVIDENCE, name, json.dumps(one)) for name, one in found if one is not None]
 

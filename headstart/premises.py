@@ -13,7 +13,8 @@ from headstart.scenario import Scenario
 _SEVERAL = 2
 #: Bins of up to a minute hide little of how rough demand is: a few percent of the cost.
 _LONGEST_BIN_SECONDS = 60.0
-#: So many times as much demand as any other bin has is a fault of the recorder more often than not.
+#: So many times as much demand as any other bin has is a fault of the recorder more often than not;
+#: but where others have a few requests, chance may do as much.
 _ALONE_TIMES, _LEAST_OTHERS = 10.0, 10.0
 
 
@@ -32,12 +33,14 @@ def lone_bin_note(scenario: Scenario) -> str:
     highest, other = float(known[at]), float(np.partition(known, -2)[-2])
     if highest < _ALONE_TIMES * max(other, _LEAST_OTHERS):
         return ""
-    instant = datetime.fromtimestamp(scenario.origin + at * scenario.bin_seconds, UTC)
+    seconds = at * scenario.bin_seconds
+    instant = datetime.fromtimestamp(scenario.origin + seconds, UTC)
+    is_scored = seconds >= scenario.warmup_seconds
+    what = "What is late and what it costs may be its alone" if is_scored else "Forecasts learn it"
     return (
         f"One bin stands alone: at {instant.isoformat().replace('+00:00', 'Z')} there are "
-        f"{highest:g} requests in {scenario.bin_seconds:g} s, and never more than {other:g} in "
-        "another. What is late and what it costs may be its alone: correct it, if that was not "
-        "demand."
+        f"{highest:,.0f} requests in {scenario.bin_seconds:g} s, and never more than {other:,.0f} "
+        f"in another. {what}: correct it, if that was not demand."
     )
 
 

@@ -45,7 +45,7 @@ def add_service_arguments(
         "--state",
         type=Path,
         metavar="FILE",
-        help="keeps demand and measured starts over restarts (SQLite)",
+        help="keeps demand, measured starts and what was learned over restarts (SQLite)",
     )
 
 

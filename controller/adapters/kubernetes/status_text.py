@@ -125,7 +125,10 @@ def remembered_measurements(status: Mapping[str, object]) -> tuple[LeadTimeMeasu
 
 
 def remembered_memory(status: Mapping[str, object]) -> WorkloadState:
-    """Return what a status keeps of the loop's calibration, nothing where it can't be read."""
+    """Return what a status keeps of the loop's calibration, nothing where it can't be read.
+
+    Evidence that can't be read costs no more than itself.
+    """
     try:
         stored = as_object(status.get("calibration"), "calibration")
         known = decode_memory(stored)

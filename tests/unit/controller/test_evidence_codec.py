@@ -30,7 +30,7 @@ KNOWN = WorkloadState(
         seen_seconds=SEEN_SECONDS,
         recent_demand=DEMAND,
         recent_late=0.012 * DEMAND,
-        jumps=summed(40.0, 30.0, 90.0),
+        jumps=summed(seen=40.0, products=30.0, squares=90.0),
     ),
     shadows=Shadows(began_at_level=2.0, until=1e9, seconds=SEEN_SECONDS, long=LONG),
 )
@@ -95,8 +95,10 @@ def test_who_has_found_nothing_has_nothing_to_keep() -> None:
 
 
 def test_evidence_of_other_levels_says_nothing_of_these() -> None:
-    wire = {**encoded(), "levels": [0.0, 1.0], "late": [5.0, 1.0]}
-    assert with_evidence(WorkloadState(), wire) == WorkloadState()
+    after = with_evidence(WorkloadState(), {**encoded(), "levels": [0.0, 1.0], "late": [5.0, 1.0]})
+    assert after.shadows is None
+    assert after.outcomes.jumps == KNOWN.outcomes.jumps
+    assert after.outcomes.recent_demand == DEMAND
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,8 @@ def test_evidence_of_other_levels_says_nothing_of_these() -> None:
         ("recentLate", 2 * DEMAND),
         ("demand", "much"),
         ("jumps", -1.0),
+        ("jumps", 1442.0),
+        ("jumpProducts", 91.0),
         ("jumpProducts", 1e300),
         ("jumpSquares", -1.0),
         ("levels", 3),

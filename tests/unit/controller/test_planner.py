@@ -219,6 +219,24 @@ def test_while_requests_are_late_what_was_started_for_them_is_kept() -> None:
     assert (in_time.target, len(in_time.cancels)) == (2, 4)
 
 
+def test_a_start_for_a_queue_is_not_given_up_as_soon_as_it_was_asked_for() -> None:
+    # Demand is known to go on at 2/s, and a tick ago six were asked for to clear what waits.
+    held = Hold().with_target(6, now=NOW - 5.0, hold_seconds=1e9)
+    seen = an_observation(
+        ready=2,
+        restoring=4,
+        reading=a_reading(2.0),
+        smooth_per_second=2.0,
+        forecast=replace(a_forecast(2.0), known_steps=30),
+    )
+    policy = replace(POLICY, scale_down=ScaleDown())
+    waits, cleared = (
+        planned(seen._replace(backlog=backlog), policy=policy, hold=held) for backlog in (3.0, 0.0)
+    )
+    assert (waits.target, waits.cancels) == (6, ())
+    assert (cleared.target, len(cleared.cancels)) == (2, 4)
+
+
 def test_it_is_longer_while_demand_has_not_been_seen_for_long() -> None:
     held = Hold().with_target(4, now=NOW - 200.0, hold_seconds=1e9)
     unset = replace(POLICY, scale_down=ScaleDown())

@@ -111,20 +111,47 @@ def test_of_a_backlog_what_may_wait_needs_nobody() -> None:
     assert after(burst, forecast=forecast, policy=patient).targets[-1][0, MEDIAN] == 20.0 + 25.0
 
 
-def test_where_demand_is_known_a_shadow_holds_what_works_off_its_queue_and_no_more() -> None:
+UNSET = replace(POLICY, scale_down=ScaleDown())
+KNOWN = replace(a_forecast(10.0), known_steps=30)
+
+
+def test_where_demand_is_known_a_shadow_holds_what_works_off_its_queue() -> None:
     # Of 15/s for 10 s ten replicas leave 50, which are not late while fewer than 100 wait: a need
     # that was of a moment, while the queue lasts.
-    patient = replace(POLICY, scale_down=ScaleDown(), objective=Objective(wait_seconds=10.0))
-    known = replace(a_forecast(10.0), known_steps=30)
+    patient = replace(UNSET, objective=Objective(wait_seconds=10.0))
     demands = [10.0] * 8 + [15.0] + [10.0] * 2
-    held = [
-        after(demands, forecast=forecast, policy=patient, jumps=LASTING).targets[-1][:, MEDIAN]
-        for forecast in (known, a_forecast(10.0))
-    ]
-    assert held[0].tolist() == held[1].tolist()
-    assert (held[0] > 10.0).all()
-    cleared = [*demands, *[10.0] * 30]
-    assert (after(cleared, forecast=known, policy=patient).targets[-1][:, MEDIAN] == 10.0).all()
+    known, other = (
+        after(demands, forecast=forecast, policy=patient).targets[-1][:, MEDIAN]
+        for forecast in (KNOWN, a_forecast(10.0))
+    )
+    assert known.tolist() == other.tolist()
+    assert (known > 10.0).all()
+
+
+@pytest.mark.parametrize(
+    ("forecast", "policy", "held"),
+    [(KNOWN, UNSET, 10.0), (a_forecast(10.0), UNSET, 20.0), (KNOWN, POLICY, 20.0)],
+)
+def test_where_demand_is_known_a_shadow_without_a_queue_holds_nothing_unless_told_to(
+    forecast: Forecast, policy: WorkloadPolicy, held: float
+) -> None:
+    # Twenty are there when ten a second are left of twenty, and the hold is 20 s.
+    shadows = Shadows(began_at_level=1.5)
+    for number, per_second in enumerate([20.0] * 8 + [10.0]):
+        now = NOW + 10.0 * number
+        values = np.full_like(forecast.values, per_second)
+        seen = an_observation(
+            reading=a_reading(per_second, at=now),
+            forecast=replace(forecast, issued_at=now, values=values),
+            now=now,
+            lead_time_seconds=20.0,
+        )
+        outcomes = Outcomes(
+            until=now, demand=200.0 * (number + 1), seen_seconds=10.0 * (number + 1)
+        )
+        shadows = turned(shadows, seen, outcomes, policy)
+    assert not shadows.queue.any()
+    assert shadows.targets[-1][:, MEDIAN].tolist() == [held] * START_QUARTERS
 
 
 def test_while_demand_is_late_a_shadow_lets_nothing_go() -> None:

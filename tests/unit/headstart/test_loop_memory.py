@@ -168,6 +168,21 @@ def test_what_each_has_found_of_levels_is_kept_within_the_hour(tmp_path: Path) -
         assert shadows.long.late.tolist() == [number / 20] * len(LEVELS)
 
 
+def test_a_turn_is_over_once_its_evidence_could_be_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    names = [WorkloadName(name) for name in ("chat", "code")]
+    state = TickState(workloads={name: one_that_has_found(1.0) for name in names})
+    memory = LoopMemory(store, lambda: state)
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as other, other:
+        other.execute("BEGIN EXCLUSIVE")
+        memory.observe(TickReport(now=0.0, fleet=None))
+    for now in (60.0, 120.0):
+        memory.observe(TickReport(now=now, fleet=None))
+    kept = [row.key for row in store.read("evidence")]
+    store.close()
+    assert kept == ["chat", "code"]
+
+
 def test_evidence_that_can_t_be_read_is_said_and_costs_no_calibration(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

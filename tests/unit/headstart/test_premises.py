@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,14 +106,16 @@ def test_bins_of_more_than_a_minute_are_named(bin_seconds: float, is_said: bool)
 
 def test_a_bin_with_many_times_the_demand_of_any_other_is_named() -> None:
     requests = np.full(2880, 50.0)
-    requests[[3, 90]] = [np.nan, 50_000.0]
+    requests[[3, 90]] = [np.nan, 5_000_000.0]
     scenario = a_scenario(requests)
     assert lone_bin_note(scenario) == (
-        "One bin stands alone: at 1970-01-01T01:30:00Z there are 50000 requests in 60 s, and never "
-        "more than 50 in another. What is late and what it costs may be its alone: correct it, if "
-        "that was not demand."
+        "One bin stands alone: at 1970-01-01T01:30:00Z there are 5,000,000 requests in 60 s, and "
+        "never more than 50 in another. What is late and what it costs may be its alone: correct "
+        "it, if that was not demand."
     )
     assert lone_bin_note(scenario) in premises(scenario)
+    before = lone_bin_note(replace(scenario, warmup_seconds=5401.0))
+    assert before.endswith(" Forecasts learn it: correct it, if that was not demand.")
 
 
 @pytest.mark.parametrize(
