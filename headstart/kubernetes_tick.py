@@ -11,6 +11,7 @@ from controller.adapters.kubernetes.policies import WatchedPolicies
 from controller.adapters.kubernetes.status_text import remembered_measurements, remembered_memory
 from controller.boosts import Boost
 from controller.cluster_view import Fleet
+from controller.feedback import begun
 from controller.policy import Mode, WorkloadPolicy
 from controller.tick import TickResult, tick
 from controller.tick_state import TickSettings, TickState
@@ -57,14 +58,15 @@ class KubernetesTick:
     ) -> TickResult:
         """Tick once."""
         book = self._policies.book
-        for name in book.good:
+        for name, policy in book.good.items():
             if name not in self._remembered:
-                self._remembered.add(name)
-                state = with_memory(state, name, self._status(name), fleet)
+                state = with_memory(state, policy, self._status(name), fleet)
         hindered = frozenset(self._obstacles())
         in_force = _within_reach(book.in_force, hindered)
         settings = replace(self._settings, boosts=self._boosts(now))
         result = tick(fleet, outlooks, state, now, policies=in_force, settings=settings)
+        # No sooner: what is read for a tick that fails is lost with it.
+        self._remembered.update(book.good)
         if not self._is_leading():
             return replace(result, actions=())
         result = replace(result, actions=_carried_out(result.actions, hindered))
@@ -104,13 +106,14 @@ def _carried_out(
 
 
 def with_memory(
-    state: TickState, name: WorkloadName, status: Mapping[str, Any], fleet: Fleet
+    state: TickState, policy: WorkloadPolicy, status: Mapping[str, Any], fleet: Fleet
 ) -> TickState:
     """Return the state with what a policy's status kept of measured starts and of its calibration.
 
     A replica whose start is among them is not measured once more, nor is a start learned twice
     that another policy with the same snapshot has brought.
     """
+    name = policy.workload
     lead_times, known_until = state.lead_times, float("-inf")
     newest = {one.key: one.at for one in measurements(lead_times)}
     for measurement in remembered_measurements(status):
@@ -118,7 +121,7 @@ def with_memory(
             lead_times = learn(lead_times, measurement)
         known_until = max(known_until, measurement.at)
     workloads = dict(state.workloads)
-    known = workloads.get(name) or remembered_memory(status)
+    known = workloads.get(name) or remembered_memory(status) or begun(policy)
     judged = frozenset(
         replica.name
         for replica in fleet.replicas

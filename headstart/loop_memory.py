@@ -34,13 +34,13 @@ def remembered(store: Store) -> TickState:
     for row in store.read(_START):
         try:
             lead_times = learn(lead_times, decode_measurement(json.loads(row.json)))
-        except (CodecError, ValueError) as error:
+        except (CodecError, ValueError, RecursionError) as error:
             _log.warning("a stored start of %s can't be used: %s", row.key, error)
     workloads: dict[WorkloadName, WorkloadState] = {}
     for row in store.read(_CALIBRATION):
         try:
             workloads[WorkloadName(row.key)] = decode_memory(json.loads(row.json))
-        except (CodecError, ValueError) as error:
+        except (CodecError, ValueError, RecursionError) as error:
             _log.warning("a stored calibration of %s can't be used: %s", row.key, error)
     _take_up_evidence(store, workloads)
     return TickState(workloads=workloads, lead_times=lead_times)
@@ -51,7 +51,7 @@ def _take_up_evidence(store: Store, workloads: dict[WorkloadName, WorkloadState]
     for name in newest.keys() & workloads.keys():
         try:
             workloads[name] = with_evidence(workloads[name], json.loads(newest[name]))
-        except (CodecError, ValueError) as error:
+        except (CodecError, ValueError, RecursionError) as error:
             _log.warning("stored evidence of %s can't be used: %s", name, error)
 
 
@@ -67,13 +67,16 @@ class LoopMemory:
         self._seen = state().lead_times
         self._kept: set[LeadTimeMeasurement] = set(measurements(self._seen))
         self._calibrated_at = float("-inf")
-        self._turn = 0
+        self._turn: int | None = None
 
     def observe(self, report: TickReport) -> None:
         """Keep what the last tick has learned; called after every tick.
 
         What can't be kept now, as another holds the file, is tried again after the next one.
         """
+        if self._turn is None:
+            # Not always that of the same: a process may live for less than all turns take.
+            self._turn = int(report.now // _KEEP_SECONDS)
         state = self._state()
         rows = self._new_starts(state.lead_times)
         # Also if the clock was set back.
@@ -83,7 +86,7 @@ class LoopMemory:
                 (_CALIBRATION, name, json.dumps(encode_memory(workload)))
                 for name, workload in state.workloads.items()
             ]
-            rows += self._evidence(state)
+            rows += _evidence(state, self._turn)
         if not self._store.append_all(rows):
             return
         if state.lead_times is not self._seen:
@@ -92,16 +95,17 @@ class LoopMemory:
             self._calibrated_at = report.now
             self._turn += 1
 
-    def _evidence(self, state: TickState) -> list[tuple[str, str, str]]:
-        """Return the rows of those whose turn it is, where levels are compared."""
-        turns = min(max(len(state.workloads), 1), _MOST_TURNS)
-        due = itertools.islice(state.workloads.items(), self._turn % turns, None, turns)
-        found = [(name, encode_evidence(workload)) for name, workload in due]
-        return [(_EVIDENCE, name, json.dumps(one)) for name, one in found if one is not None]
-
     def _new_starts(self, lead_times: LeadTimes) -> list[tuple[str, str, str]]:
         """Return the rows of the starts that are not kept yet."""
         if lead_times is self._seen:
             return []
         new = [one for one in measurements(lead_times) if one not in self._kept]
         return [(_START, one.key.snapshot, json.dumps(encode_measurement(one))) for one in new]
+
+
+def _evidence(state: TickState, turn: int) -> list[tuple[str, str, str]]:
+    """Return the rows of those whose turn it is, where levels are compared."""
+    turns = min(max(len(state.workloads), 1), _MOST_TURNS)
+    due = itertools.islice(state.workloads.items(), turn % turns, None, turns)
+    found = [(name, encode_evidence(workload)) for name, workload in due]
+    return [(_EVIDENCE, name, json.dumps(one)) for name, one in found if one is not None]

@@ -60,7 +60,10 @@ class Known:
 
 
 def status_of(known: Known, before: Mapping[str, object]) -> Json:
-    """Return the whole status; ``before`` is the one that the object has now."""
+    """Return the whole status; ``before`` is the one that the object has now.
+
+    What it does not name stays as it is.
+    """
     policy, workload = known.policy, known.policy.workload
     said = [
         conditions.ready(known.problems, has_good_form=True),
@@ -77,8 +80,7 @@ def status_of(known: Known, before: Mapping[str, object]) -> Json:
         ),
         "replicas": _replicas(known),
         "leadTime": _lead_time(known),
-        "leadTimeMeasurements": _measurements(known),
-        "calibration": _calibration(known.state.workloads.get(workload, WorkloadState())),
+        **_learned(known),
         "forecastPeak": _peak(known),
         "lastPlan": _last_plan(known.plan),
         "outcomes": {
@@ -124,8 +126,8 @@ def remembered_measurements(status: Mapping[str, object]) -> tuple[LeadTimeMeasu
     return tuple(kept)
 
 
-def remembered_memory(status: Mapping[str, object]) -> WorkloadState:
-    """Return what a status keeps of the loop's calibration, nothing where it can't be read.
+def remembered_memory(status: Mapping[str, object]) -> WorkloadState | None:
+    """Return what a status keeps of the loop's calibration, None where it can't be read.
 
     Evidence that can't be read costs no more than itself.
     """
@@ -133,7 +135,7 @@ def remembered_memory(status: Mapping[str, object]) -> WorkloadState:
         stored = as_object(status.get("calibration"), "calibration")
         known = decode_memory(stored)
     except CodecError:
-        return WorkloadState()
+        return None
     try:
         return with_evidence(known, stored.get("evidence"))
     except CodecError:
@@ -161,6 +163,17 @@ def _replicas(known: Known) -> Json:
         "ready": phases[Phase.READY],
         "restoring": phases[Phase.RESTORING],
         "draining": phases[Phase.DRAINING],
+    }
+
+
+def _learned(known: Known) -> Json:
+    """Return what a restart takes up again: nothing before the first tick has taken it up."""
+    memory = known.state.workloads.get(known.policy.workload)
+    if memory is None:
+        return {}
+    return {
+        "leadTimeMeasurements": _measurements(known),
+        "calibration": _calibration(memory),
     }
 
 

@@ -9,14 +9,17 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from controller.actions import Resize
 from controller.adapters.kubernetes.exchange import Json, Listing
 from controller.adapters.kubernetes.policies import WatchedPolicies
+from controller.boosts import Boost
 from controller.cluster_view import Phase
 from controller.ended_starts import starts_judged
 from controller.memory_codec import encode_memory
 from controller.objective import Calibration
-from controller.policy import WorkloadPolicy
+from controller.policy import Objective, WorkloadPolicy
 from controller.tick_state import TickSettings, TickState, WorkloadState
 from headstart.kubernetes_tick import KubernetesTick, with_memory
 from models.codec import encode_measurement
@@ -31,6 +34,7 @@ from tests.unit.controller.kubernetes.watched import (
     a_policy_object,
 )
 
+POLICY = WorkloadPolicy(workload=CHAT, demand_per_replica=1.0)
 KEY = LeadTimeKey(snapshot=CHAT, kind="restore", size_gib=None)
 KNOWN = LeadTimeMeasurement(key=KEY, at=100.0, seconds=4.0, ready=True)
 
@@ -67,12 +71,12 @@ def test_a_start_that_the_status_knows_is_not_measured_again_and_a_later_one_is(
     known = replace(a_replica("known"), decided_at=95.0, ready_at=99.0)
     later = replace(a_replica("later"), decided_at=95.0, ready_at=101.0)
     fleet = a_fleet(known, later)
-    state = with_memory(TickState(), CHAT, status, fleet)
+    state = with_memory(TickState(), POLICY, status, fleet)
     assert state.workloads[CHAT].calibration.level == 3.0
     judged = starts_judged(
         fleet.replicas,
         state.workloads[CHAT],
-        WorkloadPolicy(workload=CHAT, demand_per_replica=1.0),
+        POLICY,
         state.lead_times,
         state.memory,
         now=102.0,
@@ -83,11 +87,11 @@ def test_a_start_that_the_status_knows_is_not_measured_again_and_a_later_one_is(
 def test_starts_that_two_policies_of_one_snapshot_remember_are_learned_once() -> None:
     starts = [replace(KNOWN, at=100.0 + at) for at in (0.0, 0.0, 5.0)]
     texts = [encode_measurement(one) for one in starts]
-    state = with_memory(TickState(), CHAT, {"leadTimeMeasurements": texts[:2]}, a_fleet())
-    search = WorkloadName("search")
+    state = with_memory(TickState(), POLICY, {"leadTimeMeasurements": texts[:2]}, a_fleet())
+    search = replace(POLICY, workload=WorkloadName("search"))
     state = with_memory(state, search, {"leadTimeMeasurements": texts}, a_fleet())
     assert measurements(state.lead_times) == tuple(starts)
-    again = with_memory(state, CHAT, {"leadTimeMeasurements": texts[:2]}, a_fleet())
+    again = with_memory(state, POLICY, {"leadTimeMeasurements": texts[:2]}, a_fleet())
     assert measurements(again.lead_times) == tuple(starts)
 
 
@@ -124,7 +128,31 @@ async def test_a_target_that_is_anothers_is_asked_nothing() -> None:
     assert [plan.target for plan in bound.plans] == [plan.target for plan in free.plans]
 
 
-def test_without_a_status_everything_is_measured() -> None:
-    state = with_memory(TickState(), CHAT, {}, a_fleet(a_replica("r", phase=Phase.READY)))
-    assert state.workloads[CHAT] == WorkloadState()
+@pytest.mark.parametrize("status", [{}, {"calibration": {"level": "high"}}])
+def test_without_a_status_everything_is_measured_and_begins_as_the_objective_asks(
+    status: dict[str, Any],
+) -> None:
+    strict = replace(POLICY, objective=Objective(attainment=0.9999))
+    state = with_memory(TickState(), strict, status, a_fleet(a_replica("r", phase=Phase.READY)))
+    assert state.workloads[CHAT].calibration.level > 8.0
+    assert state.workloads[CHAT].judged == frozenset()
     assert measurements(state.lead_times) == ()
+
+
+async def test_what_is_remembered_for_a_tick_that_fails_is_remembered_for_the_next() -> None:
+    status = {"calibration": encode_memory(WorkloadState(calibration=Calibration(level=3.0)))}
+    fail = [ValueError("no boosts today")]
+
+    def boosts(_: float) -> dict[WorkloadName, Boost]:
+        if fail:
+            raise fail.pop()
+        return {}
+
+    async with watched(a_policy_object(status=status)) as policies:
+        decide = KubernetesTick(
+            policies, is_leading=lambda: True, settings=TickSettings(), boosts=boosts
+        )
+        with pytest.raises(ValueError, match="no boosts today"):
+            decide(a_fleet(), {TEAM_CHAT: SEEN}, TickState(), 1000.0)
+        result = decide(a_fleet(), {TEAM_CHAT: SEEN}, TickState(), 1005.0)
+    assert result.state.workloads[TEAM_CHAT].calibration.level == 3.0

@@ -189,11 +189,18 @@ def test_evidence_that_can_t_be_read_is_said_and_costs_no_calibration(
     store = Store(tmp_path / "state.db")
     LoopMemory(store, a_state).observe(TickReport(now=0.0, fleet=None))
     store.append("evidence", CHAT, '{"believedLevel": "high"}')
+    store.append("evidence", "deep", "[" * 100_000)
+    store.append("calibration", "deep", "[" * 100_000)
+    store.append("start", "deep", "[" * 100_000)
     store.append("evidence", "unknown", "{}")
 
     kept = remembered(store).workloads
     store.close()
 
     assert kept == a_state().workloads
-    [line] = caplog.messages
+    *others, line = caplog.messages
+    assert [other.split("can't")[0] for other in others] == [
+        "a stored start of deep ",
+        "a stored calibration of deep ",
+    ]
     assert line.startswith("stored evidence of chat can't be used: evidence.believedLevel: 'high'")

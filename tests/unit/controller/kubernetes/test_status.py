@@ -188,9 +188,10 @@ def test_what_moves_at_every_tick_is_no_reason_to_write() -> None:
 
 
 def test_a_start_of_kin_is_no_reason_to_write_one_of_ones_own_is() -> None:
-    policy, before = a_policy(NAME), status_of(known(), {})
+    nothing = TickState(workloads={NAME: WorkloadState()})
+    policy, before = a_policy(NAME), status_of(known(state=nothing), {})
     one = LeadTimeMeasurement(key=key_of(policy), at=NOW, seconds=40.0, ready=True)
-    taught = TickState(lead_times=learn(LeadTimes(), one))
+    taught = dataclasses.replace(nothing, lead_times=learn(LeadTimes(), one))
     later = status_of(known(state=taught), before)
     assert later["leadTimeMeasurements"] != before["leadTimeMeasurements"]
     assert not differs(later, before, calmly=True)
@@ -205,7 +206,8 @@ def test_measured_starts_come_back_from_the_status_to_the_last_bit() -> None:
         seconds = 40.1 + i % 3
         one = LeadTimeMeasurement(key=key_of(policy), at=NOW + i, seconds=seconds, ready=True)
         lead_times = learn(lead_times, one)
-    status = status_of(known(policy=policy, state=TickState(lead_times=lead_times)), {})
+    state = TickState(workloads={NAME: WorkloadState()}, lead_times=lead_times)
+    status = status_of(known(policy=policy, state=state), {})
     kept = remembered_measurements(status)
     assert len(kept) == MEASUREMENTS
     assert [one.at for one in kept] == [NOW + i for i in range(7, MEASUREMENTS + 7)]
@@ -215,10 +217,14 @@ def test_measured_starts_come_back_from_the_status_to_the_last_bit() -> None:
 
 def test_others_measurements_and_what_can_t_be_read_are_left_out() -> None:
     other = LeadTimeMeasurement(key=key_of(a_policy("team/b")), at=NOW, seconds=9.0, ready=True)
-    state = TickState(lead_times=learn(LeadTimes(), other))
+    state = TickState(workloads={NAME: WorkloadState()}, lead_times=learn(LeadTimes(), other))
     assert status_of(known(state=state), {})["leadTimeMeasurements"] == []
     assert remembered_measurements({"leadTimeMeasurements": [{"at": "x"}, 7, None]}) == ()
     assert remembered_measurements({"leadTimeMeasurements": "none"}) == ()
+
+
+def test_before_a_first_tick_has_taken_it_up_what_was_learned_is_left_as_it_stands() -> None:
+    assert {"calibration", "leadTimeMeasurements"}.isdisjoint(status_of(known(), {}))
 
 
 def test_calibration_and_counts_come_back() -> None:
@@ -231,7 +237,7 @@ def test_calibration_and_counts_come_back() -> None:
     assert remembered_memory(status) == memory
     again = remembered_tally(status)
     assert (again.hits, again.misses, again.waste_gpu_seconds) == (3, 4, 100.1)
-    assert remembered_memory({}) == WorkloadState()
+    assert remembered_memory({}) is None
     assert remembered_tally({"outcomes": {"hits": -1}}) == Tally()
 
 
@@ -240,7 +246,7 @@ def test_a_calibration_beyond_what_can_be_learned_is_begun_anew(field: str, valu
     memory = WorkloadState(calibration=Calibration(level=1.25))
     wire = status_of(known(state=TickState(workloads={NAME: memory})), {})["calibration"]
     assert remembered_memory({"calibration": wire}) == memory
-    assert remembered_memory({"calibration": {**wire, field: value}}) == WorkloadState()
+    assert remembered_memory({"calibration": {**wire, field: value}}) is None
 
 
 def test_what_was_found_of_levels_comes_back_and_if_it_can_t_the_rest_does() -> None:
@@ -250,6 +256,7 @@ def test_what_was_found_of_levels_comes_back_and_if_it_can_t_the_rest_does() -> 
     )
     status = json.loads(json.dumps(status_of(known(state=TickState(workloads={NAME: memory})), {})))
     again = remembered_memory(status)
+    assert again is not None
     assert again.shadows is not None
     assert again.shadows.long.of_levels.tolist() == found.of_levels.tolist()
     status["calibration"]["evidence"]["late"] = None
