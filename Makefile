@@ -40,7 +40,7 @@ COVERED := $(COVERED),controller/failure_streak.py,controller/pair_memory.py
 COVERED := $(COVERED),controller/stages.py,controller/staged_starts.py,controller/staged_workloads.py,controller/worker_needs.py,controller/worker_stock.py
 COVERED := $(COVERED),controller/parking_actions.py,controller/parking_codec.py,controller/parking_feedback.py
 COVERED := $(COVERED),controller/parking_memory.py,controller/parking_places.py,controller/parking_plan.py,controller/simulation_parking.py
-COVERED := $(COVERED),controller/boosts.py,controller/planning.py,controller/shadows.py,controller/shadow_plans.py,controller/shadow_fleets.py,controller/flows.py,controller/level_account.py,controller/level_choice.py,controller/evidence_codec.py,controller/drawn_starts.py
+COVERED := $(COVERED),controller/boosts.py,controller/planning.py,controller/shadows.py,controller/shadow_plans.py,controller/shadow_fleets.py,controller/flows.py,controller/level_account.py,controller/level_choice.py,controller/evidence_codec.py,controller/drawn_starts.py,controller/begun_shadows.py
 
 .PHONY: manifests help demo test test-cluster test-trials ready check bench soak lock proto parts develop venv
 

@@ -10,7 +10,8 @@ import numpy as np
 from controller.jumps import MOST_JUMPS, Jumps, summed
 from controller.level_account import Account
 from controller.objective import LEAST_LEVEL, MOST_LEVEL
-from controller.shadow_fleets import LEVELS, Shadows
+from controller.policy import Cost, Objective
+from controller.shadow_fleets import LEVELS, Asked, Shadows
 from controller.tick_state import WorkloadState
 from models.fields import Fields, as_number, refuse
 from models.forecast import FloatArray
@@ -29,6 +30,7 @@ def encode_evidence(workload: WorkloadState) -> dict[str, object] | None:
         return None
     return {
         "believedLevel": shadows.began_at_level,
+        "asked": _encoded(shadows.asked),
         "recentDemand": _short(outcomes.recent_demand),
         "recentLate": _short(outcomes.recent_late),
         "jumps": _short(outcomes.jumps.seen),
@@ -49,6 +51,7 @@ def with_evidence(workload: WorkloadState, wire: object) -> WorkloadState:
     """
     fields = Fields(wire, "evidence")
     believed = fields.between("believedLevel", LEAST_LEVEL, MOST_LEVEL)
+    asked = _asked(Fields(fields.get("asked"), fields.at("asked")))
     demand = fields.between("demand", 0.0, _MOST_DEMAND)
     recent = fields.between("recentDemand", 0.0, _MOST_DEMAND)
     outcomes = workload.outcomes._replace(
@@ -65,11 +68,40 @@ def with_evidence(workload: WorkloadState, wire: object) -> WorkloadState:
     )
     shadows = Shadows(
         began_at_level=believed,
+        asked=asked,
         demand=outcomes.demand,
         seconds=outcomes.seen_seconds,
         long=long,
     )
     return workload._replace(outcomes=outcomes, shadows=shadows)
+
+
+def _encoded(asked: Asked) -> dict[str, float]:
+    """Return a policy's part; of an objective by money, what it costs besides."""
+    wire = {
+        "demandPerReplica": asked.demand_per_replica,
+        "attainment": asked.objective.attainment,
+        "waitSeconds": asked.objective.wait_seconds,
+    }
+    cost = asked.objective.cost
+    if cost is None:
+        return wire
+    return {**wire, "gpuHour": cost.gpu_hour, "missedRequest": cost.missed_request}
+
+
+def _asked(fields: Fields) -> Asked:
+    cost = None
+    if fields.find("gpuHour") is not None:
+        cost = Cost(
+            gpu_hour=fields.at_least_zero("gpuHour"),
+            missed_request=fields.at_least_zero("missedRequest"),
+        )
+    objective = Objective(
+        attainment=fields.between("attainment", 0.0, 1.0),
+        wait_seconds=fields.at_least_zero("waitSeconds"),
+        cost=cost,
+    )
+    return Asked(fields.at_least_zero("demandPerReplica"), objective)
 
 
 def _jumps(fields: Fields) -> Jumps:

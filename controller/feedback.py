@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from controller.begun_shadows import shadows_for
 from controller.cluster_view import RESTORING, Replica, StartKind
 from controller.forecast_trust import ForecastTrust, judged
 from controller.hold import Hold
@@ -108,7 +109,7 @@ def shadows_after(
     return shadowed(
         [
             Turn(
-                shadows=state.shadows or _shadows_begun(state, outcomes),
+                shadows=shadows_for(state, policy, outcomes),
                 observation=observation,
                 policy=policy,
                 outcomes=outcomes,
@@ -154,14 +155,6 @@ def _hold_found(observation: Observation) -> Hold:
 def _present(ready: Sequence[Replica], others: Sequence[Replica]) -> int:
     """Count the replicas that serve or come."""
     return len(ready) + len([one for one in others if one.phase is RESTORING])
-
-
-def _shadows_begun(state: WorkloadState, outcomes: Outcomes) -> Shadows:
-    return Shadows(
-        began_at_level=state.calibration.level,
-        demand=outcomes.demand,
-        seconds=outcomes.seen_seconds,
-    )
 
 
 def _overruns(observation: Observation) -> bool:

@@ -15,7 +15,7 @@ from controller.level_account import Account
 from controller.objective import LevelWeights
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes
-from controller.policy import WorkloadPolicy
+from controller.policy import Objective, WorkloadPolicy
 from models.forecast import FloatArray
 
 #: The levels that are shadowed: close where the forecast's last quantiles lie far apart.
@@ -23,10 +23,27 @@ LEVELS = np.array(
     [-1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.5, 5, 6, 7, 8, 10, 12], dtype=float
 )
 LEVEL_WEIGHTS = LevelWeights.of(LEVELS)
+#: By so much capacity and wait may change before what was late by them says nothing any more.
+_ALIKE = 1.5
 #: Of each fleet and each level: nothing. Shared by all, and never written to. There are as many
 #: fleets as starts have quarters.
 NOTHING = np.zeros((START_QUARTERS, len(LEVELS)))
 NOTHING.flags.writeable = False
+
+
+class Asked(NamedTuple):
+    """What shadows are reckoned for: what a replica serves per second, and the objective."""
+
+    demand_per_replica: float = 0.0
+    objective: Objective = Objective()
+
+    def is_like(self, other: Asked) -> bool:
+        """Say whether what was late by one says about as much by the other."""
+        pairs = (
+            (self.demand_per_replica, other.demand_per_replica),
+            (self.objective.wait_seconds, other.objective.wait_seconds),
+        )
+        return all(max(pair) <= _ALIKE * min(pair) for pair in pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,10 +53,12 @@ class Shadows:
     ``times[i]`` is when ``needs[i]`` and ``targets[i]`` [fleets, levels] were reckoned,
     ``least[i]`` is the least of the targets; ``queue`` [fleets, levels] is what waits
     in each. ``until`` is up to when demand has been taken in, ``demand`` and ``seconds`` are the
-    running totals of then. ``began_at_level`` is the level believed in before any evidence.
+    running totals of then. ``began_at_level`` is the level believed in before any evidence,
+    ``asked`` what they were first reckoned for.
     """
 
     began_at_level: float
+    asked: Asked = field(default_factory=Asked)
     until: float = -math.inf
     demand: float = 0.0
     seconds: float = 0.0

@@ -92,6 +92,7 @@ def _after(turn: Turn, flown: Flown, accounts: tuple[Account, Account], row: _Ro
     # keep those of all others.
     return Shadows(
         began_at_level=shadows.began_at_level,
+        asked=shadows.asked,
         until=turn.until,
         demand=outcomes.demand,
         seconds=outcomes.seen_seconds,

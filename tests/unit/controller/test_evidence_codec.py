@@ -13,7 +13,8 @@ from controller.level_account import Account
 from controller.level_choice import Served, chosen_level
 from controller.memory_codec import decode_memory, encode_memory
 from controller.outcomes import Outcomes
-from controller.shadow_fleets import LEVELS, Shadows
+from controller.policy import Cost, Objective
+from controller.shadow_fleets import LEVELS, Asked, Shadows
 from controller.tick_state import WorkloadState
 from models.codec import CodecError
 from tests.unit.controller.builders import a_policy
@@ -24,6 +25,10 @@ DEMAND = USUAL_PER_SECOND * SEEN_SECONDS
 LONG = Account.of(
     demand=DEMAND, late=DEMAND * 0.3 * np.exp(-LEVELS), replica_seconds=1e7 * (20.0 + LEVELS)
 )
+OBJECTIVE = Objective(
+    attainment=0.95, wait_seconds=4.0, cost=Cost(gpu_hour=2.0, missed_request=0.5)
+)
+ASKED = Asked(3.5, OBJECTIVE)
 KNOWN = WorkloadState(
     outcomes=Outcomes(
         usual_per_second=USUAL_PER_SECOND,
@@ -32,7 +37,7 @@ KNOWN = WorkloadState(
         recent_late=0.012 * DEMAND,
         jumps=summed(seen=40.0, products=30.0, squares=90.0),
     ),
-    shadows=Shadows(began_at_level=2.0, until=1e9, seconds=SEEN_SECONDS, long=LONG),
+    shadows=Shadows(began_at_level=2.0, asked=ASKED, until=1e9, seconds=SEEN_SECONDS, long=LONG),
 )
 
 
@@ -64,6 +69,7 @@ def test_what_was_found_comes_back_and_what_is_counted_begins_where_demand_does(
     assert after.shadows is not None
     assert after.shadows.long.of_levels == pytest.approx(LONG.of_levels, rel=1e-5)
     assert after.shadows.long.demand == pytest.approx(DEMAND, rel=1e-5)
+    assert after.shadows.asked == ASKED
     assert (after.shadows.times, after.shadows.until) == ((), float("-inf"))
     assert (after.shadows.demand, after.shadows.seconds) == (0.0, SEEN_SECONDS)
     assert after.outcomes.recent_late == pytest.approx(0.012 * DEMAND, rel=1e-5)
@@ -111,6 +117,7 @@ def test_evidence_of_other_levels_says_nothing_of_these() -> None:
         ("recentLate", -1.0),
         ("recentLate", 2 * DEMAND),
         ("demand", "much"),
+        ("asked", None),
         ("jumps", -1.0),
         ("jumps", 1442.0),
         ("jumpProducts", 91.0),
@@ -129,6 +136,16 @@ def test_evidence_of_other_levels_says_nothing_of_these() -> None:
 def test_what_can_t_have_been_found_is_refused_by_its_field(field: str, value: object) -> None:
     with pytest.raises(CodecError, match=rf"^evidence\.{field}: "):
         with_evidence(WorkloadState(), {**encoded(), field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("demandPerReplica", -1.0), ("attainment", 2.0), ("waitSeconds", "long"), ("gpuHour", -1.0)],
+)
+def test_what_can_t_have_been_asked_is_refused_by_its_field(field: str, value: object) -> None:
+    asked = {"demandPerReplica": 1.0, "attainment": 0.99, "waitSeconds": 2.0, field: value}
+    with pytest.raises(CodecError, match=rf"^evidence\.asked\.{field}: "):
+        with_evidence(WorkloadState(), {**encoded(), "asked": asked})
 
 
 @pytest.mark.parametrize("wire", [None, [1.0], "none"])

@@ -1,16 +1,18 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
 from controller.feedback import carried_out, demand_judged, demand_served, key_of, shadows_after
 from controller.forecast_trust import ForecastTrust
 from controller.hold import Hold
+from controller.level_account import Account
 from controller.objective import Calibration
 from controller.observation import Observation
 from controller.outcomes import Outcomes
-from controller.policy import Restore
-from controller.shadow_fleets import Shadows
+from controller.policy import Cost, Limits, Objective, Restore, WorkloadPolicy
+from controller.shadow_fleets import LEVELS, Shadows
 from controller.tick_state import TickSettings, WorkloadState
 from tests.builders import CHAT, a_plan, a_replica
 from tests.unit.controller.builders import NOW, a_policy, a_reading, an_observation
@@ -151,3 +153,42 @@ def test_a_plan_changes_the_target_the_hold_and_the_trust_alone() -> None:
     after = carried_out(KNOWN, a_plan(at=NOW, target=4), POLICY, hold, trust)
     assert (after.target, after.hold, after.trust) == (4, hold, trust)
     kept(after, "target", "hold", "trust")
+
+
+def shadows_under(policy: WorkloadPolicy) -> Shadows:
+    """Return the shadows, begun under ``POLICY`` and with something found, under another policy."""
+    seen = an_observation(reading=a_reading(3.0), ready=3)
+    outcomes = KNOWN.outcomes
+    (begun_under,) = shadows_after([WorkloadState()], [(seen, outcomes)], [POLICY], LEARNING)
+    assert begun_under is not None
+    found = Account.of(90.0, np.full(len(LEVELS), 2.0), np.full(len(LEVELS), 3.0))
+    known = WorkloadState(
+        calibration=Calibration(level=2.5), shadows=replace(begun_under, long=found)
+    )
+    (after,) = shadows_after([known], [(seen, outcomes)], [policy], LEARNING)
+    assert after is not None
+    return after
+
+
+FREE_MISSES = Objective(cost=Cost(gpu_hour=1.0, missed_request=0.0))
+
+
+@pytest.mark.parametrize(
+    ("policy", "level", "is_kept"),
+    [
+        (POLICY, 1.5, True),
+        (replace(POLICY, limits=Limits(max_replicas=3)), 1.5, True),
+        (replace(POLICY, demand_per_replica=1.4 * POLICY.demand_per_replica), 1.5, True),
+        (replace(POLICY, demand_per_replica=POLICY.demand_per_replica / 500.0), 2.0, False),
+        (replace(POLICY, objective=Objective(wait_seconds=60.0)), 2.0, False),
+        (replace(POLICY, objective=Objective(wait_seconds=0.0)), 2.0, False),
+        (replace(POLICY, objective=Objective(attainment=0.999)), 5.289, True),
+        (replace(POLICY, objective=FREE_MISSES), -2.0, True),
+    ],
+)
+def test_what_was_found_is_kept_as_far_as_it_says_something_of_a_changed_policy(
+    policy: WorkloadPolicy, level: float, is_kept: bool
+) -> None:
+    after = shadows_under(policy)
+    assert after.began_at_level == pytest.approx(level, abs=1e-3)
+    assert bool(after.long.late.any()) == is_kept
