@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks._kinds import kinds
 from benchmarks._made_forecasts import made_forecasts
@@ -23,9 +24,9 @@ from benchmarks.decisions import scenario_of
 from controller.cluster_view import Fleet
 from controller.evidence_codec import encode_evidence, with_evidence
 from controller.memory_codec import decode_memory, encode_memory
-from controller.policy import Objective, WorkloadPolicy
+from controller.policy import Objective
 from controller.tick import TickResult, tick
-from controller.tick_state import TickSettings, TickState, WorkloadState
+from controller.tick_state import TickState, WorkloadState
 from headstart.scoring import Score
 from headstart.traces import default_warmup, read_trace
 from models.forecast import WorkloadName
@@ -34,6 +35,7 @@ from predictor.worker_process import worker_pool
 
 _EVERY_SECONDS = 86400.0
 _OBJECTIVE = Objective()
+Outlooks = Mapping[WorkloadName, Outlook]
 
 
 class Restarting:
@@ -45,14 +47,7 @@ class Restarting:
         self._next_at: float | None = None
 
     def tick(
-        self,
-        fleet: Fleet,
-        outlooks: Mapping[WorkloadName, Outlook],
-        state: TickState,
-        now: float,
-        *,
-        policies: Sequence[WorkloadPolicy],
-        settings: TickSettings,
+        self, fleet: Fleet, outlooks: Outlooks, state: TickState, now: float, **ruled_by: Any
     ) -> TickResult:
         """Return a tick's result."""
         if self._next_at is None:
@@ -61,7 +56,7 @@ class Restarting:
             self._next_at += _EVERY_SECONDS
             workloads = {name: self._kept(one) for name, one in state.workloads.items()}
             state = TickState(workloads=workloads, lead_times=state.lead_times)
-        return tick(fleet, outlooks, state, now, policies=policies, settings=settings)
+        return tick(fleet, outlooks, state, now, **ruled_by)
 
 
 def all_kept(state: WorkloadState) -> WorkloadState:

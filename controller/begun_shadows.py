@@ -20,6 +20,9 @@ def shadows_for(state: WorkloadState, policy: WorkloadPolicy, outcomes: Outcomes
     asked, known = Asked(policy.demand_per_replica, policy.objective), state.shadows
     if known is None:
         level = state.calibration.level
+    elif known.asked == asked:
+        # Every tick asks, and hardly a policy changes.
+        return known
     elif not known.asked.is_like(asked):
         level = first_level(policy)
     elif _goal(known.asked.objective) == _goal(policy.objective):

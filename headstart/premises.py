@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 
 import numpy as np
 
 from headstart.scenario import Scenario
+from headstart.timestamps import instant_text
 
 #: From so many replicas for one request on, figures say more of the assumption than of anything.
 _SEVERAL = 2
@@ -34,11 +34,10 @@ def lone_bin_note(scenario: Scenario) -> str:
     if highest < _ALONE_TIMES * max(other, _LEAST_OTHERS):
         return ""
     seconds = at * scenario.bin_seconds
-    instant = datetime.fromtimestamp(scenario.origin + seconds, UTC)
     is_scored = seconds >= scenario.warmup_seconds
     what = "What is late and what it costs may be its alone" if is_scored else "Forecasts learn it"
     return (
-        f"One bin stands alone: at {instant.isoformat().replace('+00:00', 'Z')} there are "
+        f"One bin stands alone: at {instant_text(scenario.origin + seconds)} there are "
         f"{highest:,.0f} requests in {scenario.bin_seconds:g} s, and never more than {other:,.0f} "
         f"in another. {what}: correct it, if that was not demand."
     )

@@ -1,4 +1,4 @@
-"""Timestamps of traces as text, turned into seconds since the epoch. Pure."""
+"""Timestamps of traces as text, turned into seconds since the epoch, and back. Pure."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ _MOST_WHOLE_DAYS = 400
 _DAY_DECIMALS, _SECOND_DECIMALS = 6, 3
 # 20260101: a number of seconds among numbers, so never ISO's compact form of a date.
 _COMPACT_LENGTH = 8
+
+
+def instant_text(seconds: float) -> str:
+    """Return seconds since the epoch as messages say them: ISO 8601, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 class BadTimestampError(ValueError):

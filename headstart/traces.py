@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from headstart.errors import InvalidTraceError, UsageError, shown
+from headstart.timestamps import instant_text
 from headstart.trace_format import read_bins
 from headstart.trace_rows import open_lines
 from models.forecast import FloatArray
@@ -54,8 +54,7 @@ class Trace:
 
     def place_of(self, index: int) -> str:
         """Return where and when a known bin is, as messages say it: its line, if it has one."""
-        at = datetime.fromtimestamp(self.origin_epoch_seconds + index * self.bin_seconds, UTC)
-        instant = at.isoformat().replace("+00:00", "Z")
+        instant = instant_text(self.origin_epoch_seconds + index * self.bin_seconds)
         known = int(np.count_nonzero(~np.isnan(self.requests[: index + 1])))
         return f"line {known + 1}, {instant}" if self.is_line_each else instant
 
