@@ -66,6 +66,7 @@ class LoopMemory:
         self._store, self._state = store, state
         self._seen = state().lead_times
         self._kept: set[LeadTimeMeasurement] = set(measurements(self._seen))
+        self._files = store.begun_anew
         self._calibrated_at = float("-inf")
         self._turn: int | None = None
 
@@ -78,7 +79,8 @@ class LoopMemory:
             # Not always that of the same: a process may live for less than all turns take.
             self._turn = int(report.now // _KEEP_SECONDS)
         state = self._state()
-        rows = self._new_starts(state.lead_times)
+        new = self._new_starts(state.lead_times)
+        rows = [(_START, one.key.snapshot, json.dumps(encode_measurement(one))) for one in new]
         # Also if the clock was set back.
         is_due = abs(report.now - self._calibrated_at) >= _KEEP_SECONDS
         if is_due:
@@ -89,18 +91,20 @@ class LoopMemory:
             rows += _evidence(state, self._turn)
         if not self._store.append_all(rows):
             return
-        if state.lead_times is not self._seen:
+        if self._store.begun_anew != self._files:
+            # Older starts were put aside with their file: they are kept anew with the next tick.
+            self._files, self._seen, self._kept = self._store.begun_anew, LeadTimes(), set(new)
+        elif state.lead_times is not self._seen:
             self._seen, self._kept = state.lead_times, set(measurements(state.lead_times))
         if is_due:
             self._calibrated_at = report.now
             self._turn += 1
 
-    def _new_starts(self, lead_times: LeadTimes) -> list[tuple[str, str, str]]:
-        """Return the rows of the starts that are not kept yet."""
+    def _new_starts(self, lead_times: LeadTimes) -> list[LeadTimeMeasurement]:
+        """Return the starts that are not kept yet."""
         if lead_times is self._seen:
             return []
-        new = [one for one in measurements(lead_times) if one not in self._kept]
-        return [(_START, one.key.snapshot, json.dumps(encode_measurement(one))) for one in new]
+        return [one for one in measurements(lead_times) if one not in self._kept]
 
 
 def _evidence(state: TickState, turn: int) -> list[tuple[str, str, str]]:

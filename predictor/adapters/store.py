@@ -45,6 +45,8 @@ KEEP_DEMAND_SECONDS = 30 * 86_400.0
 KEEP_MEASUREMENTS = 10_000
 #: Some who write wait on an event loop, which must not stand still for whoever holds the file.
 BUSY_SECONDS = 0.5
+#: A process that begins waits for it: what it can't take up now it has lost.
+OPENING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +63,17 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Open the file or begin one."""
         self._path = path
+        self._begun_anew = 0
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._doubted: set[WorkloadName] = set()
         with self._lock:
             self._connect()
+
+    @property
+    def begun_anew(self) -> int:
+        """How often a damaged file was put aside: what had been kept till then is not any more."""
+        return self._begun_anew
 
     def record_demand(self, workload: WorkloadName, source: str, series: DemandSeries) -> None:
         """Keep the known steps of a series; a step kept before gets the newer value."""
@@ -151,7 +159,9 @@ class Store:
 
         def select(connection: sqlite3.Connection) -> list[tuple[str, str]]:
             return connection.execute(
-                "SELECT key, json FROM measurement WHERE kind = ? ORDER BY number", (kind,)
+                "SELECT CAST(key AS TEXT), CAST(json AS TEXT) FROM measurement "
+                "WHERE kind = ? ORDER BY number",
+                (kind,),
             ).fetchall()
 
         nothing: list[tuple[str, str]] = []
@@ -191,12 +201,15 @@ class Store:
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS, check_same_thread=False
+            self._path, timeout=OPENING_SECONDS, check_same_thread=False
         )
+        # What is no text costs its own row, which its reader refuses, and not all of its kind.
+        self._connection.text_factory = _text
         self._connection.execute("PRAGMA journal_mode = WAL")
         # A power cut may take the last seconds; the sources still have them.
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(SCHEMA)
+        self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
         self._disconnect()
@@ -209,6 +222,7 @@ class Store:
             for suffix in ("-wal", "-shm"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
             self._open()
+            self._begun_anew += 1
         except (OSError, sqlite3.Error) as again:
             LOGGER.error("store %s: can't be begun anew: %s", self._path, again)
             self._disconnect()
@@ -218,6 +232,10 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode(errors="replace")
 
 
 def _demand(stored: object) -> float | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 from numpy.testing import assert_array_equal
 
-from predictor.adapters.store import KEEP_DEMAND_SECONDS, Store, StoredRow
+from predictor.adapters.store import BUSY_SECONDS, KEEP_DEMAND_SECONDS, Store, StoredRow
 from tests.unit.predictor.builders import CHAT, NAN, START, STEP, a_series
 
 
@@ -130,3 +131,32 @@ def test_a_file_that_somebody_holds_is_waited_for_once_whatever_is_to_be_kept(
     assert len(caplog.messages) == 1
     assert store.append_all(rows)
     assert [row.json for row in store.read("start")] == [str(number) for number in range(50)]
+
+
+def test_a_process_that_begins_waits_for_whoever_holds_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "headstart.db"
+    Store(path).close()
+    held = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    held.execute("PRAGMA journal_mode = DELETE")
+    held.execute("BEGIN EXCLUSIVE")
+    let_go = threading.Timer(4 * BUSY_SECONDS, lambda: held.execute("COMMIT"))
+    let_go.start()
+    store = Store(path)
+    let_go.join()
+    held.close()
+    store.append("start", "chat", "{}")
+    assert [row.key for row in store.read("start")] == ["chat"]
+    store.close()
+
+
+def test_a_row_that_is_no_text_costs_no_other(tmp_path: Path) -> None:
+    store = Store(tmp_path / "headstart.db")
+    for key in ("chat", "code"):
+        store.append("start", key, '{"seconds": 1}')
+    with contextlib.closing(sqlite3.connect(tmp_path / "headstart.db")) as other, other:
+        other.execute("UPDATE measurement SET json = CAST(x'7bff7d' AS TEXT) WHERE key = 'chat'")
+    assert store.read("start") == (
+        StoredRow(key="chat", json="{\ufffd}"),
+        StoredRow(key="code", json='{"seconds": 1}'),
+    )
+    store.close()

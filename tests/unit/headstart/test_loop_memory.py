@@ -92,6 +92,27 @@ def test_what_comes_while_another_holds_the_file_is_kept_once_it_is_let_go(tmp_p
     assert rows == [1, 1]
 
 
+def test_a_file_found_damaged_has_all_starts_again_a_tick_later(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with contextlib.closing(Store(path)) as store:
+        store.append_all([("start", "llama", "x" * 100) for _ in range(500)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    store = Store(path)
+    state = a_state(a_start(1.0))
+    memory = LoopMemory(store, lambda: state)
+    for tick in (60.0, 65.0):
+        state = replace(state, lead_times=learn(state.lead_times, a_start(tick)))
+        memory.observe(TickReport(now=tick, fleet=None))
+
+    kept = remembered(store)
+    store.close()
+    assert store.begun_anew == 1
+    # The newest came first into the new file; each of them is there once.
+    ats = [one.at for one in measurements(kept.lead_times)]
+    assert sorted(ats) == [1.0, 60.0, 65.0]
+
+
 def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
     store = Store(tmp_path / "state.db")
     store.append("start", "llama", "no JSON")
