@@ -67,20 +67,27 @@ def forecast_judged(
     return trust, (f"{workload}: the forecast {what}",)
 
 
-def demand_served(
+def ready_noted(
     state: WorkloadState,
-    reading: DemandReading | None,
-    policy: WorkloadPolicy,
+    ready: Sequence[Replica],
     *,
     now: float,
-    ready: int,
+    missing: int,
     lead_time_seconds: float,
 ) -> Outcomes:
-    """Let new demand flow past the replicas that were ready."""
+    """Return the outcomes with who serves now: what is ready, and ``missing`` ones that do, too."""
+    count = len(ready) + missing
     if state.began_at is None or now - state.began_at < lead_time_seconds:
         # What a loop finds when it comes up is not its doing: nothing it started can serve yet.
-        ready = max(ready, state.target)
-    outcomes = with_ready(state.outcomes, now=now, ready=ready)
+        count = max(count, state.target)
+    came = [one.ready_at for one in ready if one.ready_at is not None]
+    return with_ready(state.outcomes, now=now, ready=count, ready_at=came)
+
+
+def demand_served(
+    outcomes: Outcomes, reading: DemandReading | None, policy: WorkloadPolicy
+) -> Outcomes:
+    """Let new demand flow past the replicas that were ready."""
     if reading is None or reading.is_at_least:
         return outcomes
     return served(

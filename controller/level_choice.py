@@ -40,10 +40,12 @@ _RAREST_A_UNIT = 1.0
 _RARER_BELOW, _RARER_ABOVE = np.exp(_RAREST_A_UNIT * LEVELS), np.exp(-_RAREST_A_UNIT * LEVELS)
 #: An hour of evidence says half of what can be said so; of seconds nobody can tell.
 _SAYING_SECONDS = 3600.0
-#: The most to pay, in shares of the cost, for sparing as many misses as are allowed; no more once
-#: these were missed. After surges that nobody could foresee, days of double or triple replicas
-#: would spare another only if it came soon.
-_DEAREST = 0.8
+#: What to pay at the most, in shares of the cost, for sparing as many misses as are allowed: the
+#: first while no more were missed than is aimed at, the other once nearly all of them were, and no
+#: more whatever else was missed. After surges that nobody could foresee, days of double or triple
+#: replicas would spare another only if it came soon.
+_CHEAP, _DEAREST = 0.4, 0.8
+_NEARLY_ALL = 0.9
 #: In the last hours so many times the allowed share may be late before the level is raised, and
 #: so much less must a higher level have missed to be worth it.
 _SHORT_ALLOWANCE, _SHORT_GAIN = 3.0, 1.2
@@ -84,7 +86,7 @@ def chosen_level(shadows: Shadows, served: Served, policy: WorkloadPolicy) -> fl
     allowed = 1.0 - policy.objective.attainment
     account = _with_belief(shadows.long, served, believed, _AIM * allowed, policy)
     level = _cheapest_level(account, _least_level(account, _paced(served, allowed)))
-    level = min(level, _dearest_level(account, allowed))
+    level = min(level, _dearest_level(account, allowed, _price(served, allowed)))
     return max(level, _short_level(shadows.short, allowed))
 
 
@@ -155,12 +157,24 @@ def _cheapest_level(account: Account, least: float) -> float:
     return float(LEVELS[at]) if costs[at] < at_least else least
 
 
-def _dearest_level(account: Account, allowed: float) -> float:
+def _price(served: Served, allowed: float) -> float:
+    """Return what may be paid for sparing as many misses as are allowed, by what was missed.
+
+    A day of just what is aimed at stands in for what is to come.
+    """
+    ahead = served.usual_per_second * _PACE_SECONDS
+    missed = served.late + _AIM * allowed * ahead
+    share = missed / max(allowed * (served.demand + ahead), 1e-9)
+    spent = min(max((share - _AIM) / (_NEARLY_ALL - _AIM), 0.0), 1.0)
+    return _CHEAP + (_DEAREST - _CHEAP) * spent
+
+
+def _dearest_level(account: Account, allowed: float, price: float) -> float:
     """Return the level beyond which replicas keep too little from being late."""
     paid = account.replica_seconds
     cost = paid / max(float(paid[0]), 1e-9)
     late = account.late / max(allowed * account.demand, 1e-9)
-    return float(LEVELS[(cost + _DEAREST * late).argmin()])
+    return float(LEVELS[(cost + price * late).argmin()])
 
 
 def _short_level(account: Account, allowed: float) -> float:

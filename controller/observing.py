@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from controller.boosts import boost_per_second
 from controller.cluster_view import READY, RESTORING, NodeName, Replica
-from controller.feedback import assumed, demand_served, key_of
+from controller.feedback import assumed, demand_served, key_of, ready_noted
 from controller.observation import START_QUARTERS, Observation
 from controller.outcomes import Outcomes, queue_ahead
 from controller.overdue import overrun_seconds
@@ -49,9 +49,8 @@ def observed(
     reading = outlook.reading if outlook else None
     missing = assumed(state, policy, ready, others)
     lead = starts.lead_time_seconds
-    outcomes = demand_served(
-        state, reading, policy, now=now, ready=len(ready) + missing, lead_time_seconds=lead
-    )
+    noted = ready_noted(state, ready, now=now, missing=missing, lead_time_seconds=lead)
+    outcomes = demand_served(noted, reading, policy)
     boost = settings.boosts.get(policy.workload)
     observation = Observation(
         workload=policy.workload,

@@ -7,7 +7,9 @@ loop needs no signal beyond those that every policy has.
 
 from __future__ import annotations
 
+import heapq
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from controller.flows import Flow, with_flow
@@ -60,12 +62,26 @@ class _Left(NamedTuple):
     idle_gpu_seconds: float
 
 
-def with_ready(outcomes: Outcomes, *, now: float, ready: int) -> Outcomes:
-    """Return the outcomes with the number of ready replicas of now noted."""
+def with_ready(
+    outcomes: Outcomes, *, now: float, ready: int, ready_at: Iterable[float] = ()
+) -> Outcomes:
+    """Return the outcomes with the number of ready replicas of now noted.
+
+    ``ready_at`` is since when each is, as far as that is known: those that came since the last look
+    have served since then. Of who went nobody knows when.
+    """
     log = outcomes.ready_log
     if log and log[-1][1] == ready:
         return outcomes
-    return outcomes._replace(ready_log=(*log, (now, ready)))
+    if not log or ready < log[-1][1]:
+        return outcomes._replace(ready_log=(*log, (now, ready)))
+    looked_at, before = log[-1]
+    since = looked_at if outcomes.until is None else max(looked_at, outcomes.until)
+    # A clock that is not ours may be ahead of it or behind.
+    newest = heapq.nlargest(ready - before, [min(max(at, since), now) for at in ready_at])
+    newest = [now] * (ready - before - len(newest)) + newest
+    came = [(at, before + 1 + place) for place, at in enumerate(reversed(newest))]
+    return outcomes._replace(ready_log=(*log, *came))
 
 
 def served(

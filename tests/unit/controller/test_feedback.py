@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from controller.cluster_view import Phase, Replica, ReplicaName, StartKind
-from controller.feedback import carried_out, demand_judged, demand_served, key_of, shadows_after
+from controller.feedback import (
+    carried_out,
+    demand_judged,
+    demand_served,
+    key_of,
+    ready_noted,
+    shadows_after,
+)
 from controller.forecast_trust import ForecastTrust
 from controller.hold import Hold
 from controller.level_account import Account
@@ -33,14 +40,9 @@ def judged(
 ) -> WorkloadState:
     """Return the state once demand has been served by what is ready, and judged."""
     reading = seen.outlook.reading if seen.outlook else None
-    outcomes = demand_served(
-        state,
-        reading,
-        POLICY,
-        now=seen.now,
-        ready=len(seen.ready),
-        lead_time_seconds=seen.lead_time_seconds,
-    )
+    lead = seen.lead_time_seconds
+    noted = ready_noted(state, seen.ready, now=seen.now, missing=0, lead_time_seconds=lead)
+    outcomes = demand_served(noted, reading, POLICY)
     (shadows,) = shadows_after([state], [(seen, outcomes)], [POLICY], settings)
     return demand_judged(state, POLICY, seen, outcomes, shadows, settings)
 

@@ -275,3 +275,26 @@ def test_readings_minutes_apart_are_no_gap_where_their_windows_are_as_long() -> 
         longest_gap_seconds=750.0,
     )
     assert (after.demand, after.queue) == (1500.0, 1200.0)
+
+
+def test_a_replica_has_served_since_it_was_ready_and_not_since_it_was_seen() -> None:
+    looked = served(an_account(ready=2), until=10.0, per_second=1.0, capacity=1.0, wait_seconds=2.0)
+    came = with_ready(looked, now=20.0, ready=4, ready_at=[-5.0, -3.0, 16.0, 12.5])
+    assert came.ready_log[-2:] == ((12.5, 3), (16.0, 4))
+    # A clock may be ahead or behind, and of one replica nobody knows since when.
+    odd = with_ready(looked, now=20.0, ready=5, ready_at=[99.0, 3.0])
+    assert odd.ready_log[-3:] == ((10.0, 3), (20.0, 4), (20.0, 5))
+    late = served(odd, until=20.0, per_second=9.0, capacity=1.0, wait_seconds=2.0).late
+    seen = served(
+        with_ready(looked, now=20.0, ready=5),
+        until=20.0,
+        per_second=9.0,
+        capacity=1.0,
+        wait_seconds=2.0,
+    )
+    assert 0.0 < late < seen.late
+
+
+def test_who_went_is_noted_once_it_is_seen() -> None:
+    gone = with_ready(an_account(ready=3), now=20.0, ready=1, ready_at=[-9.0])
+    assert gone.ready_log == ((0.0, 3), (20.0, 1))
