@@ -80,7 +80,7 @@ def ready_noted(
     if state.began_at is None or now - state.began_at < lead_time_seconds:
         # What a loop finds when it comes up is not its doing: nothing it started can serve yet.
         count = max(count, state.target)
-    came = [one.ready_at for one in ready if one.ready_at is not None]
+    came = (one.ready_at for one in ready if one.ready_at is not None)
     return with_ready(state.outcomes, now=now, ready=count, ready_at=came)
 
 

@@ -41,9 +41,9 @@ _RARER_BELOW, _RARER_ABOVE = np.exp(_RAREST_A_UNIT * LEVELS), np.exp(-_RAREST_A_
 #: An hour of evidence says half of what can be said so; of seconds nobody can tell.
 _SAYING_SECONDS = 3600.0
 #: What to pay at the most, in shares of the cost, for sparing as many misses as are allowed: the
-#: first while no more were missed than is aimed at, the other once nearly all of them were, and no
-#: more whatever else was missed. After surges that nobody could foresee, days of double or triple
-#: replicas would spare another only if it came soon.
+#: first while no more were missed than is aimed at, the other once nearly all of them were (a day
+#: of just what is aimed at reckoned in), and no more whatever else was missed. After surges that
+#: nobody could foresee, days of double or triple replicas would spare another only if it came soon.
 _CHEAP, _DEAREST = 0.4, 0.8
 _NEARLY_ALL = 0.9
 #: In the last hours so many times the allowed share may be late before the level is raised, and

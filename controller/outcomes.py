@@ -68,7 +68,7 @@ def with_ready(
     """Return the outcomes with the number of ready replicas of now noted.
 
     ``ready_at`` is since when each is, as far as that is known: those that came since the last look
-    have served since then. Of who went nobody knows when.
+    have served since then. Of who went nobody knows when, nor of who came back.
     """
     log = outcomes.ready_log
     if log and log[-1][1] == ready:
@@ -77,11 +77,13 @@ def with_ready(
         return outcomes._replace(ready_log=(*log, (now, ready)))
     looked_at, before = log[-1]
     since = looked_at if outcomes.until is None else max(looked_at, outcomes.until)
-    # A clock that is not ours may be ahead of it or behind.
-    newest = heapq.nlargest(ready - before, [min(max(at, since), now) for at in ready_at])
-    newest = [now] * (ready - before - len(newest)) + newest
-    came = [(at, before + 1 + place) for place, at in enumerate(reversed(newest))]
-    return outcomes._replace(ready_log=(*log, *came))
+    # Others' clocks may be ahead or behind, and who was away comes back: such count from now.
+    came = heapq.nlargest(ready - before, [at for at in ready_at if since <= at <= now])
+    at_once = ready - before - len(came)
+    counts = {at: before + place for place, at in enumerate(reversed(came), start=1)}
+    if at_once:
+        counts[now] = ready
+    return outcomes._replace(ready_log=(*log, *counts.items()))
 
 
 def served(

@@ -66,7 +66,8 @@ class LoopMemory:
         self._store, self._state = store, state
         self._seen = state().lead_times
         self._kept: set[LeadTimeMeasurement] = set(measurements(self._seen))
-        self._files = store.begun_anew
+        # What was read before a file was put aside is not in the new one, whenever that was.
+        self._files = 0
         self._calibrated_at = float("-inf")
         self._turn: int | None = None
 

@@ -189,19 +189,26 @@ class Store:
             return otherwise
 
     def _connect(self) -> None:
-        try:
-            self._open()
-        except sqlite3.OperationalError as error:
-            LOGGER.error("store %s: can't be opened, nothing is kept: %s", self._path, error)
-            self._disconnect()
-        except sqlite3.DatabaseError as error:
-            self._begin_anew(error)
+        until = time.monotonic() + OPENING_SECONDS
+        while True:
+            try:
+                return self._open()
+            except sqlite3.OperationalError as error:
+                self._disconnect()
+                # While another writes, some are refused at once whatever the timeout.
+                if error.sqlite_errorcode == sqlite3.SQLITE_BUSY and time.monotonic() < until:
+                    time.sleep(BUSY_SECONDS / 10)
+                    continue
+                LOGGER.error("store %s: can't be opened, nothing is kept: %s", self._path, error)
+                return None
+            except sqlite3.DatabaseError as error:
+                return self._begin_anew(error)
 
     def _open(self) -> None:
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(
-            self._path, timeout=OPENING_SECONDS, check_same_thread=False
+            self._path, timeout=BUSY_SECONDS, check_same_thread=False
         )
         # What is no text costs its own row, which its reader refuses, and not all of its kind.
         self._connection.text_factory = _text
@@ -209,7 +216,6 @@ class Store:
         # A power cut may take the last seconds; the sources still have them.
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(SCHEMA)
-        self._connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
     def _begin_anew(self, error: sqlite3.DatabaseError) -> None:
         self._disconnect()

@@ -133,12 +133,13 @@ def test_a_file_that_somebody_holds_is_waited_for_once_whatever_is_to_be_kept(
     assert [row.json for row in store.read("start")] == [str(number) for number in range(50)]
 
 
-def test_a_process_that_begins_waits_for_whoever_holds_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hold", ["EXCLUSIVE", "IMMEDIATE"])
+def test_a_process_that_begins_waits_for_whoever_holds_the_file(tmp_path: Path, hold: str) -> None:
     path = tmp_path / "headstart.db"
     Store(path).close()
     held = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     held.execute("PRAGMA journal_mode = DELETE")
-    held.execute("BEGIN EXCLUSIVE")
+    held.execute(f"BEGIN {hold}")
     let_go = threading.Timer(4 * BUSY_SECONDS, lambda: held.execute("COMMIT"))
     let_go.start()
     store = Store(path)

@@ -47,6 +47,14 @@ def judged(
     return demand_judged(state, POLICY, seen, outcomes, shadows, settings)
 
 
+def test_replicas_serve_from_when_they_were_ready_and_missing_ones_do_too() -> None:
+    seen = Outcomes(until=NOW, ready_log=((NOW, 3),))
+    state = WorkloadState(outcomes=seen, began_at=NOW - 900.0)
+    ready = [a_replica("old", started_at=NOW - 120.0), a_replica("new", started_at=NOW - 58.0)]
+    noted = ready_noted(state, ready, now=NOW + 5.0, missing=2, lead_time_seconds=60.0)
+    assert noted.ready_log == ((NOW, 3), (NOW + 2.0, 4))
+
+
 def test_a_part_of_demand_is_no_demand_that_was_served() -> None:
     whole = after_a_minute(per_second=3.0)
     part = replace(a_reading(0.5, at=NOW + 70.0), is_at_least=True)

@@ -281,18 +281,30 @@ def test_a_replica_has_served_since_it_was_ready_and_not_since_it_was_seen() -> 
     looked = served(an_account(ready=2), until=10.0, per_second=1.0, capacity=1.0, wait_seconds=2.0)
     came = with_ready(looked, now=20.0, ready=4, ready_at=[-5.0, -3.0, 16.0, 12.5])
     assert came.ready_log[-2:] == ((12.5, 3), (16.0, 4))
-    # A clock may be ahead or behind, and of one replica nobody knows since when.
-    odd = with_ready(looked, now=20.0, ready=5, ready_at=[99.0, 3.0])
-    assert odd.ready_log[-3:] == ((10.0, 3), (20.0, 4), (20.0, 5))
-    late = served(odd, until=20.0, per_second=9.0, capacity=1.0, wait_seconds=2.0).late
+    # Of some nobody knows since when: a clock is ahead or behind, or there is no time at all.
+    odd = with_ready(looked, now=20.0, ready=6, ready_at=[99.0, 3.0, 12.0])
+    assert odd.ready_log[-2:] == ((12.0, 3), (20.0, 6))
+    late = served(odd, until=20.0, per_second=3.5, capacity=1.0, wait_seconds=2.0).late
     seen = served(
-        with_ready(looked, now=20.0, ready=5),
+        with_ready(looked, now=20.0, ready=6),
         until=20.0,
-        per_second=9.0,
+        per_second=3.5,
         capacity=1.0,
         wait_seconds=2.0,
     )
     assert 0.0 < late < seen.late
+
+
+def test_who_comes_back_has_not_served_while_it_was_away() -> None:
+    away = with_ready(an_account(ready=3), now=20.0, ready=2)
+    back = with_ready(away, now=90.0, ready=3, ready_at=[-9.0, -5.0, -1.0])
+    assert back.ready_log == ((0.0, 3), (20.0, 2), (90.0, 3))
+
+
+def test_changes_after_the_last_reading_are_noted_in_their_order() -> None:
+    first = with_ready(an_account(ready=1), now=20.0, ready=2, ready_at=[18.0])
+    again = with_ready(first, now=25.0, ready=3, ready_at=[18.0, 17.0, 24.0])
+    assert again.ready_log == ((0.0, 1), (18.0, 2), (24.0, 3))
 
 
 def test_who_went_is_noted_once_it_is_seen() -> None:

@@ -113,6 +113,23 @@ def test_a_file_found_damaged_has_all_starts_again_a_tick_later(tmp_path: Path) 
     assert sorted(ats) == [1.0, 60.0, 65.0]
 
 
+def test_a_file_put_aside_while_it_is_taken_up_has_all_starts_again(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with contextlib.closing(Store(path)) as store:
+        store.append("start", "llama", json.dumps(encode_measurement(a_start(1.0))))
+        store.append_all([("calibration", "chat", "x" * 4000) for _ in range(500)])
+    with contextlib.closing(Store(path)) as store:
+        assert [row.key for row in store.read("start")] == ["llama"]
+        whole = path.read_bytes()
+        path.write_bytes(whole[:16384] + b"\xff" * (len(whole) - 16384))
+        store.read("calibration")
+        memory = LoopMemory(store, lambda: a_state(a_start(1.0)))
+        for tick in (60.0, 65.0):
+            memory.observe(TickReport(now=tick, fleet=None))
+        assert store.begun_anew == 1
+        assert [row.key for row in store.read("start")] == ["llama"]
+
+
 def test_what_cannot_be_read_is_skipped(tmp_path: Path) -> None:
     store = Store(tmp_path / "state.db")
     store.append("start", "llama", "no JSON")
