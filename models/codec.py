@@ -174,8 +174,6 @@ def _quantiles(wire: Iterable[object], path: str) -> tuple[float, ...]:
 
 
 def _values(wire: list[object], columns: int, path: str) -> FloatArray:
-    if not wire:
-        refuse(path, wire, "a list of at least one row")
     values = np.empty((len(wire), columns))
     for i, item in enumerate(wire):
         values[i] = _row(item, columns, f"{path}[{i}]")

@@ -211,7 +211,7 @@ class Store:
             self._path, timeout=BUSY_SECONDS, check_same_thread=False
         )
         # What is no text costs its own row, which its reader refuses, and not all of its kind.
-        self._connection.text_factory = _text
+        self._connection.text_factory = lambda text: text.decode(errors="replace")
         self._connection.execute("PRAGMA journal_mode = WAL")
         # A power cut may take the last seconds; the sources still have them.
         self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -238,10 +238,6 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
-
-
-def _text(stored: bytes) -> str:
-    return stored.decode(errors="replace")
 
 
 def _demand(stored: object) -> float | None:

@@ -138,7 +138,6 @@ def test_whole_numbers_are_numbers() -> None:
         ({"issuedAt": None}, "forecast.issuedAt: None given, a finite number is allowed"),
         ({"workload": 7}, "forecast.workload: 7 given, a string is allowed"),
         ({"values": {}}, "forecast.values: {} given, a list is allowed"),
-        ({"values": []}, "forecast.values: [] given, a list of at least one row is allowed"),
         (
             {"values": [[1, 2], [1]]},
             "forecast.values[1]: [1] given, a list of 2 numbers, one a quantile, is allowed",
