@@ -56,9 +56,7 @@ Results = Mapping[tuple[str, float], Result]
 
 _CONSTANTS = (
     Constant("share of the misses to aim at", "controller.level_choice", "_AIM", (0.6, 0.9)),
-    Constant(
-        "price of a miss once all are missed", "controller.level_choice", "_DEAREST", (0.4, 1.6)
-    ),
+    Constant("highest price of a miss", "controller.level_choice", "_DEAREST", (0.4, 1.6)),
     Constant("lead times to hold", "controller.hold", "_HOLD_OF_LEAD_TIME", (0.25, 1.5)),
 )
 _OBJECTIVE = Objective()
